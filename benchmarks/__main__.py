@@ -1,0 +1,77 @@
+"""Run suites and write their tables to ``benchmarks/results.md``."""
+
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"  # read once, when the libraries load
+
+import argparse
+import contextlib
+import importlib
+import pathlib
+import platform
+import re
+import sys
+from importlib.metadata import version
+
+from benchmarks.harness import run_suite, table
+
+HERE = pathlib.Path(__file__).parent
+SUITES = ("conv", "edges", "pool", "resample", "color", "imports")
+PACKAGES = ("numpy", "scipy", "opencv-python", "scikit-image", "torch", "torchvision", "kornia")
+
+
+def one_thread() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    with contextlib.suppress(ImportError):
+        import torch
+
+        torch.set_num_threads(1)
+
+
+def machine() -> str:
+    found = []
+    for package in PACKAGES:
+        with contextlib.suppress(ImportError):
+            found.append(f"{package} {version(package)}")
+    return f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, " + (
+        ", ".join(found)
+    )
+
+
+def write(results: pathlib.Path, suite: str, text: str) -> None:
+    """Replace the section of one suite, keep the others."""
+    old = results.read_text() if results.exists() else ""
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", old, re.S | re.M))
+    sections[suite] = text.split("\n", 1)[1]
+    head = (
+        "# Measured side by side\n\n`python -m benchmarks` writes this page. Ratio = peer time / "
+        "imgkit time (above 1: imgkit is faster), the median of alternating runs in one process, "
+        f"one thread each; ± is half the interquartile range.\n\n{machine()}\n\n"
+    )
+    ordered = [name for name in SUITES if name in sections]
+    results.write_text(head + "\n".join(f"## {s}\n{sections[s].rstrip()}\n" for s in ordered))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("suite", nargs="*", metavar="suite", help=", ".join(SUITES))
+    parser.add_argument("--quick", action="store_true", help="a tenth of the time; no file")
+    options = parser.parse_args()
+    unknown = set(options.suite) - set(SUITES)
+    if unknown:
+        parser.error(f"no suite {sorted(unknown)}: choose from {', '.join(SUITES)}")
+    one_thread()
+    for suite in options.suite or SUITES:
+        module = importlib.import_module(f"benchmarks.{suite}")
+        rows = list(run_suite(module.cases(options.quick), options.quick))
+        text = table(suite, rows)
+        print(text, flush=True)
+        if not options.quick:
+            write(HERE / "results.md", suite, text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""NumPy, SciPy and OpenCV on arrays."""

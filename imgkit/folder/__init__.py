@@ -1,0 +1,1 @@
+"""Images on disk: scan, decode, run, encode, commit."""

@@ -1,0 +1,212 @@
+"""What an image is, and every check of it.
+
+Layout: ``(H, W)``, ``(H, W, C)`` or a batch ``(N, H, W, C)``; a list of arrays is a ragged
+batch. RGB order. 1 to 512 channels. ``N`` may be 0; ``H``, ``W`` and ``C`` may not.
+
+Range: integers fill their type (0..255, 0..65535), floats are 0..1. Nothing is rescaled,
+wrapped or narrowed in silence.
+
+Errors name the argument, its value, the rule, and the nearest valid choice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+DTYPES = ("uint8", "uint16", "float32", "float64")
+MAX_CHANNELS = 512
+
+
+# --- images -----------------------------------------------------------------------------
+
+
+def check_image(x: Any, name: str = "x") -> Array:
+    """Return `x` if it is an image or a batch of images of one size; raise otherwise."""
+    check_array(x, name)
+    if x.ndim not in (2, 3, 4):
+        raise ValueError(
+            f"{name} has shape {x.shape}: an image is (H, W), (H, W, C) or (N, H, W, C)"
+        )
+    height, width = image_size(x)
+    if height == 0 or width == 0:
+        raise ValueError(f"{name} has shape {x.shape}: height and width must be at least 1")
+    if x.ndim > 2 and not 1 <= x.shape[-1] <= MAX_CHANNELS:
+        raise ValueError(
+            f"{name} has shape {x.shape}: the last axis holds 1 to {MAX_CHANNELS} channels"
+        )
+    return cast(Array, x)
+
+
+def check_array(x: Any, name: str = "x") -> Array:
+    """Return `x` if it is an array of a dtype that images have, of any shape."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(
+            f"{name} is a {type(x).__module__}.{type(x).__qualname__}: "
+            f"pass a NumPy array; np.asarray({name}) makes one of most things"
+        )
+    if x.dtype.name not in DTYPES:
+        raise TypeError(f"{name} has dtype {x.dtype}: {_dtype_cure(x.dtype, name)}")
+    return x
+
+
+def _dtype_cure(dtype: np.dtype[Any], name: str) -> str:
+    cures = {"b": "astype(np.uint8) keeps a mask", "f": "astype(np.float32) keeps the values"}
+    cure = cures.get(dtype.kind, "images are " + ", ".join(DTYPES))
+    return f"{name}.{cure}" if dtype.kind in cures else cure
+
+
+def check_colors(x: Array, name: str = "x") -> None:
+    """Raise unless `x` has gray (no axis or 1 channel) or RGB (3 channels)."""
+    if x.ndim > 2 and x.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"{name} has {x.shape[-1]} channels: a color operation needs 1 (gray) or 3 (RGB); "
+            f"{name}[..., :3] keeps the first three"
+        )
+
+
+def image_size(x: Array) -> tuple[int, int]:
+    """Height and width of an image or batch."""
+    return (x.shape[0], x.shape[1]) if x.ndim < 4 else (x.shape[1], x.shape[2])
+
+
+def as_batch(x: Array) -> Array:
+    """View an image or batch as ``(N, H, W, C)``."""
+    if x.ndim == 2:
+        return x[None, :, :, None]
+    return x[None] if x.ndim == 3 else x
+
+
+def like_input(batch: Array, x: Array) -> Array:
+    """View an ``(N, H, W, C)`` result in the layout that `x` came in."""
+    if x.ndim == 2:
+        return batch[0, :, :, 0] if batch.shape[-1] == 1 else batch[0]
+    return batch[0] if x.ndim == 3 else batch
+
+
+def ragged(function: Function) -> Function:
+    """Let a function of one image also take a list of images and return a list."""
+
+    @functools.wraps(function)
+    def each(x: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(x, (list, tuple)) and all(hasattr(image, "shape") for image in x):
+            return [function(image, *args, **options) for image in x]
+        return function(x, *args, **options)
+
+    return cast(Function, each)
+
+
+# --- values -----------------------------------------------------------------------------
+
+
+def full_range(dtype: npt.DTypeLike) -> float:
+    """The value that means full intensity: 255, 65535 or 1."""
+    dtype = np.dtype(dtype)
+    return float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
+
+
+def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """What gradients and convolutions of this dtype come out as: float32, or float64."""
+    return np.dtype(np.float64 if np.dtype(dtype) == np.float64 else np.float32)
+
+
+def result_dtype(x_dtype: npt.DTypeLike, dtype: Any) -> np.dtype[Any]:
+    """Resolve the `dtype` argument of gradients and convolutions."""
+    if dtype is None:
+        return float_dtype(x_dtype)
+    if isinstance(dtype, str) and dtype == "input":
+        return np.dtype(x_dtype)
+    try:
+        resolved = np.dtype(dtype)
+    except TypeError:
+        resolved = np.dtype(object)
+    if resolved.name not in DTYPES:
+        choices = ", ".join(("input", *DTYPES))
+        raise ValueError(f"dtype is {dtype!r}: choose one of {choices}, or None")
+    return resolved
+
+
+def saturate(values: Array, dtype: npt.DTypeLike) -> Array:
+    """Cast floats: to an integer type by rounding half to even and clipping to its range."""
+    dtype = np.dtype(dtype)
+    if values.dtype == dtype:
+        return values
+    if dtype.kind in "iu" and values.dtype.kind == "f":
+        top = full_range(dtype)
+        rounded = np.rint(values)
+        np.clip(rounded, 0, top, out=rounded)
+        return rounded.astype(dtype)
+    return values.astype(dtype)
+
+
+# --- other arguments --------------------------------------------------------------------
+
+
+def nearest(word: object, choices: Iterable[str]) -> str:
+    """Return the end of an error message: the nearest known word, and all of them."""
+    names = sorted(choices)
+    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
+    listed = ", ".join(names)
+    return f"did you mean {close[0]!r}? Known: {listed}" if close else f"known: {listed}"
+
+
+def check_choice(value: Any, name: str, choices: Iterable[str]) -> str:
+    """Return `value` if it is one of `choices`; otherwise name the nearest."""
+    choices = tuple(choices)
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} is {value!r}: {nearest(value, choices)}")
+    return value
+
+
+def check_number(
+    value: Any,
+    name: str,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    above: bool = False,
+) -> float:
+    """Return a finite real number in ``low..high`` (`above`: greater than `low`) as a float."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"{name} is {value!r}: it must be a number")
+    number = float(value)
+    if not math.isfinite(number) or number > high or number < low or (above and number == low):
+        raise ValueError(f"{name} is {value!r}: it must be {_interval(low, high, above)}")
+    return number
+
+
+def check_int(value: Any, name: str, low: float = -math.inf, high: float = math.inf) -> int:
+    """Return an integer in ``low..high``."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {value!r}: it must be an integer")
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value!r}: it must be {_interval(low, high, False)}")
+    return int(value)
+
+
+def check_ints(value: Any, name: str, count: int, low: float = -math.inf) -> tuple[int, ...]:
+    """Return `count` integers from one integer (repeated) or a sequence of that many."""
+    if isinstance(value, (int, np.integer)):
+        return (check_int(value, name, low),) * count
+    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}: it must be an integer or {count} of them")
+    if len(value) != count:
+        raise ValueError(f"{name} is {value!r}: it must be one integer or {count} of them")
+    return tuple(check_int(v, f"{name}[{i}]", low) for i, v in enumerate(value))
+
+
+def _interval(low: float, high: float, above: bool) -> str:
+    if math.isinf(low) and math.isinf(high):
+        return "finite"
+    lower = "" if math.isinf(low) else f"greater than {low:g}" if above else f"at least {low:g}"
+    upper = "" if math.isinf(high) else f"at most {high:g}"
+    return " and ".join(part for part in (lower, upper) if part)

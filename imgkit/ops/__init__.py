@@ -1,0 +1,1 @@
+"""Layer one: deterministic functions of an image."""

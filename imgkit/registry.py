@@ -1,0 +1,91 @@
+"""Every public operation, one line each.
+
+The public names of `imgkit`, the command line, the generated docs, the contract tests and the
+benchmarks read this table. A new operation is one function in its family's file, one line here
+and one test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Op(NamedTuple):
+    """One public function of layer one.
+
+    `result` says what comes out: "input" (an image of the input's dtype), "float" (float32, or
+    float64 for float64), "fixed" (an image of the dtype in the name), or "other" (no image).
+    `example` holds arguments that make a valid call; `size` says that H and W may change, and
+    `colors` that it takes 1 or 3 channels alone.
+    """
+
+    name: str
+    family: str
+    result: str = "input"
+    example: Mapping[str, Any] = NOTHING
+    size: bool = False
+    colors: bool = False
+
+
+FUNCTIONS: dict[str, Op] = {
+    op.name: op
+    for op in (
+        Op("convolve", "conv", "float", {"kernel": "sobel_x"}, size=True),
+        Op("correlate", "conv", "float", {"kernel": "emboss"}, size=True),
+        Op("gradient", "edges", "other"),
+        Op("sobel", "edges", "float"),
+        Op("prewitt", "edges", "float"),
+        Op("scharr", "edges", "float"),
+        Op("laplacian", "edges", "float"),
+        Op("laplacian_of_gaussian", "edges", "float", {"sigma": 1.5}),
+        Op("canny", "edges", "fixed", {"low": 0.1, "high": 0.2}),
+        Op("corners", "edges", "float"),
+        Op("gaussian_blur", "blur", example={"sigma": 1.5}),
+        Op("box_blur", "blur", example={"size": 3}),
+        Op("median_blur", "blur", example={"size": 3}),
+        Op("bilateral_blur", "blur", example={"sigma_color": 0.1, "sigma_space": 2.0}),
+        Op("sharpen", "blur"),
+        Op("max_pool", "pool", example={"size": 2, "ceil": True}, size=True),
+        Op("min_pool", "pool", example={"size": 2, "ceil": True}, size=True),
+        Op("avg_pool", "pool", example={"size": 2, "ceil": True}, size=True),
+        Op("median_pool", "pool", example={"size": 3, "padding": 1}, size=True),
+        Op("global_pool", "pool", example={"kind": "avg"}, size=True),
+        Op("adaptive_pool", "pool", example={"output_size": 1, "kind": "max"}, size=True),
+        Op("resize", "resample", example={"size": (12, 9)}, size=True),
+        Op("warp", "resample", example={"matrix_or_field": ((1, 0.2, 0), (0, 1, 3), (0, 0, 1))}),
+        Op("rotate", "resample", example={"degrees": 30}),
+        Op("flip", "resample", example={"axis": "horizontal"}),
+        Op("crop", "resample", example={"top": 0, "left": 0, "height": 1, "width": 1}, size=True),
+        Op("pad", "resample", example={"padding": 2}, size=True),
+        Op("letterbox", "resample", example={"size": 16}, size=True),
+        Op("adjust_brightness", "color", example={"factor": 1.3}, colors=True),
+        Op("adjust_contrast", "color", example={"factor": 1.3}, colors=True),
+        Op("adjust_saturation", "color", example={"factor": 1.3}, colors=True),
+        Op("adjust_hue", "color", example={"shift": 0.1}, colors=True),
+        Op("adjust_gamma", "color", example={"gamma": 1.5}),
+        Op("grayscale", "color", example={"keep_channels": True}, colors=True),
+        Op("invert", "color"),
+        Op("posterize", "color", example={"bits": 3}),
+        Op("solarize", "color"),
+        Op("equalize", "color"),
+        Op("autocontrast", "color"),
+        Op("clahe", "color", colors=True),
+        Op("normalize", "color", "float", {"mean": 0.5, "std": 0.25}),
+        Op("to_float", "color", "float"),
+        Op("to_uint8", "color", "fixed"),
+        Op("conv2d", "conv", "other"),
+        Op("explain_convolve", "conv", "other"),
+        Op("conv_output_size", "arithmetic", "other"),
+        Op("receptive_field", "arithmetic", "other"),
+        Op("convolution_matrix", "restore", "other"),
+        Op("deconvolve", "restore", "float", {"kernel": "gaussian"}),
+    )
+}
+
+PUBLIC: dict[str, str] = {name: f"imgkit.ops.{op.family}" for name, op in FUNCTIONS.items()} | {
+    "kernel": "imgkit.kernels",
+}
