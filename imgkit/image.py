@@ -93,6 +93,30 @@ def like_input(batch: Array, x: Array) -> Array:
     return batch[0] if x.ndim == 3 else batch
 
 
+def spatial_axes(ndim: int, dims: int, axes: Any = None) -> tuple[int, ...]:
+    """Return the `dims` axes to work on: those named, or the usual ones of an `ndim`-D array.
+
+    Two are H and W of an image or batch; one is W, or the only axis; three are those of
+    ``(D, H, W)``, ``(D, H, W, C)`` and ``(N, D, H, W, C)``.
+    """
+    if axes is None:
+        usual = {1: (0, 1, 1, 2), 2: (None, 0, 0, 1), 3: (None, None, 0, 0, 1)}.get(dims, ())
+        first = usual[ndim - 1] if 1 <= ndim <= len(usual) else None
+        if first is None:
+            raise ValueError(
+                f"x has {ndim} dimensions: name the {dims} of them to work on with axes=(...)"
+            )
+        return tuple(range(first, first + dims))
+    named = (axes,) if isinstance(axes, (int, np.integer)) else axes
+    checked = check_ints(named, "axes", dims)
+    if any(not -ndim <= axis < ndim for axis in checked):
+        raise ValueError(f"axes is {axes!r}: x has {ndim} dimensions, {-ndim} to {ndim - 1}")
+    resolved = tuple(axis % ndim for axis in checked)
+    if len(set(resolved)) < dims:
+        raise ValueError(f"axes is {axes!r}: an axis is named twice")
+    return resolved
+
+
 def ragged(function: Function) -> Function:
     """Let a function of one image also take a list of images and return a list."""
 
