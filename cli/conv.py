@@ -1,0 +1,96 @@
+"""`imgkit conv`: one convolution over a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import click
+
+from imgkit.cli import options
+
+
+@click.command(short_help="Convolve every image of a folder with a kernel.")
+@options.folder
+@click.option(
+    "--kernel",
+    metavar="NAME|FILE|NUMBERS",
+    required=True,
+    help="A named kernel, a .npy or text file, or rows between semicolons.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["same", "valid", "full"]),
+    default="same",
+    show_default=True,
+    help="Size of the result: N, N-K+1 or N+K-1.",
+)
+@click.option(
+    "--border",
+    type=click.Choice(options.BORDERS),
+    default="constant",
+    show_default=True,
+    help="What lies outside the image.",
+)
+@click.option(
+    "--stride",
+    callback=options.read_numbers,
+    metavar="N|H,W",
+    default="1",
+    show_default=True,
+    help="Keep every N-th result.",
+)
+@click.option(
+    "--dilation",
+    callback=options.read_numbers,
+    metavar="N|H,W",
+    default="1",
+    show_default=True,
+    help="Distance between the kernel's taps.",
+)
+def conv(
+    request: options.Request, kernel: str, mode: str, border: str, stride: Any, dilation: Any
+) -> int:
+    """Convolve every image of SRC with a kernel, and write the results to DST.
+
+    It is a true convolution: the kernel is flipped. Results are float32; they are written as
+    float TIFF, or with --scale as pictures.
+
+    \b
+    Examples:
+      imgkit conv photos out --kernel emboss --scale 0:255
+      imgkit conv photos out --kernel "0 -1 0; -1 5 -1; 0 -1 0" --border edge --scale 0:255
+      imgkit conv photos out --kernel my_kernel.npy --mode valid --stride 2 --format npy
+    """
+    from imgkit.cli.execute import execute
+    from imgkit.folder.steps import Step, check_step
+
+    with options.usage("--kernel"):
+        taps = read_kernel(kernel)
+    arguments = dict(kernel=taps, mode=mode, border=border, stride=stride, dilation=dilation)
+    return execute(request, (check_step(Step("convolve", arguments)),), "--kernel")
+
+
+def read_kernel(text: str) -> Any:
+    """Read a kernel: numbers, the name of a file, or else the name of a kernel."""
+    if re.fullmatch(r"[-+\d.eE,;\s]+", text) and re.search(r"\d", text):
+        return _matrix(text.replace(",", " ").split(";"), text)
+    if not os.path.isfile(text):
+        return text
+    import numpy as np
+
+    if text.endswith(".npy"):
+        return np.load(text, allow_pickle=False)
+    with open(text, encoding="utf-8") as file:
+        content = file.read().replace(",", " ").replace(";", "\n")
+    return _matrix(content.strip().splitlines(), text)
+
+
+def _matrix(lines: list[str], text: str) -> Any:
+    import numpy as np
+
+    rows = [[float(word) for word in line.split()] for line in lines if line.strip()]
+    if len({len(row) for row in rows}) != 1:
+        raise ValueError(f"{text!r} has rows of {[len(row) for row in rows]} numbers: all alike")
+    return np.array(rows)

@@ -1,0 +1,88 @@
+"""The `imgkit` command: a group that imports a command when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import signal
+import sys
+from typing import Any
+
+import click
+
+COMMANDS = ("run", "conv", "edges", "pool", "ops", "doctor")
+ENVIRONMENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+
+
+class Group(click.Group):
+    """Commands by name, one module each; and every exit code in one place.
+
+    0 all well, 1 some images failed, 2 usage, 4 environment, 130 interrupted.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"imgkit.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; for an unknown one name the nearest."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            ctx.fail(f"{args[0]!r} is no command: {hint}Known: {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def main(self, args: Any = None, *, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run, and leave with the exit code that tells what happened."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **extra)
+        extra["prog_name"] = "imgkit"
+        # a shell starts background jobs with Ctrl-C ignored, and workers would inherit that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            code = super().main(args, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("Interrupted.", err=True)
+            sys.exit(130)
+        except OSError as error:
+            if error.errno not in ENVIRONMENT:
+                raise
+            click.echo(f"Error: {error.strerror}: {error.filename!a}", err=True)
+            sys.exit(4)
+        except ImportError as error:
+            if "libGL" not in str(error):
+                raise
+            click.echo("Error: OpenCV needs libGL.so.1: apt-get install libgl1", err=True)
+            sys.exit(4)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.command(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="'imgkit COMMAND --help' shows examples. Exit codes: 0 all well, 1 some images "
+    "failed, 2 wrong usage, 4 disk full or no permission, 130 interrupted.",
+)
+@click.version_option(package_name="imgkit-cv", prog_name="imgkit")
+def main() -> None:
+    """Filters, edges, pooling and pipelines for a folder of images.
+
+    \b
+    Examples:
+      imgkit run photos out --op 'resize size=480,640' --op 'sharpen'
+      imgkit edges photos out --operator sobel --scale auto
+      cat photo.jpg | imgkit pool - - --kind max --size 4 > small.png
+    """

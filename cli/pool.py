@@ -1,0 +1,62 @@
+"""`imgkit pool`: one pooling over a folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from imgkit.cli import options
+
+
+@click.command(short_help="Pool every image of a folder.")
+@options.folder
+@click.option(
+    "--kind",
+    type=click.Choice(["max", "min", "avg", "median"]),
+    default="max",
+    show_default=True,
+    help="What to keep of a window.",
+)
+@click.option(
+    "--size",
+    callback=options.read_numbers,
+    metavar="N|H,W",
+    default="2",
+    show_default=True,
+    help="Size of the window.",
+)
+@click.option(
+    "--stride",
+    callback=options.read_numbers,
+    metavar="N|H,W",
+    show_default="the size",
+    help="Distance between windows.",
+)
+@click.option(
+    "--padding",
+    callback=options.read_numbers,
+    metavar="N|H,W",
+    default="0",
+    show_default=True,
+    help="Pixels added on every side; they never win.",
+)
+@click.option("--ceil", is_flag=True, help="Keep the last window where the image ends inside it.")
+def pool(
+    request: options.Request, kind: str, size: Any, stride: Any, padding: Any, ceil: bool
+) -> int:
+    """Pool every image of SRC, and write the results to DST.
+
+    Sizes follow PyTorch's rules, values keep their type.
+
+    \b
+    Examples:
+      imgkit pool photos out --kind max --size 2
+      imgkit pool photos out --kind median --size 3 --stride 1 --padding 1 --format png
+      cat photo.jpg | imgkit pool - - --kind avg --size 4,8 > small.png
+    """
+    from imgkit.cli.execute import execute
+    from imgkit.folder.steps import Step, check_step
+
+    arguments = dict(size=size, stride=stride, padding=padding, ceil=ceil)
+    return execute(request, (check_step(Step(f"{kind}_pool", arguments)),), "--size")

@@ -1,0 +1,205 @@
+"""Find the images of a folder and plan the name of every output before any work.
+
+Paths are `str` as `os.fsdecode` makes them, so any name the disk accepts survives the trip;
+`shown` makes one printable.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from imgkit.folder.codec import EXTENSIONS, HOLD_FLOATS, WRITABLE, sniff
+from imgkit.image import nearest
+
+OWN = ".imgkit"  # names that begin so are imgkit's: its folder and its temporary files
+
+
+class Source(NamedTuple):
+    """An image found on disk: its path below the folder, and what tells whether it changed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+class Found(NamedTuple):
+    """What a scan found: the images in order of their paths, and what it left out, and why."""
+
+    images: list[Source]
+    left_out: list[tuple[str, str]]
+
+
+class Item(NamedTuple):
+    """One planned output: from which file, to which file, in which format."""
+
+    path: str  # below the source folder; the name that reports use
+    source: str
+    target: str
+    kind: str
+
+
+def shown(path: str) -> str:
+    r"""Return a path as text that prints anywhere, on one line.
+
+    >>> shown("a\nb\udcff.png")
+    'a\\nb\\xff.png'
+    """
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+# --- finding ----------------------------------------------------------------------------
+
+
+def scan(folder: str) -> Found:
+    """Find the images below a folder.
+
+    A file is an image if its name ends like one or its first bytes are those of one. Symbolic
+    links to files are read, links to folders are not followed, hidden names are not looked at,
+    and pipes, sockets and devices are left out and never opened.
+    """
+    found = Found([], [])
+    for entry in _walk(folder):
+        path = os.path.relpath(entry.path, folder)
+        named = os.path.splitext(entry.name)[1].lower() in EXTENSIONS
+        try:
+            status = entry.stat()
+            regular = stat.S_ISREG(status.st_mode)
+            if regular and (named or _looks_like_image(entry.path)):
+                found.images.append(Source(path, status.st_size, status.st_mtime_ns))
+            elif not regular and named:
+                found.left_out.append((path, "not a regular file"))
+        except OSError as error:
+            if named:
+                found.left_out.append((path, error.strerror or str(error)))
+    found.images.sort()
+    found.left_out.sort()
+    return found
+
+
+def _walk(folder: str) -> Iterator[os.DirEntry[str]]:
+    """Yield the entries below a folder that are not folders; a loop, so that depth is free."""
+    waiting = [folder]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif not entry.is_dir():  # a link to a folder is neither followed nor a file
+                    yield entry
+
+
+def _looks_like_image(path: str) -> bool:
+    with open(path, "rb") as file:
+        return sniff(file.read(16)) not in (None, "bmp")  # two letters alone are no evidence
+
+
+# --- planning ---------------------------------------------------------------------------
+
+
+def output_name(path: str, kind: str) -> tuple[str, str]:
+    """Return the name and the format of the output for an input name.
+
+    `kind` is a format; or "same" for the one that the name says, and PNG where imgkit does not
+    write that one; or "float" likewise, and TIFF where that one does not hold floats. A name
+    that already ends right is kept as it is.
+
+    >>> output_name("a/b.JPEG", "same"), output_name("b.gif", "same"), output_name("b", "tiff")
+    (('a/b.JPEG', 'jpg'), ('b.png', 'png'), ('b.tiff', 'tiff'))
+    """
+    stem, extension = os.path.splitext(path)
+    here = EXTENSIONS.get(extension.lower())
+    wanted = kind
+    if kind == "same":
+        wanted = here if here in WRITABLE else "png"
+    elif kind == "float":
+        wanted = here if here in HOLD_FLOATS else "tiff"
+    if here == wanted:
+        return path, wanted
+    return f"{path if here is None else stem}.{wanted}", wanted
+
+
+def plan(images: Iterable[Source], src: str, dst: str, kind: str = "same") -> list[Item]:
+    """Name the output of every image: its path is kept, its extension follows its format.
+
+    Raises:
+        ValueError: if two outputs would have one name (also on disks that ignore case or
+            Unicode form), or an output would lie inside the source or outside the destination.
+    """
+    src, dst = os.path.realpath(src), os.path.realpath(dst)
+    if _is_inside(dst, src):
+        raise ValueError(f"DST {shown(dst)} lies inside SRC {shown(src)}: choose another folder")
+    items = []
+    for image in images:
+        name, here = output_name(image.path, kind)
+        items.append(Item(image.path, os.path.join(src, image.path), os.path.join(dst, name), here))
+    _check_collisions(items, dst)
+    _check_folders({os.path.dirname(item.target) for item in items}, src, dst)
+    return items
+
+
+def plan_file(src: str, dst: str, kind: str = "same") -> Item:
+    """Name the output of one file: `dst` is a folder, or the name of the output."""
+    name = os.path.basename(src)
+    if os.path.isdir(dst) or dst.endswith(os.sep):
+        output, kind = output_name(name, kind)
+        target = os.path.join(dst, output)
+    else:
+        target, kind = dst, named_format(dst, kind)
+    if os.path.realpath(src) == os.path.realpath(target):
+        raise ValueError(f"DST is {shown(target)}: that is SRC itself")
+    return Item(name, src, target, kind)
+
+
+def named_format(path: str, kind: str = "same") -> str:
+    """Return `kind` if it is a format, and otherwise the one that a file's extension names."""
+    extension = os.path.splitext(path)[1].lower()
+    here = EXTENSIONS.get(extension)
+    if kind in WRITABLE:
+        return kind
+    if here not in WRITABLE:
+        known = [ending for ending, name in EXTENSIONS.items() if name in WRITABLE]
+        raise ValueError(f"DST {shown(path)} ends in {extension!r}: {nearest(extension, known)}")
+    return here
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
+def _alike(path: str) -> str:
+    """What a path is on a disk that ignores case and Unicode form."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+
+
+def _check_collisions(items: list[Item], dst: str) -> None:
+    taken: dict[str, str] = {}
+    for item in items:
+        key = _alike(item.target)
+        if key in taken:
+            raise ValueError(
+                f"{shown(taken[key])} and {shown(item.path)} would both be written to "
+                f"{shown(os.path.relpath(item.target, dst))}: rename one, or keep --format same"
+            )
+        taken[key] = item.path
+    folders = {_alike(os.path.dirname(item.target)): item.path for item in items}
+    for folder in folders.keys() & taken.keys():
+        raise ValueError(
+            f"{shown(taken[folder])} would be written where {shown(folders[folder])} needs a folder"
+        )
+
+
+def _check_folders(folders: Iterable[str], src: str, dst: str) -> None:
+    """Refuse folders of outputs that a link leads out of DST or into SRC."""
+    for folder in folders:
+        real = os.path.realpath(folder)
+        if not _is_inside(real, dst):
+            raise ValueError(f"DST has a link out of it: {shown(folder)} is {shown(real)}")
+        if _is_inside(real, src):
+            raise ValueError(f"{shown(real)} in DST is inside SRC: choose another folder")

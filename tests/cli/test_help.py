@@ -1,0 +1,126 @@
+"""Every command explains itself, and docs/cli.md says the same."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from imgkit.cli.main import COMMANDS, main
+from imgkit.folder.steps import usable
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+DOCS = (ROOT / "docs" / "cli.md").read_text()
+
+
+def command(name):
+    return main.get_command(click.Context(main), name)
+
+
+def section(name):
+    return DOCS.partition(f"\n## imgkit {name}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name):
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0
+    assert f"  imgkit {name}" in result.output.partition("Examples:")[2]
+    assert command(name).short_help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_documented(name):
+    text = section(name)
+    assert f"imgkit {name}" in text, f"docs/cli.md has no '## imgkit {name}' with an example"
+    shared = section("run") if name in ("conv", "edges", "pool") else text
+    for parameter in command(name).params:
+        for word in parameter.opts if isinstance(parameter, click.Option) else ():
+            assert f"`{word}" in text + shared, f"docs/cli.md, imgkit {name}: {word} is missing"
+
+
+def test_docs_name_only_what_exists():
+    documented = [line[10:] for line in DOCS.splitlines() if line.startswith("## imgkit ")]
+    assert documented == list(COMMANDS)
+    for name in COMMANDS:
+        known = {word for p in command(name).params for word in p.opts}
+        options = {line.split("`")[1].split()[0] for line in section(name).splitlines()
+                   if line.startswith("| `--")}  # fmt: skip
+        assert options <= known
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_the_group_lists_every_command(arguments):
+    result = CliRunner().invoke(main, arguments)
+    for name in COMMANDS:
+        assert f"\n  {name} " in result.output
+    assert "Exit codes" in result.output
+
+
+def test_version():
+    result = CliRunner().invoke(main, ["--version"])
+    assert result.output.startswith("imgkit, version ")
+
+
+def test_an_unknown_command_names_the_nearest():
+    result = CliRunner().invoke(main, ["egdes"])
+    assert result.exit_code == 2
+    assert "'egdes' is no command: did you mean 'edges'?" in result.output
+
+
+def test_ops_lists_every_operation_with_its_parameters_and_summary():
+    result = CliRunner().invoke(main, ["ops"])
+    assert result.exit_code == 0
+    for name in usable():
+        assert re.search(rf"^  {name}( |$)", result.output, re.M)
+    assert "max_pool size [stride=None]" in result.output
+    assert result.output.count("\n      ") == len(usable())
+
+
+def test_ops_explains_one():
+    result = CliRunner().invoke(main, ["ops", "max_pool"])
+    assert result.output.startswith("max_pool(x")
+    assert "Args:" in result.output
+    result = CliRunner().invoke(main, ["ops", "max_pol"])
+    assert result.exit_code == 2
+    assert "did you mean 'max_pool'" in result.output
+
+
+def test_doctor():
+    import json
+
+    result = CliRunner().invoke(main, ["doctor", "--json"])
+    facts = json.loads(result.output)
+    assert facts["packages"]["imgkit-cv"]
+    assert facts["codecs"]["png"] == "reads, writes"
+    assert facts["opencv"]["threads"] >= 1
+    assert "opencv" in CliRunner().invoke(main, ["doctor"]).output
+
+
+def test_doctor_does_not_import_torch_unless_asked():
+    code = (
+        "import sys; from imgkit.cli.main import main\n"
+        "try: main(['doctor'])\nexcept SystemExit: pass\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_help_is_quick():
+    """Promised: 0.2 s more than the interpreter's start. Best of three, on a busy machine."""
+
+    def best(*arguments):
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    help_ = best("-c", "from imgkit.cli.main import main; main(['--help'])")
+    assert help_ - best("-c", "pass") < 0.2

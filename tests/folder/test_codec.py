@@ -1,0 +1,298 @@
+"""Decoding by content, honestly; encoding only what a format holds."""
+
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from imgkit.folder import codec
+from imgkit.folder.codec import BadImage, decode, encode, scaled
+
+PILLOW = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+
+
+def smooth(dtype=np.uint8, channels=3):
+    rng = np.random.default_rng(7)
+    image = cv2.GaussianBlur(rng.random((40, 60, 3)), (0, 0), 4)
+    image = (image - image.min()) / (image.max() - image.min())
+    image = np.concatenate([image, image], axis=2)[..., :channels]
+    top = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
+    return np.squeeze((image * top).astype(dtype))
+
+
+def saved(image, kind, **options):
+    file = io.BytesIO()
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+# --- reading ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", PILLOW)
+def test_the_format_is_told_by_the_content(kind):
+    image = smooth()
+    decoded = decode(saved(image, kind))
+    lossy = {"JPEG": 3, "WEBP": 6, "AVIF": 6, "GIF": 12}  # mean of levels, by their compression
+    assert decoded.shape == image.shape
+    assert decoded.dtype == np.uint8
+    assert np.abs(decoded.astype(int) - image).mean() <= lossy.get(kind, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_integers_return_as_they_were(dtype, kind, channels):
+    image = smooth(dtype, channels)
+    assert np.array_equal(decode(encode(image, kind)), image)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+@pytest.mark.parametrize("kind", ["tiff", "npy"])
+def test_tiff_and_npy_keep_every_value_and_channel(dtype, channels, kind):
+    image = smooth(dtype, channels)
+    decoded = decode(encode(image, kind))
+    assert decoded.dtype == dtype
+    assert np.array_equal(decoded, image)
+
+
+def test_sixteen_bit_rgb_from_other_writers_stays_sixteen_bit():
+    image = smooth(np.uint16)
+    for options in ([cv2.IMWRITE_TIFF_COMPRESSION, 1], [cv2.IMWRITE_TIFF_COMPRESSION, 5]):
+        data = cv2.imencode(".tif", image[..., ::-1], options)[1].tobytes()
+        assert np.array_equal(decode(data), image)
+    assert np.array_equal(decode(cv2.imencode(".png", image[..., ::-1])[1].tobytes()), image)
+
+
+def test_float_tiff_of_pillow_is_read():
+    gray = smooth(np.float32, 1)
+    assert np.array_equal(decode(saved(gray, "TIFF")), gray)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied_once_in_every_format(kind, orientation):
+    image = np.zeros((80, 112, 3), np.uint8)
+    image[:32] = 255
+    image[:, :16] = 100
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    best = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100}, "AVIF": {"quality": 100}}
+    data = saved(image, kind, exif=exif, **best.get(kind, {}))
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    assert np.array_equal(decode(data), np.asarray(expected))
+    assert decode(data).shape[:2] == ((112, 80) if orientation > 4 else (80, 112))
+
+
+def test_orientation_reaches_sixteen_bits_and_is_gone_in_the_output():
+    image = smooth(np.uint16)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright: turn clockwise to see it so
+    block = exif.tobytes()[6:]  # PNG holds it without the "Exif\0\0" before it
+    chunk = struct.pack(">I", len(block)) + b"eXIf" + block
+    chunk += struct.pack(">I", zlib.crc32(b"eXIf" + block))
+    plain = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+    upright = decode(plain[:33] + chunk + plain[33:])
+    assert np.array_equal(upright, np.rot90(image, -1))
+    assert np.array_equal(decode(encode(upright, "png")), upright)
+
+
+def test_modes_become_gray_or_rgb():
+    picture = Image.fromarray(smooth())
+    assert set(np.unique(decode(saved(picture.convert("1"), "PNG")))) == {0, 255}
+    assert set(np.unique(decode(saved(picture.convert("1"), "TIFF", compression="group4")))) == {
+        0,
+        255,
+    }
+    assert decode(saved(picture.convert("L"), "PNG")).shape == (40, 60)
+    assert decode(saved(picture.convert("P"), "PNG")).shape == (40, 60, 3)
+    assert decode(saved(picture.convert("CMYK"), "JPEG")).shape == (40, 60, 3)
+    assert np.array_equal(decode(saved(picture.convert("RGBA"), "PNG")), smooth())
+
+
+def test_transparency_is_laid_over_white():
+    color = np.zeros((1, 3, 4), np.uint8)
+    color[0, :, 0] = 200
+    color[0, :, 3] = 0, 128, 255
+    # 200 * 128/255 + 255 * 127/255 = 227.39
+    expected = [[[255, 255, 255], [227, 127, 127], [200, 0, 0]]]
+    assert decode(saved(color, "PNG")).tolist() == expected
+    assert decode(saved(Image.fromarray(color).convert("LA"), "PNG")).shape == (1, 3)
+    deep = color[..., [2, 1, 0, 3]].astype(np.uint16) * 257
+    levels = decode(cv2.imencode(".png", deep)[1].tobytes())
+    assert levels.dtype == np.uint16
+    assert np.abs(levels / 257 - np.array(expected)).max() <= 0.5
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF"])
+@pytest.mark.parametrize("share", [0.5, 0.98])
+def test_a_file_that_ends_early_is_a_failure(kind, share):
+    data = saved(smooth(), kind)
+    with pytest.raises(BadImage) as caught:
+        decode(data[: int(len(data) * share)])
+    assert caught.value.kind in ("truncated", "corrupt")
+
+
+def test_a_jpeg_without_its_end_is_truncated():
+    with pytest.raises(BadImage, match="ends early") as caught:
+        decode(saved(smooth(), "JPEG")[:-2])
+    assert caught.value.kind == "truncated"
+
+
+def test_a_wrong_checksum_is_a_failure():
+    data = bytearray(saved(smooth(), "PNG"))
+    data[60] ^= 1
+    with pytest.raises(BadImage, match="checksum of b'IDAT'"):
+        decode(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "empty"),
+        (b"\0" * 100, "unknown"),
+        (b"<html>404</html>", "unknown"),
+        (b"\x89PNG\r\n\x1a\n", "truncated"),
+        (b"\xff\xd8\xff\xe0" + b"\0" * 50, "corrupt"),
+        (npy(np.zeros((2, 3, 4, 5), np.uint8)), "unsupported"),
+        (npy(np.zeros((4, 5), np.int64)), "unsupported"),
+        (npy(np.zeros((0, 5), np.uint8)), "unsupported"),
+        (npy(np.zeros((40, 50), np.uint8))[:200], "truncated"),
+        (npy(np.zeros((40, 50), np.uint8)).replace(b"descr", b"desc "), "corrupt"),
+        (npy(np.array([{}])), "unsupported"),
+        (npy(np.array([[{}]])), "corrupt"),
+    ],
+)
+def test_what_is_no_image_says_so(data, kind):
+    with pytest.raises(BadImage) as caught:
+        decode(data)
+    assert caught.value.kind == kind
+    assert "BytesIO" not in str(caught.value)
+
+
+def test_too_many_pixels_are_refused_by_the_header_alone():
+    for data in (saved(smooth(), kind) for kind in PILLOW):
+        with pytest.raises(BadImage, match="60 x 40 is 2400 pixels: the limit is 2399") as caught:
+            decode(data, max_pixels=2399)
+        assert caught.value.kind == "too_large"
+        assert decode(data, max_pixels=2400).shape == (40, 60, 3)
+    for data in (encode(smooth(np.float32), "tiff"), npy(smooth())):
+        with pytest.raises(BadImage, match="2400 pixels"):
+            decode(data, max_pixels=2399)
+
+
+def test_a_bomb_is_refused():
+    data = saved(Image.new("1", (15000, 15000)), "PNG")
+    assert len(data) < 40_000
+    with pytest.raises(BadImage) as caught:
+        decode(data)
+    assert caught.value.kind == "too_large"
+
+
+@pytest.mark.parametrize("kind", [*PILLOW, "LZW", "float", "deep", "npy"])
+def test_damage_of_any_kind_raises_bad_image_alone(kind):
+    image = smooth()
+    make = {
+        "LZW": lambda: saved(image, "TIFF", compression="tiff_lzw"),
+        "float": lambda: encode(smooth(np.float32), "tiff"),
+        "deep": lambda: encode(smooth(np.uint16), "png"),
+        "npy": lambda: npy(image),
+    }
+    whole = make.get(kind, lambda: saved(image, kind))()
+    rng = np.random.default_rng(11)
+    bad = 0
+    for _ in range(60):
+        data = bytearray(whole)
+        for at in rng.integers(0, min(len(data), 300), 3):
+            data[at] = rng.integers(256)
+        try:
+            decode(bytes(data[: rng.integers(len(data) // 2, 2 * len(data))]), 10**6)
+        except BadImage:
+            bad += 1
+    assert bad > 0
+
+
+# --- writing ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", codec.WRITABLE)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_image_gives_the_same_bytes_and_reads_back(kind, channels):
+    image = smooth(np.uint8, channels)
+    data = encode(image, kind)
+    assert data == encode(image.copy(), kind)
+    assert codec.sniff(data) == kind
+    decoded = decode(data).astype(int)
+    if kind == "webp" and channels == 1:  # WebP has no gray: it comes back as equal channels
+        image = image[..., None]
+    assert np.abs(decoded - image).mean() < 3
+
+
+def test_quality_is_used():
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    for kind in ("jpg", "webp"):
+        assert len(encode(image, kind, quality=20)) < len(encode(image, kind, quality=95)) / 2
+
+
+def test_booleans_are_black_and_white():
+    mask = smooth(np.uint8, 1) > 128
+    assert np.array_equal(decode(encode(mask, "png")), mask * np.uint8(255))
+
+
+def test_a_single_channel_axis_is_gray():
+    assert decode(encode(smooth(np.uint8, 1)[..., None], "png")).shape == (40, 60)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_are_refused_with_what_to_do(kind, dtype):
+    with pytest.raises(BadImage, match=r"--scale auto .* --format tiff\|npy"):
+        encode(np.zeros((4, 5), dtype), kind)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "kind", "message"),
+    [
+        ((4, 5), np.uint16, "jpg", "uint16.*--format png"),
+        ((4, 5), np.uint16, "webp", "uint16.*--scale 0:65535"),
+        ((4, 5, 4), np.uint8, "jpg", "4 channels, which jpg cannot hold"),
+        ((4, 5, 2), np.uint8, "png", "2 channels"),
+        ((4, 5, 5), np.uint8, "webp", "5 channels.*tiff"),
+        ((2, 70000), np.uint8, "jpg", "65500 pixels a side"),
+        ((2, 4, 5, 3), np.uint8, "png", "no image"),
+    ],
+)
+def test_what_does_not_fit_is_refused(shape, dtype, kind, message):
+    with pytest.raises(BadImage, match=message) as caught:
+        encode(np.zeros(shape, dtype), kind)
+    assert caught.value.kind == "unfit"
+
+
+def test_scale_maps_clips_and_rounds_half_to_even():
+    values = np.array([[-2.0, -1.0, 0.0, 1.0, 2.0]])
+    assert scaled(values, (-1.0, 1.0)).tolist() == [[0, 0, 128, 255, 255]]  # 127.5 -> 128
+    assert scaled(values, (1.0, -1.0)).tolist() == [[255, 255, 128, 0, 0]]
+    assert scaled(values, "auto").tolist() == [[0, 64, 128, 191, 255]]
+    assert scaled(np.full((2, 2), 7.0), "auto").tolist() == [[0, 0], [0, 0]]
+    assert scaled(np.array([[0.0, np.nan, np.inf, -np.inf, 4.0]]), "auto").tolist() == [
+        [0, 0, 255, 0, 255]
+    ]
+
+
+def test_bad_image_survives_pickling():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(BadImage("empty", "the file is empty")))
+    assert (error.kind, str(error)) == ("empty", "the file is empty")

@@ -1,0 +1,133 @@
+"""Any name the disk accepts; every output named before any work."""
+
+import os
+
+import pytest
+
+from imgkit.folder.scan import Source, named_format, output_name, plan, plan_file, scan, shown
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8
+
+
+def names(folder):
+    return [source.path for source in scan(str(folder)).images]
+
+
+def planned(paths, kind="same", src="/s", dst="/d"):
+    items = plan([Source(path, 0, 0) for path in paths], src, dst, kind)
+    return [(os.path.relpath(item.target, dst), item.kind) for item in items]
+
+
+def test_images_are_found_by_name_or_by_content_in_order_of_their_paths(tmp_path):
+    (tmp_path / "b" / "c").mkdir(parents=True)
+    for name in ("z.JPG", "b/c/deep.tiff", "b/two.webp"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "nameless").write_bytes(PNG)
+    (tmp_path / "notes.md").write_text("BMX is no bitmap")
+    (tmp_path / ".hidden.png").write_bytes(PNG)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "x.png").write_bytes(PNG)
+    assert names(tmp_path) == ["b/c/deep.tiff", "b/two.webp", "nameless", "z.JPG"]
+
+
+def test_names_that_are_no_text_come_through(tmp_path):
+    odd = ["a\nb.png", "-rf.png", "😀.png", "x" * 251 + ".png", "dot..png", "con.png"]
+    odd.append(os.fsdecode(b"\xff\xfe.png"))
+    for name in odd:
+        (tmp_path / name).write_bytes(PNG)
+    assert names(tmp_path) == sorted(odd)
+    assert shown(odd[-1]) == r"\xff\xfe.png"
+    assert shown("a\nb\x1b[1m😀") == r"a\nb\x1b[1m😀"
+
+
+def test_links_to_folders_are_not_followed_and_pipes_are_not_opened(tmp_path):
+    real = tmp_path / "real"
+    real.mkdir()
+    (real / "a.png").write_bytes(PNG)
+    (real / "loop").symlink_to(real)
+    (real / "out.png").symlink_to(tmp_path)  # a folder whose name looks like an image
+    (real / "file.png").symlink_to(real / "a.png")
+    (real / "broken.png").symlink_to(real / "nowhere")
+    os.mkfifo(real / "pipe.png")
+    os.mkfifo(real / "pipe")
+    found = scan(str(real))
+    assert [image.path for image in found.images] == ["a.png", "file.png"]
+    assert found.left_out == [
+        ("broken.png", "No such file or directory"),
+        ("pipe.png", "not a regular file"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "expected"),
+    [
+        ("a/b.JPEG", "same", ("a/b.JPEG", "jpg")),
+        ("b.jpeg", "jpg", ("b.jpeg", "jpg")),
+        ("b.jpeg", "png", ("b.png", "png")),
+        ("b.gif", "same", ("b.png", "png")),
+        ("b", "same", ("b.png", "png")),
+        ("v1.2", "webp", ("v1.2.webp", "webp")),
+        ("b.jpg", "float", ("b.tiff", "tiff")),
+        ("b.tif", "float", ("b.tif", "tiff")),
+        ("b.npy", "float", ("b.npy", "npy")),
+    ],
+)
+def test_output_names(path, kind, expected):
+    assert output_name(path, kind) == expected
+
+
+def test_relative_paths_are_kept():
+    assert planned(["a/x.jpg", "b/x.jpg"], "png") == [("a/x.png", "png"), ("b/x.png", "png")]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["a.jpg", "a.png"],
+        ["X.png", "x.png"],
+        ["caf\u00e9.png", "cafe\u0301.png"],
+        ["stra\u00dfe.png", "strasse.png"],
+    ],
+)
+def test_outputs_of_one_name_are_refused(paths):
+    with pytest.raises(ValueError, match="would both be written to"):
+        planned(paths, "png")
+
+
+def test_a_file_where_a_folder_must_be_is_refused():
+    with pytest.raises(ValueError, match="needs a folder"):
+        planned(["a.jpg", "a.png/b.jpg"], "png")
+
+
+def test_outputs_inside_the_source_are_refused(tmp_path):
+    src = tmp_path / "src"
+    (src / "sub").mkdir(parents=True)
+    for dst in (src, src / "out", tmp_path / "src" / "sub" / ".."):
+        with pytest.raises(ValueError, match="inside SRC"):
+            plan([], str(src), str(dst))
+    sibling = tmp_path / "src2"  # begins with the same letters, and is another folder
+    assert plan([], str(src), str(sibling)) == []
+
+
+def test_links_in_the_destination_are_not_written_through(tmp_path):
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    src.mkdir()
+    dst.mkdir()
+    (dst / "a").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match="link out of it"):
+        plan([Source("a/x.png", 0, 0)], str(src), str(dst))
+    outputs_over_inputs = [Source("src/x.png", 0, 0)]
+    with pytest.raises(ValueError, match="is inside SRC"):
+        plan(outputs_over_inputs, str(src), str(tmp_path))
+
+
+def test_one_file_goes_into_a_folder_or_to_a_name(tmp_path):
+    src = str(tmp_path / "a.jpg")
+    assert plan_file(src, str(tmp_path / "b.png"))[2:] == (str(tmp_path / "b.png"), "png")
+    (tmp_path / "d").mkdir()
+    assert plan_file(src, str(tmp_path / "d"), "webp")[2:] == (str(tmp_path / "d/a.webp"), "webp")
+    with pytest.raises(ValueError, match="that is SRC itself"):
+        plan_file(src, src)
+    with pytest.raises(ValueError, match=r"ends in '.pgn': did you mean '.png'"):
+        named_format("x.pgn")
+    assert named_format("x.pgn", "tiff") == "tiff"
