@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.image import check_choice, check_number, full_range
+
 Array = npt.NDArray[Any]
 
 
@@ -35,6 +37,18 @@ BORDERS: dict[str, Names] = {
     "symmetric": Names("symmetric", "reflect", 2, None),
     "wrap": Names("wrap", "grid-wrap", 3, "circular"),
 }
+
+
+def check_border(border: Any, value: Any, dtype: npt.DTypeLike) -> tuple[str, float]:
+    """Return a border word and the value of a constant border, which `dtype` must hold."""
+    check_choice(border, "border", BORDERS)
+    number = check_number(value, "value")
+    if np.dtype(dtype).kind in "iu" and (
+        not number.is_integer() or not 0 <= number <= full_range(dtype)
+    ):
+        top = int(full_range(dtype))
+        raise ValueError(f"value is {value!r}: a {np.dtype(dtype)} image holds integers 0 to {top}")
+    return border, number
 
 
 def source_index(position: Array, size: int, border: str) -> Array:

@@ -3,10 +3,14 @@
 Kernels are given as correlation templates: laid on the image as printed, a rising ramp to the
 right answers a positive `sobel_x`. `convolve` flips its kernel, so it answers with the other
 sign; `correlate` does not.
+
+Lengths (`size`, `sigma`, `wavelength`) are in pixels, angles in degrees, counter-clockwise as
+seen (0 points right, 90 up).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,14 +31,194 @@ SHARPEN = ((0.0, -1.0, 0.0), (-1.0, 5.0, -1.0), (0.0, -1.0, 0.0))
 EMBOSS = ((-2.0, -1.0, 0.0), (-1.0, 1.0, 1.0), (0.0, 1.0, 2.0))
 ROBERTS = {"roberts_x": ((1.0, 0.0), (0.0, -1.0)), "roberts_y": ((0.0, 1.0), (-1.0, 0.0))}
 
+FIXED: dict[str, Any] = {
+    **{f"{name}_x": np.outer(smooth, DIFFERENCE) for name, smooth in SMOOTH.items()},
+    **{f"{name}_y": np.outer(DIFFERENCE, smooth) for name, smooth in SMOOTH.items()},
+    **ROBERTS,
+    "roberts": ROBERTS["roberts_x"],
+    "laplacian": LAPLACIAN[4],
+    "laplacian_8": LAPLACIAN[8],
+    "sharpen": SHARPEN,
+    "emboss": EMBOSS,
+}
+
 
 def gaussian_taps(sigma: float, size: int | None = None) -> Array:
     """Return the taps of a 1-D Gaussian that sum to 1; `size` defaults to ±4 sigma."""
-    radius = int(4.0 * sigma + 0.5) if size is None else None
-    length = 2 * radius + 1 if radius is not None else int(size or 1)
-    position = np.arange(length) - (length - 1) / 2
+    length = 2 * int(4.0 * sigma + 0.5) + 1 if size is None else size
+    position = _centered(length)
     if sigma == 0:
         taps = (np.abs(position) < 1).astype(float)
     else:
         taps = np.exp(-0.5 * (position / sigma) ** 2)
-    return taps / taps.sum()
+    return np.asarray(taps / taps.sum())
+
+
+def kernel(
+    name: str,
+    size: int | None = None,
+    sigma: float | None = None,
+    *,
+    theta: float | None = None,
+    wavelength: float | None = None,
+    angle: float | None = None,
+) -> Array:
+    """Return a named kernel, as it is laid on the image by `correlate`.
+
+    Of fixed size: ``prewitt_x``, ``prewitt_y``, ``sobel_x``, ``sobel_y``, ``scharr_x``,
+    ``scharr_y`` (x to the right, y down), ``roberts_x`` (also ``roberts``), ``roberts_y``,
+    ``laplacian`` (4 neighbours, centre -4), ``laplacian_8`` (8 neighbours, centre -8),
+    ``sharpen``, ``emboss``. Of any size: ``gaussian``, ``box`` and ``motion`` (each sums to 1),
+    ``log`` (Laplacian of Gaussian, sums to 0), ``gabor``.
+
+    Args:
+        name: one of the names above.
+        size: taps on each side, at least 1. gaussian and log default to ±4 `sigma`, gabor to
+            ±3 `sigma`, box to 3, motion to 9; the others have one size.
+        sigma: standard deviation in pixels, above 0; gaussian, log and gabor alone; default 1,
+            or, where `size` is given, size / 8 (gabor: size / 6).
+        theta: direction in which a gabor wave travels, degrees; default 0.
+        wavelength: period of a gabor wave, above 0; default 2 `sigma`.
+        angle: direction of the motion, degrees; default 0.
+
+    Returns:
+        float64 array (size, size).
+
+    Raises:
+        ValueError: an unknown name, an option that the kernel does not have, a value out of
+            range.
+
+    Source: the cosine gabor of Daugman (1985) with a round envelope and no offset removed.
+
+    >>> import imgkit as ik
+    >>> ik.kernel("sobel_x")
+    array([[-1.,  0.,  1.],
+           [-2.,  0.,  2.],
+           [-1.,  0.,  1.]])
+    >>> ik.kernel("gaussian", sigma=0.8).shape
+    (7, 7)
+    """
+    if not isinstance(name, str) or name not in KERNELS:
+        raise ValueError(f"kernel is {name!r}: {nearest(name, KERNELS)}")
+    given = {"size": size, "sigma": sigma, "theta": theta, "wavelength": wavelength, "angle": angle}
+    options = {word: value for word, value in given.items() if value is not None}
+    if name in FIXED:
+        _refuse(options, (), name)
+        return np.array(FIXED[name])
+    make, words = MADE[name]
+    _refuse(options, words, name)
+    for word, value in options.items():
+        if word == "size":
+            check_int(value, word, 1)
+        else:
+            positive = word in ("sigma", "wavelength")
+            check_number(value, word, 0.0 if positive else -math.inf, above=positive)
+    return np.asarray(make(**options))
+
+
+def as_kernel(kernel: Any, name: str = "kernel") -> Array:
+    """Return a kernel given by name or as numbers as a float64 array of 1 to 3 dimensions.
+
+    Raises:
+        ValueError: an unknown name, an empty axis, a NaN or infinite tap, more than 3 axes.
+        TypeError: taps that are no real numbers.
+    """
+    if isinstance(kernel, str):
+        return _named(kernel)
+    try:
+        taps = np.asarray(kernel)
+    except ValueError:
+        raise ValueError(f"{name} is {kernel!r}: its rows must be equally long") from None
+    if taps.dtype.kind == "c":
+        raise TypeError(f"{name} has dtype {taps.dtype}: taps must be real; use {name}.real")
+    if taps.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {taps.dtype}: taps must be numbers")
+    if not 1 <= taps.ndim <= 3:
+        raise ValueError(f"{name} has shape {taps.shape}: it must have 1, 2 or 3 axes")
+    if taps.size == 0:
+        raise ValueError(f"{name} has shape {taps.shape}: every axis needs at least one tap")
+    if not np.isfinite(taps).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(taps))[0])
+        raise ValueError(f"{name} has {taps[where]} at {where}: every tap must be finite")
+    return np.ascontiguousarray(taps, np.float64)
+
+
+def _named(name: str) -> Array:
+    """Return the named kernel with its default options."""
+    return kernel(name)
+
+
+def _refuse(options: dict[str, Any], words: tuple[str, ...], name: str) -> None:
+    """Raise for an option that the named kernel does not have."""
+    for word, value in options.items():
+        if word not in words:
+            has = "its taps are fixed" if not words else f"it takes {', '.join(words)}"
+            raise ValueError(f"{word} is {value!r}: {name} has no {word}; {has}")
+
+
+def _centered(size: int) -> Array:
+    """Positions of `size` taps around 0."""
+    return np.asarray(np.arange(size) - (size - 1) / 2)
+
+
+def _gaussian(size: int | None = None, sigma: float | None = None) -> Array:
+    taps = gaussian_taps(_sigma(size, sigma, 8), size)
+    return np.outer(taps, taps)
+
+
+def _box(size: int = 3) -> Array:
+    return np.full((size, size), 1 / size**2)
+
+
+def _log(size: int | None = None, sigma: float | None = None) -> Array:
+    """Laplacian of Gaussian, shifted to answer 0 on a constant image."""
+    sigma = _sigma(size, sigma, 8)
+    taps = gaussian_taps(sigma, size)
+    squared = _centered(len(taps)) ** 2
+    wave = (squared[:, None] + squared - 2 * sigma**2) / sigma**4 * np.outer(taps, taps)
+    return np.asarray(wave - wave.mean())
+
+
+def _motion(size: int = 9, angle: float = 0.0) -> Array:
+    """A line through the centre, one pixel wide, spread bilinearly over the taps it crosses."""
+    along = np.linspace(-(size - 1) / 2, (size - 1) / 2, 8 * size - 7)
+    radians = math.radians(angle)
+    column = along * math.cos(radians) + (size - 1) / 2
+    row = -along * math.sin(radians) + (size - 1) / 2
+    position = np.arange(size)
+    rows = np.maximum(0, 1 - np.abs(row[:, None] - position))
+    columns = np.maximum(0, 1 - np.abs(column[:, None] - position))
+    taps = rows.T @ columns
+    return np.asarray(taps / taps.sum())
+
+
+def _gabor(
+    size: int | None = None,
+    sigma: float | None = None,
+    theta: float = 0.0,
+    wavelength: float | None = None,
+) -> Array:
+    """A cosine wave under a round Gaussian."""
+    sigma = _sigma(size, sigma, 6)
+    position = _centered(2 * math.ceil(3 * sigma) + 1 if size is None else size)
+    radians = math.radians(theta)
+    along = position * math.cos(radians) - position[:, None] * math.sin(radians)
+    envelope = np.exp(-0.5 * (position**2 + position[:, None] ** 2) / sigma**2)
+    return np.asarray(envelope * np.cos(2 * math.pi * along / (wavelength or 2 * sigma)))
+
+
+def _sigma(size: int | None, sigma: float | None, sizes: int) -> float:
+    """Resolve sigma: as given, a fraction of the size, or 1."""
+    if sigma is not None:
+        return sigma
+    return 1.0 if size is None else size / sizes
+
+
+MADE: dict[str, tuple[Callable[..., Array], tuple[str, ...]]] = {
+    "gaussian": (_gaussian, ("size", "sigma")),
+    "box": (_box, ("size",)),
+    "log": (_log, ("size", "sigma")),
+    "motion": (_motion, ("size", "angle")),
+    "gabor": (_gabor, ("size", "sigma", "theta", "wavelength")),
+}
+KERNELS = (*FIXED, *MADE)

@@ -47,7 +47,7 @@ FUNCTIONS: dict[str, Op] = {
         Op("gaussian_blur", "blur", example={"sigma": 1.5}),
         Op("box_blur", "blur", example={"size": 3}),
         Op("median_blur", "blur", example={"size": 3}),
-        Op("bilateral_blur", "blur", example={"sigma_color": 0.1, "sigma_space": 2.0}),
+        Op("bilateral_blur", "blur", example={"sigma_color": 20.0, "sigma_space": 2.0}),
         Op("sharpen", "blur"),
         Op("max_pool", "pool", example={"size": 2, "ceil": True}, size=True),
         Op("min_pool", "pool", example={"size": 2, "ceil": True}, size=True),
@@ -77,15 +77,85 @@ FUNCTIONS: dict[str, Op] = {
         Op("normalize", "color", "float", {"mean": 0.5, "std": 0.25}),
         Op("to_float", "color", "float"),
         Op("to_uint8", "color", "fixed"),
-        Op("conv2d", "conv", "other"),
+        Op("conv2d", "conv2d", "other"),
         Op("explain_convolve", "conv", "other"),
         Op("conv_output_size", "arithmetic", "other"),
         Op("receptive_field", "arithmetic", "other"),
         Op("convolution_matrix", "restore", "other"),
-        Op("deconvolve", "restore", "float", {"kernel": "gaussian"}),
+        Op("deconvolve", "restore", "float", {"kernel": "gaussian", "regularization": 0.1}),
     )
 }
 
-PUBLIC: dict[str, str] = {name: f"imgkit.ops.{op.family}" for name, op in FUNCTIONS.items()} | {
+class Augmentation(NamedTuple):
+    """One transform: the module of `imgkit.augment` that declares it, and a valid call."""
+
+    name: str
+    family: str
+    example: Mapping[str, Any] = NOTHING
+
+
+TRANSFORMS: dict[str, Augmentation] = {
+    op.name: op
+    for op in (
+        Augmentation("HorizontalFlip", "geometric"),
+        Augmentation("VerticalFlip", "geometric"),
+        Augmentation("Rotate90", "geometric"),
+        Augmentation("Transpose", "geometric"),
+        Augmentation("Rotate", "geometric", {"degrees": (-30, 30)}),
+        Augmentation("Translate", "geometric", {"x": (-0.1, 0.1), "y": 0.05}),
+        Augmentation("Scale", "geometric", {"factor": (0.8, 1.25)}),
+        Augmentation("Shear", "geometric", {"x": (-15, 15)}),
+        Augmentation("Affine", "geometric", {"rotate": (-20, 20), "scale": (0.9, 1.2)}),
+        Augmentation("Perspective", "geometric", {"distortion": 0.3}),
+        Augmentation("Elastic", "geometric", {"alpha": (1, 3), "sigma": 4}),
+        Augmentation("GridDistortion", "geometric"),
+        Augmentation("RandomCrop", "geometric", {"size": (12, 10), "padding": 8}),
+        Augmentation("CenterCrop", "geometric", {"size": (12, 10)}),
+        Augmentation("RandomResizedCrop", "geometric", {"size": (20, 16)}),
+        Augmentation("Resize", "geometric", {"size": (20, 16)}),
+        Augmentation("Pad", "geometric", {"padding": 2}),
+        Augmentation("Letterbox", "geometric", {"size": (24, 24)}),
+        Augmentation("Brightness", "color", {"factor": (0.5, 1.5)}),
+        Augmentation("Contrast", "color", {"factor": (0.5, 1.5)}),
+        Augmentation("Saturation", "color", {"factor": (0.5, 1.5)}),
+        Augmentation("Hue", "color", {"shift": (-0.2, 0.2)}),
+        Augmentation("ColorJitter", "color", {"brightness": 0.3, "contrast": 0.3, "hue": 0.1}),
+        Augmentation("Gamma", "color", {"gamma": (0.7, 1.5)}),
+        Augmentation("Grayscale", "color"),
+        Augmentation("Invert", "color"),
+        Augmentation("Posterize", "color", {"bits": (3, 6)}),
+        Augmentation("Solarize", "color"),
+        Augmentation("Equalize", "color"),
+        Augmentation("AutoContrast", "color"),
+        Augmentation("CLAHE", "color"),
+        Augmentation("ChannelShuffle", "color"),
+        Augmentation("GaussianBlur", "filters", {"sigma": (0.5, 2)}),
+        Augmentation("BoxBlur", "filters"),
+        Augmentation("MedianBlur", "filters"),
+        Augmentation("MotionBlur", "filters"),
+        Augmentation("Sharpen", "filters"),
+        Augmentation("Emboss", "filters"),
+        Augmentation("Sobel", "filters"),
+        Augmentation("Laplacian", "filters"),
+        Augmentation("JpegCompression", "filters"),
+        Augmentation("GaussianNoise", "noise", {"std": (0.01, 0.1)}),
+        Augmentation("SaltPepper", "noise", {"amount": (0.01, 0.1)}),
+        Augmentation("Erase", "erase"),
+        Augmentation("GridMask", "erase"),
+        Augmentation("Normalize", "output"),
+        Augmentation("ToFloat", "output"),
+        Augmentation("ToCHW", "output"),
+    )
+}
+
+CONTROLS = ("OneOf", "SomeOf")
+
+PUBLIC: dict[str, str] = {
+    **{name: f"imgkit.ops.{op.family}" for name, op in FUNCTIONS.items()},
+    **{name: f"imgkit.augment.{op.family}" for name, op in TRANSFORMS.items()},
+    **{name: "imgkit.augment.control" for name in CONTROLS},
     "kernel": "imgkit.kernels",
+    "Choice": "imgkit.augment.transform",
+    "Pipeline": "imgkit.augment.pipeline",
+    "Plan": "imgkit.augment.plan",
 }

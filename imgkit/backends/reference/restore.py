@@ -1,0 +1,58 @@
+"""Convolution matrices, entry by entry, and least squares by dense linear algebra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def convolution_matrix(
+    kernel: Array, shape: tuple[int, ...], mode: str = "same", border: str = "constant"
+) -> Array:
+    """Return the dense matrix: each column is the convolution of an image of one lit pixel."""
+    columns = []
+    for pixel in np.ndindex(*shape):
+        lit = np.zeros(shape)
+        lit[pixel] = 1
+        columns.append(_convolve(lit, kernel, mode, border).ravel())
+    return np.stack(columns, axis=1)
+
+
+def _convolve(x: Array, kernel: Array, mode: str, border: str) -> Array:
+    """Convolve by adding the continued image, shifted, once for each tap."""
+    change = {"full": 1, "same": 0, "valid": -1}[mode]
+    size = [n + change * (k - 1) for n, k in zip(x.shape, kernel.shape, strict=True)]
+    how: Any = border
+    seen = np.pad(x, [(k - 1, k - 1) for k in kernel.shape], mode=how)
+    y = np.zeros(size)
+    for tap in np.ndindex(*kernel.shape):
+        # output o, tap t shows x[o + start - t]; `seen` begins k - 1 pixels before x
+        first = [k - 1 + _start(k, mode) - t for k, t in zip(kernel.shape, tap, strict=True)]
+        part = tuple(slice(f, f + n) for f, n in zip(first, size, strict=True))
+        y += kernel[tap] * seen[part]
+    return y
+
+
+def _start(taps: int, mode: str) -> int:
+    """Return which output of `full` comes first."""
+    return {"full": 0, "same": (taps - 1) // 2, "valid": taps - 1}[mode]
+
+
+def deconvolve(
+    b: Array,
+    kernel: Array,
+    mode: str = "same",
+    border: str = "constant",
+    regularization: float = 0.0,
+) -> Array:
+    """Solve min |Ax - b|^2 + r |x|^2 for each channel of (H, W, C)."""
+    change = {"full": -1, "same": 0, "valid": 1}[mode]
+    size = [n + change * (k - 1) for n, k in zip(b.shape[:2], kernel.shape, strict=True)]
+    matrix = convolution_matrix(kernel, (size[0], size[1]), mode, border)
+    damped = np.vstack([matrix, np.sqrt(regularization) * np.eye(matrix.shape[1])])
+    right = np.vstack([b.reshape(-1, b.shape[2]), np.zeros((matrix.shape[1], b.shape[2]))])
+    return np.linalg.lstsq(damped, right, rcond=None)[0].reshape(*size, b.shape[2])

@@ -1,0 +1,229 @@
+"""Blurs, and their opposite.
+
+The result has the dtype of `x`: integers are computed in floats, rounded half to even once and
+saturated; floats are not clipped. Every channel is treated on its own, except where a function
+says so. Lengths are in pixels, intensities in the units of `x` (0..255 for uint8).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy.typing as npt
+
+from imgkit.backends import backend
+from imgkit.border import check_border
+from imgkit.image import (
+    as_batch,
+    check_image,
+    check_int,
+    check_ints,
+    check_number,
+    like_input,
+    ragged,
+)
+
+Array = npt.NDArray[Any]
+
+
+@ragged
+def gaussian_blur(
+    x: Array,
+    sigma: float,
+    *,
+    border: str = "reflect",
+    value: float = 0,
+    truncate: float = 4.0,
+) -> Array:
+    """Blur with a Gaussian, sampled at pixel centres and scaled to sum 1.
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        sigma: standard deviation in pixels, at least 0; 0 changes nothing.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+        truncate: the taps reach this many `sigma`, rounded to whole pixels; above 0.
+
+    Returns:
+        The blurred image, of the shape and dtype of `x`.
+
+    Raises:
+        ValueError: a negative `sigma`, an unknown border, a value that `x` cannot hold.
+        TypeError: `x` is no image, `sigma` no number.
+
+    Source: R. Gonzalez, R. Woods, "Digital Image Processing", smoothing filters; the taps equal
+    those of scipy.ndimage.gaussian_filter.
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> spot = np.zeros((5, 5), np.uint8)
+    >>> spot[2, 2] = 255
+    >>> ik.gaussian_blur(spot, 0.8)[2].tolist()
+    [6, 29, 63, 29, 6]
+    """
+    check_image(x)
+    sigma = check_number(sigma, "sigma", 0)
+    options = (
+        *check_border(border, value, x.dtype),
+        check_number(truncate, "truncate", 0, above=True),
+    )
+    return like_input(backend(x, "blur").gaussian_blur(as_batch(x), sigma, *options), x)
+
+
+@ragged
+def box_blur(
+    x: Array, size: int | tuple[int, int], *, border: str = "reflect", value: float = 0
+) -> Array:
+    """Replace every pixel by the mean of the window around it.
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        size: of the window, (height, width) or one number for both, at least 1; an even window
+            reaches one pixel further up and left than down and right.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+
+    Returns:
+        The blurred image, of the shape and dtype of `x`.
+
+    Raises:
+        ValueError: a size below 1, an unknown border, a value that `x` cannot hold.
+        TypeError: `x` is no image, `size` no integer.
+
+    Source: R. Gonzalez, R. Woods, "Digital Image Processing", smoothing filters.
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> ik.box_blur(np.array([[0, 0, 9, 0, 0]], np.uint8), (1, 3)).tolist()
+    [[0, 3, 3, 3, 0]]
+    """
+    check_image(x)
+    height, width = check_ints(size, "size", 2, 1)
+    options = check_border(border, value, x.dtype)
+    return like_input(backend(x, "blur").box_blur(as_batch(x), (height, width), *options), x)
+
+
+@ragged
+def median_blur(x: Array, size: int, *, border: str = "reflect", value: float = 0) -> Array:
+    """Replace every pixel by the median of the square window around it.
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        size: side of the window, an odd number. uint8 takes a constant time per pixel up to
+            255, the other types up to 5; beyond that the windows are sorted.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+
+    Returns:
+        The blurred image, of the shape and dtype of `x`; no value that was not there before.
+
+    Raises:
+        ValueError: an even size or one below 1, an unknown border, a value that `x` cannot hold.
+        TypeError: `x` is no image, `size` no integer.
+
+    Source: J. Tukey, "Exploratory Data Analysis" (1977); S. Perreault, P. Hébert, "Median
+    filtering in constant time" (2007).
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> x = np.full((3, 3), 7, np.uint8)
+    >>> x[1, 1] = 255
+    >>> int(ik.median_blur(x, 3)[1, 1])
+    7
+    """
+    check_image(x)
+    size = check_int(size, "size", 1)
+    if size % 2 == 0:
+        raise ValueError(f"size is {size}: a median needs an odd window, such as {size + 1}")
+    options = check_border(border, value, x.dtype)
+    return like_input(backend(x, "blur").median_blur(as_batch(x), size, *options), x)
+
+
+@ragged
+def bilateral_blur(
+    x: Array,
+    sigma_color: float,
+    sigma_space: float,
+    *,
+    border: str = "reflect",
+    value: float = 0,
+    truncate: float = 2.0,
+) -> Array:
+    """Blur, but not across edges: neighbours of another color count less.
+
+    A neighbour at distance d whose channels differ by c in all (the sum of the absolute
+    differences, so that all channels share one weight) weighs
+    exp(-c² / 2 sigma_color²) exp(-d² / 2 sigma_space²), inside a disk.
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        sigma_color: in the units of `x`, above 0.
+        sigma_space: in pixels, above 0.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+        truncate: the disk has this radius in `sigma_space`, rounded to whole pixels, at least 1.
+
+    Returns:
+        The blurred image, of the shape and dtype of `x`.
+
+    Raises:
+        ValueError: a sigma that is not above 0, an unknown border, a value that `x` cannot hold.
+        TypeError: `x` is no image, a sigma no number.
+
+    Source: C. Tomasi, R. Manduchi, "Bilateral filtering for gray and color images" (1998).
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> step = np.array([[10, 12, 10, 200, 202, 200]], np.uint8)
+    >>> ik.bilateral_blur(step, 20, 2).tolist()
+    [[11, 11, 11, 201, 201, 201]]
+    """
+    check_image(x)
+    sigma_color = check_number(sigma_color, "sigma_color", 0, above=True)
+    sigma_space = check_number(sigma_space, "sigma_space", 0, above=True)
+    options = (
+        *check_border(border, value, x.dtype),
+        check_number(truncate, "truncate", 0, above=True),
+    )
+    run = backend(x, "blur").bilateral_blur
+    return like_input(run(as_batch(x), sigma_color, sigma_space, *options), x)
+
+
+@ragged
+def sharpen(
+    x: Array,
+    amount: float = 1.0,
+    sigma: float = 1.0,
+    *,
+    border: str = "reflect",
+    value: float = 0,
+) -> Array:
+    """Unsharp masking: add what a Gaussian blur takes away, x + amount (x - blur(x)).
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        amount: how much of the difference to add; 0 changes nothing, -1 blurs.
+        sigma: standard deviation of the Gaussian in pixels, at least 0.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+
+    Returns:
+        The sharpened image, of the shape and dtype of `x`.
+
+    Raises:
+        ValueError: a negative `sigma`, an unknown border, a value that `x` cannot hold.
+        TypeError: `x` is no image, `amount` or `sigma` no number.
+
+    Source: R. Gonzalez, R. Woods, "Digital Image Processing", unsharp masking and highboost
+    filtering.
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> ik.sharpen(np.array([[10, 10, 10, 50, 50, 50]], np.uint8)).tolist()
+    [[10, 8, 0, 62, 52, 50]]
+    """
+    check_image(x)
+    amount = check_number(amount, "amount")
+    sigma = check_number(sigma, "sigma", 0)
+    options = check_border(border, value, x.dtype)
+    return like_input(backend(x, "blur").sharpen(as_batch(x), amount, sigma, *options), x)

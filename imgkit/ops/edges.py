@@ -1,0 +1,380 @@
+"""Edges: first and second derivatives, edge maps, corners.
+
+x points right, y points down, and a rising ramp has a positive slope. Every channel is treated
+on its own, except where a function says so. Intensities and thresholds are in the units of `x`
+(0..255 for uint8). Results are float32, or float64 for float64 input; ``dtype="input"`` asks for
+the input's type, rounded half to even and saturated, so that negative slopes become 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from imgkit.backends import backend
+from imgkit.border import check_border
+from imgkit.image import (
+    as_batch,
+    check_choice,
+    check_image,
+    check_number,
+    like_input,
+    ragged,
+    result_dtype,
+)
+from imgkit.kernels import SMOOTH
+
+Array = npt.NDArray[Any]
+
+
+@ragged
+def gradient(
+    x: Array,
+    operator: str = "sobel",
+    *,
+    normalized: bool = False,
+    border: str = "reflect",
+    value: float = 0,
+    dtype: Any = None,
+) -> tuple[Array, Array]:
+    """Return the derivatives to the right and down, by a textbook 3x3 operator.
+
+    The raw kernels answer a ramp of slope 1 with 8 (Sobel), 6 (Prewitt) or 32 (Scharr).
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        operator: ``sobel`` (smoothing 1 2 1), ``prewitt`` (1 1 1) or ``scharr`` (3 10 3).
+        normalized: divide by 8, 6 or 32, so that a ramp of slope 1 gives 1.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+        dtype: of the result; None for float32 or float64, "input", or a name.
+
+    Returns:
+        ``(gx, gy)``, each of the shape of `x`.
+
+    Raises:
+        ValueError: an unknown operator, border or dtype, a value that `x` cannot hold.
+        TypeError: `x` is no image.
+
+    Source: I. Sobel, G. Feldman, "A 3x3 isotropic gradient operator for image processing"
+    (1968); J. Prewitt, "Object enhancement and extraction" (1970); H. Scharr, "Optimal
+    operators in digital image processing" (2000).
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> ramp = np.tile(np.arange(5, dtype=np.uint8), (3, 1))
+    >>> gx, gy = ik.gradient(ramp, normalized=True)
+    >>> gx[1].tolist(), gy[1].tolist()
+    ([0.0, 1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0])
+    """
+    options = _derivative_options(x, operator, normalized, border, value, dtype)
+    gx, gy = backend(x, "edges").gradient(as_batch(x), *options)
+    return like_input(gx, x), like_input(gy, x)
+
+
+@ragged
+def sobel(
+    x: Array,
+    *,
+    normalized: bool = False,
+    border: str = "reflect",
+    value: float = 0,
+    dtype: Any = None,
+) -> Array:
+    """Return the length of the Sobel gradient, √(gx² + gy²).
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        normalized: divide by 8, so that a ramp of slope 1 gives 1.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+        dtype: of the result; None for float32 or float64, "input", or a name.
+
+    Returns:
+        The length at every pixel, of the shape of `x`.
+
+    Raises:
+        ValueError: an unknown border or dtype, a value that `x` cannot hold.
+        TypeError: `x` is no image.
+
+    Source: I. Sobel, G. Feldman, "A 3x3 isotropic gradient operator for image processing" (1968).
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> ik.sobel(np.tile(np.arange(5, dtype=np.uint8), (3, 1)))[1].tolist()
+    [0.0, 8.0, 8.0, 8.0, 0.0]
+    """
+    options = _derivative_options(x, "sobel", normalized, border, value, dtype)
+    return like_input(backend(x, "edges").magnitude(as_batch(x), *options), x)
+
+
+@ragged
+def prewitt(
+    x: Array,
+    *,
+    normalized: bool = False,
+    border: str = "reflect",
+    value: float = 0,
+    dtype: Any = None,
+) -> Array:
+    """Return the length of the Prewitt gradient, √(gx² + gy²).
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        normalized: divide by 6, so that a ramp of slope 1 gives 1.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+        dtype: of the result; None for float32 or float64, "input", or a name.
+
+    Returns:
+        The length at every pixel, of the shape of `x`.
+
+    Raises:
+        ValueError: an unknown border or dtype, a value that `x` cannot hold.
+        TypeError: `x` is no image.
+
+    Source: J. Prewitt, "Object enhancement and extraction" (1970).
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> ik.prewitt(np.tile(np.arange(5, dtype=np.uint8), (3, 1)))[1].tolist()
+    [0.0, 6.0, 6.0, 6.0, 0.0]
+    """
+    options = _derivative_options(x, "prewitt", normalized, border, value, dtype)
+    return like_input(backend(x, "edges").magnitude(as_batch(x), *options), x)
+
+
+@ragged
+def scharr(
+    x: Array,
+    *,
+    normalized: bool = False,
+    border: str = "reflect",
+    value: float = 0,
+    dtype: Any = None,
+) -> Array:
+    """Return the length of the Scharr gradient, √(gx² + gy²), the most isotropic of the three.
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        normalized: divide by 32, so that a ramp of slope 1 gives 1.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+        dtype: of the result; None for float32 or float64, "input", or a name.
+
+    Returns:
+        The length at every pixel, of the shape of `x`.
+
+    Raises:
+        ValueError: an unknown border or dtype, a value that `x` cannot hold.
+        TypeError: `x` is no image.
+
+    Source: H. Scharr, "Optimal operators in digital image processing" (2000).
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> ik.scharr(np.tile(np.arange(5, dtype=np.uint8), (3, 1)))[1].tolist()
+    [0.0, 32.0, 32.0, 32.0, 0.0]
+    """
+    options = _derivative_options(x, "scharr", normalized, border, value, dtype)
+    return like_input(backend(x, "edges").magnitude(as_batch(x), *options), x)
+
+
+def _derivative_options(
+    x: Any, operator: Any, normalized: Any, border: Any, value: Any, dtype: Any
+) -> tuple[str, float, str, float, np.dtype[Any]]:
+    """Check what the derivatives have in common; return the backend's arguments."""
+    check_image(x)
+    smooth = SMOOTH[check_choice(operator, "operator", SMOOTH)]
+    scale = 1 / (2 * sum(smooth)) if normalized else 1.0
+    return operator, scale, *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
+
+
+@ragged
+def laplacian(
+    x: Array,
+    neighbours: int = 4,
+    *,
+    border: str = "reflect",
+    value: float = 0,
+    dtype: Any = None,
+) -> Array:
+    """Return the sum of the differences to the 4 or 8 nearest pixels.
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        neighbours: 4 (centre tap -4) or 8 (centre tap -8).
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+        dtype: of the result; None for float32 or float64, "input", or a name.
+
+    Returns:
+        The Laplacian, negative on bright spots, of the shape of `x`.
+
+    Raises:
+        ValueError: `neighbours` is neither 4 nor 8; an unknown border or dtype.
+        TypeError: `x` is no image.
+
+    Source: R. Gonzalez, R. Woods, "Digital Image Processing", the isotropic derivatives of
+    second order.
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> spot = np.zeros((3, 3), np.uint8)
+    >>> spot[1, 1] = 1
+    >>> ik.laplacian(spot, border="constant").tolist()
+    [[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]
+    """
+    check_image(x)
+    if isinstance(neighbours, bool) or neighbours not in (4, 8):
+        raise ValueError(f"neighbours is {neighbours!r}: it must be 4 or 8")
+    options = *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
+    return like_input(backend(x, "edges").laplacian(as_batch(x), int(neighbours), *options), x)
+
+
+@ragged
+def laplacian_of_gaussian(
+    x: Array,
+    sigma: float,
+    *,
+    border: str = "reflect",
+    value: float = 0,
+    dtype: Any = None,
+) -> Array:
+    """Return the Laplacian of the image blurred by a Gaussian.
+
+    The taps are samples out to ±4 `sigma`, corrected so that a constant answers 0 and the
+    parabola x² answers 2 at every `sigma`.
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        sigma: standard deviation of the Gaussian in pixels, at least 0.1.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+        dtype: of the result; None for float32 or float64, "input", or a name.
+
+    Returns:
+        The filtered image, negative on bright blobs, of the shape of `x`.
+
+    Raises:
+        ValueError: `sigma` below 0.1; an unknown border or dtype.
+        TypeError: `x` is no image, `sigma` no number.
+
+    Source: D. Marr, E. Hildreth, "Theory of edge detection" (1980).
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> parabola = np.tile(np.arange(-9.0, 10) ** 2, (19, 1))
+    >>> round(float(ik.laplacian_of_gaussian(parabola, 1.0)[9, 9]), 6)
+    2.0
+    """
+    check_image(x)
+    sigma = check_number(sigma, "sigma", 0.1)
+    options = *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
+    return like_input(backend(x, "edges").laplacian_of_gaussian(as_batch(x), sigma, *options), x)
+
+
+@ragged
+def canny(
+    x: Array,
+    low: float,
+    high: float,
+    sigma: float = 1.0,
+    *,
+    border: str = "reflect",
+    value: float = 0,
+) -> Array:
+    """Return thin, connected edges: Gaussian blur, Sobel, ridges, hysteresis.
+
+    A pixel is a ridge if its gradient length is at least that of both points, one step along the
+    gradient, between which it lies (linear between two neighbours). Ridges of at least `low`
+    stay where they connect, diagonals included, to one of at least `high`. The outermost pixels
+    are never edges. With several channels each pixel follows the channel of strongest gradient.
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        low: threshold on the length of the raw Sobel gradient (8 for a ramp of slope 1), in the
+            units of `x`, at least 0.
+        high: threshold that a connected edge must reach, at least `low`.
+        sigma: standard deviation of the Gaussian in pixels; 0 for none.
+        border: what lies outside for the blur: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+
+    Returns:
+        bool; (H, W) stays (H, W), otherwise the last axis has one channel.
+
+    Raises:
+        ValueError: a negative threshold or `sigma`, `high` below `low`, an unknown border.
+        TypeError: `x` is no image, a threshold no number.
+
+    Source: J. Canny, "A computational approach to edge detection" (1986).
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> step = np.zeros((5, 6), np.uint8)
+    >>> step[:, 3:] = 100
+    >>> step[:, 2] = 40
+    >>> ik.canny(step, 100, 200, sigma=0)[2].astype(int).tolist()
+    [0, 0, 1, 0, 0, 0]
+    """
+    check_image(x)
+    low = check_number(low, "low", 0)
+    high = check_number(high, "high", 0)
+    if high < low:
+        raise ValueError(f"high is {high:g}: it must be at least low, which is {low:g}")
+    sigma = check_number(sigma, "sigma", 0)
+    options = low, high, sigma, *check_border(border, value, x.dtype)
+    return like_input(backend(x, "edges").canny(as_batch(x), *options), x)
+
+
+@ragged
+def corners(
+    x: Array,
+    method: str = "harris",
+    *,
+    sigma: float = 1.0,
+    k: float = 0.05,
+    border: str = "reflect",
+    value: float = 0,
+) -> Array:
+    """Return how much every pixel looks like a corner.
+
+    The structure tensor A = [[gx², gxgy], [gxgy, gy²]] of the normalized Sobel gradient is
+    averaged by a Gaussian. ``harris`` is det A - k (trace A)²; ``shi-tomasi`` is the smaller
+    eigenvalue of A.
+
+    Args:
+        x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
+        method: ``harris`` or ``shi-tomasi``.
+        sigma: standard deviation of the average in pixels; 0 for none.
+        k: Harris' sensitivity, 0 to 0.25; smaller finds blunter corners.
+        border: what lies outside: constant, edge, reflect, symmetric, wrap.
+        value: what a constant border shows.
+
+    Returns:
+        float32, or float64 for float64 input, of the shape of `x`; in the 4th (Harris) or 2nd
+        power of the units of `x`.
+
+    Raises:
+        ValueError: an unknown method or border, a negative `sigma`, `k` outside its range.
+        TypeError: `x` is no image.
+
+    Source: C. Harris, M. Stephens, "A combined corner and edge detector" (1988); J. Shi,
+    C. Tomasi, "Good features to track" (1994).
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> square = np.zeros((21, 21), np.float32)
+    >>> square[5:16, 5:16] = 1
+    >>> response = ik.corners(square)
+    >>> bool(response[5, 5] == response.max()), bool(response[5, 10] < 0)
+    (True, True)
+    """
+    check_image(x)
+    check_choice(method, "method", ("harris", "shi-tomasi"))
+    sigma = check_number(sigma, "sigma", 0)
+    k = check_number(k, "k", 0, 0.25)
+    options = method, sigma, k, *check_border(border, value, x.dtype)
+    return like_input(backend(x, "edges").corners(as_batch(x), *options), x)

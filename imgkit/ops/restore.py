@@ -1,0 +1,187 @@
+"""Convolution as a matrix, and its inversion.
+
+Values are taken as they are, in the array's own units; results are floats (float32, or float64
+for float64) and are neither clipped nor rounded. Modes, borders and the place of `same` are
+those of `convolve`; a constant border shows 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from imgkit.backends import backend
+from imgkit.border import BORDERS
+from imgkit.image import (
+    as_batch,
+    check_choice,
+    check_image,
+    check_int,
+    check_ints,
+    check_number,
+    image_size,
+    like_input,
+    ragged,
+)
+from imgkit.kernels import as_kernel
+
+Array = npt.NDArray[Any]
+
+MODES = ("valid", "same", "full")
+ITERATIONS = {"lsqr": 500, "richardson-lucy": 30, "wiener": 1}
+
+
+def convolution_matrix(
+    kernel: Any,
+    shape: int | Sequence[int],
+    mode: str = "same",
+    border: str = "constant",
+) -> Any:
+    """Return the sparse matrix with ``matrix @ x.ravel() == convolve(x, kernel, ...).ravel()``.
+
+    Args:
+        kernel: taps of 1 to 3 dimensions, or a kernel's name.
+        shape: of `x`, one size for each axis of the kernel; a 1-D kernel also runs along the
+            rows of a shape (H, W).
+        mode: ``valid``, ``same`` or ``full``.
+        border: ``constant`` (with 0), ``edge``, ``reflect``, ``symmetric`` or ``wrap``.
+
+    Returns:
+        `scipy.sparse.csr_array` of float64, a row for each output and a column for each pixel.
+
+    Raises:
+        ValueError: a shape that fits not the kernel, a kernel larger than the image in mode
+            valid, an unknown word.
+        TypeError: a shape that holds no integers.
+
+    >>> import imgkit as ik
+    >>> ik.convolution_matrix([1, 10], 3, "full").toarray()
+    array([[ 1.,  0.,  0.],
+           [10.,  1.,  0.],
+           [ 0., 10.,  1.],
+           [ 0.,  0., 10.]])
+    """
+    taps = as_kernel(kernel)
+    sizes = _sizes(shape, taps)
+    taps = taps.reshape((1,) * (len(sizes) - taps.ndim) + taps.shape)
+    check_choice(mode, "mode", MODES)
+    check_choice(border, "border", BORDERS)
+    if mode == "valid" and any(k > n for k, n in zip(taps.shape, sizes, strict=True)):
+        raise ValueError(
+            f"kernel has shape {taps.shape}: mode 'valid' needs it to fit into the shape {sizes}; "
+            "modes 'same' and 'full' take any kernel"
+        )
+    return backend(taps, "restore").convolution_matrix(taps, sizes, mode, border)
+
+
+def _sizes(shape: Any, taps: Array) -> tuple[int, ...]:
+    """Return the sizes of an image's axes that suit a kernel."""
+    count = len(shape) if isinstance(shape, (Sequence, np.ndarray)) else taps.ndim
+    if count != taps.ndim and (taps.ndim, count) != (1, 2):
+        raise ValueError(
+            f"shape is {shape!r}: the kernel has {taps.ndim} axes, so give {taps.ndim} sizes; "
+            "an image of several channels has one matrix for each"
+        )
+    return check_ints(shape, "shape", count, 1)
+
+
+@ragged
+def deconvolve(
+    b: Array,
+    kernel: Any,
+    method: str = "lsqr",
+    mode: str = "same",
+    border: str = "constant",
+    regularization: float = 0,
+    *,
+    iterations: int | None = None,
+) -> Array:
+    """Find the image x whose convolution with `kernel` is `b`, channel by channel.
+
+    ``lsqr`` minimises ``|A x - b|**2 + regularization * |x|**2`` for the A of
+    `convolution_matrix`, exactly and for every mode and border, by up to `iterations` steps of
+    LSQR (each takes two convolutions; stopping early also regularizes).
+
+    ``wiener`` solves the same problem by one division of spectra, ``H* B / (|H|**2 + r)``, which
+    is exact where the border wraps; otherwise `b` is continued by its border first, and errors
+    may reach as far into the image as the inverse of the kernel does. A regularization below
+    1e-4 of the largest ``|H|**2`` counts as that, since some frequencies are lost.
+
+    ``richardson-lucy`` multiplies up a non-negative image that most likely gave `b` under Poisson
+    noise, in `iterations` rounds; it knows no other regularization.
+
+    Args:
+        b: blurred image, batch or list of images.
+        kernel: taps of 1 (along the rows) or 2 dimensions, or a kernel's name.
+        method: ``lsqr``, ``wiener`` or ``richardson-lucy``.
+        mode: of the convolution that made `b`; x is smaller than `b` for ``full`` and larger for
+            ``valid``.
+        border: of that convolution.
+        regularization: at least 0, relative to the squares of the taps: where the kernel passes
+            less than its square root, the answer is damped.
+        iterations: at least 1; None is 500 for ``lsqr``, 30 for ``richardson-lucy``.
+
+    Returns:
+        x, of the layout of `b`.
+
+    Raises:
+        ValueError: unknown words, a kernel of 3 axes or all zero, a `b` smaller than `full`
+            could make it; for ``richardson-lucy`` negative values or a regularization.
+
+    >>> import imgkit as ik
+    >>> import numpy as np
+    >>> x = np.array([[0., 0., 4., 0., 1.]])
+    >>> b = ik.convolve(x, [0.25, 0.5, 0.25], "full")
+    >>> abs(ik.deconvolve(b, [0.25, 0.5, 0.25], mode="full").round(6))
+    array([[0., 0., 4., 0., 1.]])
+
+    Paige and Saunders, "LSQR", ACM TOMS 8, 1982; Hunt, "The application of constrained least
+    squares estimation to image restoration", IEEE Trans. Computers C-22, 1973; Richardson,
+    "Bayesian-based iterative method of image restoration", JOSA 62, 1972.
+    """
+    check_image(b, "b")
+    taps = _image_kernel(kernel)
+    check_choice(method, "method", ITERATIONS)
+    check_choice(mode, "mode", MODES)
+    check_choice(border, "border", BORDERS)
+    if mode == "full" and any(k > n for k, n in zip(taps.shape, image_size(b), strict=True)):
+        raise ValueError(
+            f"b has shape {b.shape}: mode 'full' and this kernel make at least {taps.shape} pixels"
+        )
+    regularization = check_number(regularization, "regularization", 0)
+    rounds = ITERATIONS[method] if iterations is None else check_int(iterations, "iterations", 1)
+    if method == "richardson-lucy":
+        _check_poisson(b, taps, regularization)
+    solve = getattr(backend(b, "restore"), method.replace("-", "_"))
+    return like_input(solve(as_batch(b), taps, mode, border, regularization, rounds), b)
+
+
+def _image_kernel(kernel: Any) -> Array:
+    """Return a kernel for the two axes of an image."""
+    taps = as_kernel(kernel)
+    if taps.ndim == 3:
+        raise ValueError(f"kernel has shape {taps.shape}: an image takes one of 1 or 2 axes")
+    if not taps.any():
+        raise ValueError("kernel is all zero: nothing of the image passes it")
+    return np.atleast_2d(taps)
+
+
+def _check_poisson(b: Array, taps: Array, regularization: float) -> None:
+    """Raise unless Richardson-Lucy can run."""
+    if taps.min() < 0:
+        raise ValueError(
+            f"kernel has a tap of {taps.min():g}: method 'richardson-lucy' needs taps of at "
+            "least 0; 'lsqr' and 'wiener' take any"
+        )
+    if b.min(initial=0) < 0:
+        raise ValueError(
+            f"b has a value of {b.min():g}: method 'richardson-lucy' needs values of at least 0"
+        )
+    if regularization:
+        raise ValueError(
+            f"regularization is {regularization:g}: method 'richardson-lucy' takes none; fewer "
+            "iterations give a smoother image"
+        )

@@ -1,0 +1,216 @@
+"""Laws that every registered function of layer one keeps; a new op is tested by its line alone."""
+
+import importlib
+import inspect
+
+import numpy as np
+import pytest
+
+import imgkit as ik
+from imgkit.image import DTYPES, full_range, saturate
+from imgkit.registry import FUNCTIONS
+
+IMAGE_OPS = [op for op in FUNCTIONS.values() if op.result != "other"]
+# Levels of uint8 by which a fast path may differ from the float64 oracle, where it is not 1.
+LEVELS = {"clahe": 2}  # its luma is rounded before a curve whose slope exceeds 1
+FLOAT_TOLERANCE = 1e-4  # of the full range: float32 sums of up to a few hundred products
+
+
+def image(dtype="uint8", shape=(21, 26, 3), seed=0):
+    rng = np.random.default_rng(seed)
+    smooth = rng.random(shape).cumsum(axis=-3).cumsum(axis=-2)
+    return saturate(smooth / smooth.max() * full_range(dtype), dtype)
+
+
+def arguments(op, dtype="uint8"):
+    """The example of the registry; intensities named by fraction scale with the dtype."""
+    scale = full_range(dtype)
+    words = {"low", "high", "sigma_color"}
+    return {k: v * scale if k in words else v for k, v in op.example.items()}
+
+
+def call(op, x):
+    return getattr(ik, op.name)(x, **arguments(op, np.asarray(x[0]).dtype if isinstance(x, list) else x.dtype))
+
+
+def each_op(condition=lambda op: True):
+    return pytest.mark.parametrize(
+        "op", [op for op in IMAGE_OPS if condition(op)], ids=lambda op: op.name
+    )
+
+
+@each_op()
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_result_has_the_dtype_the_registry_promises(op, dtype):
+    result = call(op, image(dtype))
+    if op.result == "input":
+        assert result.dtype == dtype
+    elif op.result == "float":
+        assert result.dtype == ("float64" if dtype == "float64" else "float32")
+    else:
+        assert result.dtype == {"canny": "bool", "to_uint8": "uint8"}[op.name]
+
+
+@each_op()
+def test_input_is_never_written_to(op):
+    x = image()
+    x.flags.writeable = False
+    before = x.copy()
+    call(op, x)
+    assert np.array_equal(x, before)
+
+
+@each_op()
+def test_result_does_not_share_memory_with_the_input(op):
+    x = image()
+    assert not np.shares_memory(call(op, x), x)
+
+
+@each_op()
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_batch_equals_one_by_one(op, dtype):
+    batch = np.stack([image(dtype, seed=s) for s in range(3)])
+    result = call(op, batch)
+    for x, expected in zip(batch, result, strict=True):
+        one = np.asarray(call(op, x))
+        if dtype == "uint8":
+            assert np.array_equal(one, expected)
+        else:  # OpenCV fuses multiply and add in its vector loop alone, not in a row's tail
+            np.testing.assert_allclose(one, expected, rtol=1e-6, atol=1e-6)
+
+
+@each_op()
+def test_ragged_list_equals_one_by_one(op):
+    images = [image(shape=(21, 26, 3)), image(shape=(17, 9, 3), seed=1)]
+    results = call(op, images)
+    assert isinstance(results, list)
+    for x, result in zip(images, results, strict=True):
+        assert np.array_equal(result, call(op, x))
+
+
+@each_op()
+def test_empty_batch_keeps_the_law_of_shapes(op):
+    one = call(op, image()[None])
+    none = call(op, image()[None][:0])
+    assert none.shape == (0, *one.shape[1:])
+    assert none.dtype == one.dtype
+
+
+@each_op()
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_one_pixel(op, dtype):
+    result = call(op, image(dtype, (1, 1, 3)))
+    assert np.isfinite(np.asarray(result, np.float64)).all()
+
+
+@each_op()
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[::-1, ::-1],
+        lambda x: x[::2, 1::2],
+        lambda x: np.asfortranarray(x),
+        lambda x: x[..., ::-1],
+        lambda x: x.transpose(1, 0, 2),
+    ],
+    ids=["negative-stride", "strided", "fortran", "bgr-view", "transposed"],
+)
+def test_memory_layout_does_not_matter(op, dtype, view):
+    x = view(image(dtype))
+    assert np.array_equal(call(op, x), call(op, np.ascontiguousarray(x)))
+
+
+@each_op(lambda op: not op.colors)
+@pytest.mark.parametrize("channels", [1, 2, 5, 65])
+def test_any_number_of_channels(op, channels):
+    x = image(shape=(12, 11, channels))
+    result = call(op, x)
+    if op.name == "canny":
+        return  # one map of edges for all channels
+    each = [call(op, np.ascontiguousarray(x[..., c])) for c in range(channels)]
+    if op.name in ("bilateral_blur", "normalize"):  # joint in its channels; statistics of three
+        assert result.shape == x.shape
+        return
+    np.testing.assert_allclose(
+        np.asarray(result, np.float64), np.stack(each, axis=-1).astype(np.float64), atol=1
+    )
+
+
+@each_op(lambda op: op.colors)
+def test_color_ops_refuse_other_channels(op):
+    with pytest.raises(ValueError, match=r"x has 5 channels: a color operation needs"):
+        call(op, image(shape=(8, 8, 5)))
+
+
+@each_op()
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_agrees_with_the_reference(op, dtype):
+    x = image(dtype)
+    module = importlib.import_module(f"imgkit.backends.reference.{op.family}")
+    oracle = getattr(module, op.name)
+    options = arguments(op, dtype)
+    if "kernel" in options:
+        options["kernel"] = ik.kernel(options["kernel"])
+    names = inspect.signature(oracle).parameters
+    public = inspect.signature(getattr(ik, op.name)).parameters
+    if "top" in names and "top" not in public:
+        options["top"] = full_range(dtype)
+    for name, parameter in list(names.items())[1:]:  # oracles spell every option out
+        if parameter.default is parameter.empty and name not in options and name in public:
+            options[name] = public[name].default
+    expected = np.asarray(oracle(x.astype(np.float64), **adapted(op, options, dtype)))
+    result = call(op, x)
+    if result.dtype == bool:
+        assert np.mean(result != expected) < 0.01
+    elif result.dtype.kind == "u":
+        worst = np.abs(result.astype(np.float64) - saturate(expected, result.dtype)).max()
+        levels = LEVELS.get(op.name, 1) * (full_range(result.dtype) / 255 if op.name in LEVELS else 1)
+        assert worst <= levels
+    else:
+        top = max(1.0, float(np.abs(expected).max()))
+        assert np.abs(result - expected).max() <= FLOAT_TOLERANCE * top
+
+
+def adapted(op, options, dtype):
+    """Arguments that the public function resolves before a backend sees them."""
+    if op.name == "solarize" and options.get("threshold") is None:
+        options["threshold"] = full_range(dtype) / 2
+    if op.name == "clahe":
+        options["tiles"] = (8, 8)
+    if op.name == "normalize":
+        options |= {"mean": (0.5,) * 3, "std": (0.25,) * 3}
+    return options
+
+
+@pytest.mark.parametrize("op", FUNCTIONS.values(), ids=lambda op: op.name)
+def test_every_function_is_documented(op):
+    doc = inspect.getdoc(getattr(ik, op.name)) or ""
+    for part in ("Args:", "Returns:", ">>> "):
+        assert part in doc, f"{op.name}: its docstring needs {part}"
+
+
+@each_op()
+def test_options_come_after_the_image_and_by_name(op):
+    parameters = list(inspect.signature(getattr(ik, op.name)).parameters.values())
+    assert parameters[0].name == ("b" if op.name == "deconvolve" else "x")
+
+
+@each_op()
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ([[1, 2], [3, 4]], "is a builtins.list"),
+        (np.zeros((4, 4), np.int32), "has dtype int32"),
+        (np.zeros((4, 4), bool), r"astype\(np.uint8\)"),
+        (np.zeros((0, 4), np.uint8), "height and width must be at least 1"),
+        (np.zeros((4, 4, 513), np.uint8), "1 to 512 channels"),
+        (np.zeros((1, 2, 3, 4, 5), np.uint8), r"an image is \(H, W\)"),
+    ],
+    ids=["list", "int32", "bool", "empty", "513-channels", "5-d"],
+)
+def test_bad_images_are_refused_by_name_value_and_rule(op, bad, message):
+    if op.family in ("conv", "pool") and not isinstance(bad, list) and bad.dtype == np.uint8:
+        pytest.skip("works along named axes of arrays of any shape; its own tests cover it")
+    with pytest.raises((TypeError, ValueError), match=message):
+        getattr(ik, op.name)(bad, **op.example)
