@@ -225,10 +225,19 @@ def _apply_curves(x: Array, curves: list[tuple[str, float]]) -> Array:
     return color.apply_table(x[None], values.ravel())[0] if integer else values[0]
 
 
+def _solarize_add(x: Array, add: float) -> Array:
+    """Brighten the darker half of the range, up to its top."""
+    top = full_range(x.dtype)
+    return np.where(x < top / 2, saturate(np.minimum(x + add, top), x.dtype), x)
+
+
 CURVES: dict[str, Callable[[Array, float], Array]] = {
     "adjust_gamma": lambda x, gamma: color.adjust_gamma(x, gamma, 1.0),
     "posterize": lambda x, bits: color.posterize(x, int(bits)),
-    "solarize": lambda x, threshold: color.solarize(x, threshold * full_range(x.dtype)),
+    "solarize": lambda x, threshold: (
+        color.solarize(x, threshold * full_range(x.dtype)) if threshold <= 1 else x
+    ),
+    "solarize_add": lambda x, add: _solarize_add(x, add * full_range(x.dtype)),
     "invert": lambda x, _: color.invert(x),
 }
 
@@ -272,6 +281,23 @@ def _emboss(x: Array, strength: Any) -> Array:
     return _correlate(x, taps)
 
 
+SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
+
+
+def _sharpness(x: Array, factor: Any) -> Array:
+    """Blend with the smoothed image, which is one correlation; the outermost pixels stay."""
+    image = x[0]
+    if factor == 1 or min(image.shape[:2]) < 3:
+        return x
+    taps = (1 - factor) * SMOOTH
+    taps[1, 1] += factor
+    out = cv2.filter2D(np.ascontiguousarray(image), -1, taps).reshape(image.shape)
+    if out.dtype.kind == "f":
+        np.clip(out, 0, 1, out=out)
+    out[0], out[-1], out[:, 0], out[:, -1] = image[0], image[-1], image[:, 0], image[:, -1]
+    return out[None]
+
+
 def _in_range(values: Array, dtype: np.dtype[Any]) -> Array:
     return saturate(np.clip(values, 0, full_range(dtype)), dtype)
 
@@ -294,6 +320,7 @@ FILTERS: dict[str, Callable[..., Array]] = {
     "sharpen": lambda x, amount: np.clip(
         blur.sharpen(x, float(amount), 1.0, "reflect", 0.0), 0, full_range(x.dtype)
     ),
+    "sharpness": _sharpness,
     "emboss": _emboss,
     "sobel": lambda x: _sobel(x, False),
     "sobel_normalized": lambda x: _sobel(x, True),

@@ -128,6 +128,7 @@ CURVES: dict[str, Callable[[Array, float, float], Array]] = {
     "adjust_gamma": lambda x, gamma, top: color.adjust_gamma(x, gamma, 1.0, top=top),
     "posterize": lambda x, bits, top: color.posterize(x, int(bits), top=top),
     "solarize": lambda x, threshold, top: color.solarize(x, threshold * top, top=top),
+    "solarize_add": lambda x, add, top: np.where(x < top / 2, np.minimum(x + add * top, top), x),
     "invert": lambda x, _, top: color.invert(x, top=top),
     "equalize": lambda x, _, top: color.equalize(x, top=top),
     "autocontrast": lambda x, _, top: color.autocontrast(x, top=top),
@@ -158,6 +159,16 @@ def _emboss(x: Array, top: float, strength: Any) -> Array:
     return (1 - strength) * x + strength * _correlate(x, np.array(EMBOSS))
 
 
+def _sharpness(x: Array, top: float, factor: Any) -> Array:
+    if min(x.shape[:2]) < 3:
+        return x
+    taps = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
+    result = x.copy()
+    inner = (slice(1, -1), slice(1, -1))
+    result[inner] = factor * x[inner] + (1 - factor) * _correlate(x, taps)[inner]
+    return result
+
+
 FILTERS: dict[str, Callable[..., Array]] = {
     "gaussian_blur": lambda x, top, sigma: blur.gaussian_blur(x, float(sigma)),
     "box_blur": lambda x, top, size: blur.box_blur(x, int(size)),
@@ -166,6 +177,7 @@ FILTERS: dict[str, Callable[..., Array]] = {
         x, kernel("motion", size=int(size), angle=float(degrees))
     ),
     "sharpen": lambda x, top, amount: blur.sharpen(x, float(amount)),
+    "sharpness": _sharpness,
     "emboss": _emboss,
     "sobel": lambda x, top: edges.sobel(x),
     "sobel_normalized": lambda x, top: edges.sobel(x, normalized=True),
