@@ -23,6 +23,8 @@ Array = npt.NDArray[Any]
 Size = tuple[int, int]
 Point = Sequence[float] | Array
 
+SHRINKS = 1.375  # squared shrinking from which maps are prefiltered: below, the Gaussian that is
+# missing has a sigma under 0.25 pixel and gives a neighbour less than 1/2900
 EXACT = 1e-9  # matrices this close to integers move pixels without interpolation
 
 
@@ -338,12 +340,13 @@ def mean_field_jacobian(field: Array) -> Array:
 def shrinks(reach: Array) -> bool:
     """Whether any of the maps with derivatives ``(..., 2, 2)`` from output to input shrinks.
 
-    With squared singular values p and q that is p > 1 or q > 1: their sum exceeds 2, or
-    ``(1 - p) * (1 - q)`` is negative.
+    With squared singular values p and q and the limit L that is p > L or q > L: their sum exceeds
+    2 L, or ``(L - p) * (L - q)`` is negative.
     """
+    limit = SHRINKS
     for (a, b), (c, d) in reach.reshape(-1, 2, 2).tolist():
         total = a * a + b * b + c * c + d * d
-        if total > 2 + EXACT or total > 1 + (a * d - b * c) ** 2 + EXACT:
+        if total > 2 * limit + EXACT or limit * (total - limit) > (a * d - b * c) ** 2 + EXACT:
             return True
     return False
 
@@ -356,15 +359,14 @@ def antialias_sigmas(reach: Array, in_size: Size) -> Array:
         in_size: bounds the result: no sigma exceeds the image.
 
     Returns:
-        ``(..., 2)``; zero where the map does not shrink.
+        ``(..., 2)``; zero where the map shrinks by less than 1.17 (`SHRINKS`).
 
     Bilinear sampling is a triangle one input pixel wide each way, of variance 1/6. Shrinking by s
     wants the triangle s wide (Pillow's filter), of variance s**2/6: the Gaussian adds what is
     missing, ``(s**2 - 1) / 6``, along both main axes of the shrinking.
     """
     squares, axes = np.linalg.eigh(reach @ np.swapaxes(reach, -1, -2))
-    missing = np.maximum(squares - 1, 0) / 6
-    missing[missing < 1e-12] = 0
+    missing = np.where(squares > SHRINKS, (squares - 1) / 6, 0)
     variance = np.sum(axes**2 * missing[..., None, :], axis=-1)
     return np.asarray(np.minimum(np.sqrt(variance), max(in_size)))
 

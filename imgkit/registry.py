@@ -134,6 +134,7 @@ TRANSFORMS: dict[str, Augmentation] = {
         Augmentation("MedianBlur", "filters"),
         Augmentation("MotionBlur", "filters"),
         Augmentation("Sharpen", "filters"),
+        Augmentation("Sharpness", "filters", {"factor": (0.1, 1.9)}),
         Augmentation("Emboss", "filters"),
         Augmentation("Sobel", "filters"),
         Augmentation("Laplacian", "filters"),
@@ -142,6 +143,10 @@ TRANSFORMS: dict[str, Augmentation] = {
         Augmentation("SaltPepper", "noise", {"amount": (0.01, 0.1)}),
         Augmentation("Erase", "erase"),
         Augmentation("GridMask", "erase"),
+        Augmentation("RandAugment", "policy"),
+        Augmentation("TrivialAugment", "policy"),
+        Augmentation("AutoAugment", "policy"),
+        Augmentation("AugMix", "policy"),
         Augmentation("Normalize", "output"),
         Augmentation("ToFloat", "output"),
         Augmentation("ToCHW", "output"),
@@ -149,11 +154,13 @@ TRANSFORMS: dict[str, Augmentation] = {
 }
 
 CONTROLS = ("OneOf", "SomeOf")
+MIXERS = ("MixUp", "CutMix", "Mosaic")
 
 PUBLIC: dict[str, str] = {
     **{name: f"imgkit.ops.{op.family}" for name, op in FUNCTIONS.items()},
     **{name: f"imgkit.augment.{op.family}" for name, op in TRANSFORMS.items()},
     **{name: "imgkit.augment.control" for name in CONTROLS},
+    **{name: "imgkit.augment.mix" for name in MIXERS},
     "kernel": "imgkit.kernels",
     "Choice": "imgkit.augment.transform",
     "Pipeline": "imgkit.augment.pipeline",

@@ -178,10 +178,11 @@ def test_sigmas_of_shrinking_growing_and_turning():
 def test_shrinks_says_when_there_is_a_sigma(degrees, sx, sy, slope):
     reach = np.linalg.inv(g.compose(g.scaling(sx, sy), g.shear(slope), g.rotation(degrees)))[:2, :2]
     largest = np.linalg.svd(reach, compute_uv=False).max()
-    if abs(largest - 1) > 1e-6:
-        assert g.shrinks(reach) == (largest > 1)
-        assert g.shrinks(np.stack([np.eye(2), reach])) == (largest > 1)
-        assert (g.antialias_sigmas(reach, (9, 9)).max() > 0) == (largest > 1)
+    limit = np.sqrt(g.SHRINKS)
+    if abs(largest - limit) > 1e-6:
+        assert g.shrinks(reach) == (largest > limit)
+        assert g.shrinks(np.stack([np.eye(2), reach])) == (largest > limit)
+        assert (g.antialias_sigmas(reach, (9, 9)).max() > 0) == (largest > limit)
 
 
 def test_mean_reach_of_projective_maps_counts_what_is_seen():

@@ -7,6 +7,8 @@ or not at all: it is written beside its place under a temporary name and then re
 from __future__ import annotations
 
 import errno
+import functools
+import hashlib
 import os
 import time
 import uuid
@@ -18,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.folder import codec
-from imgkit.folder.scan import OWN, Item, shown
-from imgkit.folder.steps import Step, apply
+from imgkit.folder.journal import Entry, Journal, Run, new_run
+from imgkit.folder.scan import OWN, Item, draw_index, shown
+from imgkit.folder.steps import Program, Step, apply, document, program, read_recipe
 
 # What no other image will survive either: the disk is full, read-only, or not ours.
 ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -27,12 +30,28 @@ ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that, with the input's bytes, decides the output's bytes. It pickles."""
+    """Everything that, with the input's bytes and index, decides the output's. It pickles."""
 
     steps: tuple[Step, ...]
     quality: int = 95
     scale: str | tuple[float, float] | None = None
     max_pixels: int = codec.MAX_PIXELS
+    seed: int | None = None
+    epoch: int = 0
+
+    @functools.cached_property
+    def program(self) -> Program:
+        """The steps as they run."""
+        return program(self.steps, self.seed)
+
+
+class Facts(NamedTuple):
+    """What the journal tells of an input and of its output; hashes are SHA-256."""
+
+    size: int = 0
+    mtime_ns: int = 0
+    source: str = ""
+    sha256: str = ""
 
 
 class Row(NamedTuple):
@@ -43,6 +62,7 @@ class Row(NamedTuple):
     error: str = ""
     message: str = ""
     fatal: bool = False  # the environment's fault: stop
+    facts: Facts = Facts()
 
 
 def output_kind(kind: str, dtype: npt.DTypeLike | None, scale: object) -> str:
@@ -61,25 +81,34 @@ def output_kind(kind: str, dtype: npt.DTypeLike | None, scale: object) -> str:
     return kind
 
 
-def convert(job: Job, data: bytes, kind: str) -> bytes:
-    """Turn the bytes of one image into the bytes of its output."""
-    result = apply(job.steps, codec.decode(data, job.max_pixels))
+def convert(job: Job, data: bytes, kind: str, index: int) -> bytes:
+    """Turn the bytes of one image into the bytes of its output; `index` decides the draws."""
+    image = codec.decode(data, job.max_pixels)
+    result = apply(job.program, image, (job.epoch, index))
     return codec.encode(result, kind, quality=job.quality, scale=job.scale)
 
 
 def process(job: Job, item: Item) -> Row:
     """Do the whole work for one image."""
+    facts = Facts()
     try:
         with open(item.source, "rb") as file:
-            data = file.read()
-        output = convert(job, data, item.kind)
+            data, status = file.read(), os.fstat(file.fileno())
+        facts = Facts(status.st_size, status.st_mtime_ns, sha256(data))
+        output = convert(job, data, item.kind, draw_index(item.path, item.copy))
     except Exception as error:  # every outcome is a row, whatever a decoder or operation raises
-        return failed(item.path, error)
+        return failed(item.path, error)._replace(facts=facts)
     try:
         commit(item.target, output)
     except OSError as error:
-        return failed(item.path, error, fatal=error.errno in ENVIRONMENT)
-    return Row(item.path)
+        fatal = error.errno in ENVIRONMENT
+        return failed(item.path, error, fatal)._replace(facts=facts)
+    return Row(item.path, facts=facts._replace(sha256=sha256(output)))
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def failed(path: str, error: BaseException, fatal: bool = False) -> Row:
@@ -152,20 +181,105 @@ class Report:
         }
 
 
-def run(items: list[Item], job: Job, workers: int, seen: Callable[[Row, Report], None]) -> Report:
-    """Process all items and call `seen` after each; Ctrl-C ends it with what is done so far."""
+def run(
+    items: list[Item],
+    job: Job,
+    workers: int,
+    seen: Callable[[Row, Report], None],
+    journal: Journal | None = None,
+    src: str = "",
+) -> Report:
+    """Process all items and call `seen` after each; Ctrl-C ends it with what is done so far.
+
+    With a journal, which must be open, it gets a line for each item; `src` is the folder that
+    the paths of the items are relative to.
+    """
     from imgkit.folder.engines import local
 
     report = Report(len(items))
     rows = local.rows(items, job, min(workers, len(items)))
     try:
-        for row in rows:
+        note = _noting(journal, job, src)
+        for item, row in rows:
             report.add(row)
+            note(item, row)
             seen(row, report)
             if report.stopped:
                 break
     except KeyboardInterrupt:
         report.interrupted = True
+    except OSError as error:  # of the journal: what happens to an image is a row
+        report.stopped = f"journal: {error.strerror}"
     finally:
         rows.close()
     return report
+
+
+# --- the journal ------------------------------------------------------------------------
+
+
+def _noting(journal: Journal | None, job: Job, src: str) -> Callable[[Item, Row], None]:
+    """Begin a run in the journal; return what adds a line for an item."""
+    if journal is None:
+        return lambda item, row: None
+    done = {
+        "pipeline": document(job.steps, job.seed),
+        "epoch": job.epoch,
+        "quality": job.quality,
+        "scale": job.scale,
+    }
+    begun = new_run(src, done, job.max_pixels)
+    journal.add(begun)
+    return lambda item, row: journal.add(_entry(begun, job, item, row, journal.dst))
+
+
+def _entry(begun: Run, job: Job, item: Item, row: Row, dst: str) -> Entry:
+    return Entry(
+        run=begun.id,
+        path=item.path,
+        output=os.path.relpath(item.target, dst),
+        kind=item.kind,
+        op=begun.op,
+        seed=job.seed,
+        epoch=job.epoch,
+        copy=item.copy,
+        index=draw_index(item.path, item.copy),
+        status=row.status,
+        error=row.error,
+        message=row.message,
+        version=begun.versions.get("imgkit-cv", ""),
+        **row.facts._asdict(),
+    )
+
+
+def rebuild(begun: Run, entry: Entry, src: str | None = None) -> bytes:
+    """Make the bytes of an output again from its input and what the journal says.
+
+    Args:
+        begun: the run of the entry.
+        entry: what became of the output.
+        src: where the inputs are now, if not where they were.
+
+    Raises:
+        ValueError: if the run made no such output, or the input is not what it was.
+        FileNotFoundError: if the input is missing.
+    """
+    if entry.status != "ok":
+        raise ValueError(f"that run did not make it: {entry.error}: {entry.message}")
+    recipe = read_recipe(begun.pipeline)
+    scale = tuple(begun.scale) if isinstance(begun.scale, list) else begun.scale
+    job = Job(recipe.steps, begun.quality, scale, begun.max_pixels, recipe.seed, begun.epoch)
+    source = os.path.join(src or begun.src, entry.path)
+    try:
+        with open(source, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{shown(source)} is missing: put it back, or say where the inputs are now"
+        ) from None
+    if sha256(data) != entry.source:
+        raise ValueError(
+            f"{shown(source)} has changed since the run: it had {entry.size} bytes and SHA-256 "
+            f"{entry.source[:12]}, it has {len(data)} and {sha256(data)[:12]}"
+        )
+    return convert(job, data, entry.kind, entry.index)

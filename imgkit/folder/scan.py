@@ -6,6 +6,7 @@ Paths are `str` as `os.fsdecode` makes them, so any name the disk accepts surviv
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import unicodedata
@@ -40,6 +41,19 @@ class Item(NamedTuple):
     source: str
     target: str
     kind: str
+    copy: int = 1  # which of the variants of the image
+
+
+def draw_index(path: str, copy: int = 1) -> int:
+    """Return the index of an image's draws: a 64-bit hash of its relative path and copy number.
+
+    It depends on nothing else, so that adding or removing files changes no other output.
+
+    >>> draw_index("a/b.jpg") == draw_index("a/b.jpg", 1) != draw_index("a/b.jpg", 2)
+    True
+    """
+    name = os.fsencode(path.replace(os.sep, "/")) + b"\0" + copy.to_bytes(8, "little")
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little")
 
 
 def shown(path: str) -> str:
@@ -125,8 +139,12 @@ def output_name(path: str, kind: str) -> tuple[str, str]:
     return f"{path if here is None else stem}.{wanted}", wanted
 
 
-def plan(images: Iterable[Source], src: str, dst: str, kind: str = "same") -> list[Item]:
-    """Name the output of every image: its path is kept, its extension follows its format.
+def plan(
+    images: Iterable[Source], src: str, dst: str, kind: str = "same", copies: int = 1
+) -> list[Item]:
+    """Name the outputs of every image: its path is kept, its extension follows its format.
+
+    Of several copies each has its number: ``a_0001.jpg``, ``a_0002.jpg``.
 
     Raises:
         ValueError: if two outputs would have one name (also on disks that ignore case or
@@ -138,7 +156,8 @@ def plan(images: Iterable[Source], src: str, dst: str, kind: str = "same") -> li
     items = []
     for image in images:
         name, here = output_name(image.path, kind)
-        items.append(Item(image.path, os.path.join(src, image.path), os.path.join(dst, name), here))
+        item = Item(image.path, os.path.join(src, image.path), os.path.join(dst, name), here)
+        items.extend(numbered(item, copies))
     _check_collisions(items, dst)
     _check_folders({os.path.dirname(item.target) for item in items}, src, dst)
     return items
@@ -152,9 +171,25 @@ def plan_file(src: str, dst: str, kind: str = "same") -> Item:
         target = os.path.join(dst, output)
     else:
         target, kind = dst, named_format(dst, kind)
+    _check_not_source(src, target)
+    return Item(name, src, target, kind)
+
+
+def numbered(item: Item, copies: int) -> list[Item]:
+    """Return the items of an image's copies, numbered from 1; one copy keeps its name."""
+    if copies == 1:
+        return [item]
+    stem, extension = os.path.splitext(item.target)
+    digits = max(4, len(str(copies)))
+    targets = [f"{stem}_{copy:0{digits}}{extension}" for copy in range(1, copies + 1)]
+    for target in targets:
+        _check_not_source(item.source, target)
+    return [item._replace(target=t, copy=copy) for copy, t in enumerate(targets, 1)]
+
+
+def _check_not_source(src: str, target: str) -> None:
     if os.path.realpath(src) == os.path.realpath(target):
         raise ValueError(f"DST is {shown(target)}: that is SRC itself")
-    return Item(name, src, target, kind)
 
 
 def named_format(path: str, kind: str = "same") -> str:

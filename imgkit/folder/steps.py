@@ -3,33 +3,41 @@
 Two ways to write them, one meaning: ``max_pool size=2`` on the command line, and in a file::
 
     version: 1
+    seed: 7
     ops:
-      - grayscale
       - gaussian_blur: {sigma: 1.5}
+      - Rotate: {degrees: [-15, 15]}
+      - HorizontalFlip: {p: 0.5}
 
 Names and parameters are checked against the registry and the function's own signature before
-any image is touched.
+any image is touched. Functions (small letters) and transforms (capitals) may be mixed:
+neighbouring transforms become one `Pipeline`, fused, and functions run in between.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
-import re
+import itertools
+import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.augment.serialize import parse_yaml, read_document, read_item, read_value
 from imgkit.image import nearest
-from imgkit.registry import FUNCTIONS, PUBLIC
+from imgkit.registry import CONTROLS, FUNCTIONS, PUBLIC, TRANSFORMS
+
+if TYPE_CHECKING:
+    from imgkit.augment.pipeline import Pipeline
+    from imgkit.augment.transform import Transform
 
 Array = npt.NDArray[Any]
-
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-FILE_KEYS = ("version", "seed", "ops")
+CHANNELS_FIRST = "ToCHW"  # after it an array is no image that a function or a picture file takes
 
 
 class Step(NamedTuple):
@@ -86,16 +94,7 @@ def parse_value(text: str) -> Any:
         return text
     if isinstance(value, str) and "," in value:
         return tuple(parse_value(part) for part in value.split(",") if part)
-    return _plain(value) if value is not None else text
-
-
-def _plain(value: Any) -> Any:
-    """Lists as tuples, and numbers that YAML 1.1 takes for words (1e-3) as numbers."""
-    if isinstance(value, list):
-        return tuple(_plain(part) for part in value)
-    if isinstance(value, str) and NUMBER.fullmatch(value):
-        return float(value)
-    return value
+    return read_value(value) if value is not None else text
 
 
 def read_pipeline(text: str) -> Recipe:
@@ -104,62 +103,74 @@ def read_pipeline(text: str) -> Recipe:
     Raises:
         ValueError: naming the key, operation or parameter that is wrong and the nearest known.
     """
-    import yaml
+    return read_recipe(parse_yaml(text))
 
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise ValueError("a pipeline is a mapping with the keys version and ops")
-    for key in content:
-        if key not in FILE_KEYS:
-            raise ValueError(f"key {key!r} is unknown: {nearest(key, FILE_KEYS)}")
-    if content.get("version") != 1 or isinstance(content["version"], bool):
-        raise ValueError(f"version is {content.get('version')!r}: this imgkit reads version 1")
-    seed, ops = content.get("seed"), content.get("ops")
-    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
-        raise ValueError(f"seed is {seed!r}: it must be an integer")
-    if not isinstance(ops, list) or not ops:
+
+def read_recipe(document: Any) -> Recipe:
+    """Check a pipeline document, as `read_pipeline` parses it and `document` writes it."""
+    entries, seed = read_document(document)
+    if not entries:
         raise ValueError("ops must be a list of at least one operation")
-    return Recipe(tuple(_read_entry(entry, f"ops[{i}]") for i, entry in enumerate(ops)), seed)
+    return Recipe(tuple(_read_step(entry, f"ops[{i}]") for i, entry in enumerate(entries)), seed)
 
 
-def _read_entry(entry: Any, where: str) -> Step:
-    """Read one item of `ops`: a name, or {name: {parameter: value}}."""
-    if isinstance(entry, str):
-        entry = {entry: None}
-    if not isinstance(entry, dict) or len(entry) != 1:
-        raise ValueError(f"{where} is {entry!r}: write a name, or name: {{parameter: value}}")
-    (name, arguments), *_ = entry.items()
-    arguments = {} if arguments is None else arguments
-    if not isinstance(arguments, dict):
-        raise ValueError(f"{where}: {name} has {arguments!r}: write {{parameter: value}}")
+def _read_step(entry: Any, where: str) -> Step:
+    name, arguments = read_item(entry, where)
     try:
-        return check_step(Step(name, {str(k): _plain(v) for k, v in arguments.items()}))
-    except ValueError as error:
+        return check_step(Step(name, arguments))
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{where}: {error}") from None
+
+
+def document(steps: Iterable[Step], seed: int | None = None) -> dict[str, Any]:
+    """Return steps as the plain document that a pipeline file holds; `read_recipe` reads it."""
+    ops = [{step.name: {k: _plain(v) for k, v in step.arguments.items()}} for step in steps]
+    return {"version": 1, **({} if seed is None else {"seed": seed}), "ops": ops}
+
+
+def _plain(value: Any) -> Any:
+    """Return arrays and tuples as lists."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    return value
 
 
 # --- checking ---------------------------------------------------------------------------
 
 
 def usable() -> list[str]:
-    """Names of the operations that take one image and give one image."""
+    """Names of the functions that take one image and give one image."""
     return [op.name for op in FUNCTIONS.values() if op.result != "other"]
 
 
+def transforms() -> list[str]:
+    """Names of the transforms."""
+    return [*TRANSFORMS, *CONTROLS]
+
+
+def is_transform(step: Step) -> bool:
+    """Tell a transform from a function."""
+    return step.name in TRANSFORMS or step.name in CONTROLS
+
+
 def function(name: str) -> Callable[..., Any]:
-    """Return the public function of a name."""
+    """Return the public function, or the class of a transform, of a name."""
     found: Callable[..., Any] = getattr(importlib.import_module(PUBLIC[name]), name)
     return found
 
 
 def check_step(step: Step) -> Step:
     """Return the step if its operation exists and takes these parameters."""
+    if is_transform(step):
+        transform(step)
+        return step
     if step.name not in usable():
         why = "gives no image" if step.name in PUBLIC else "is no operation"
-        raise ValueError(f"{step.name} {why}: {nearest(step.name, usable())}")
+        raise ValueError(f"{step.name} {why}: {nearest(step.name, [*usable(), *transforms()])}")
     _image, *parameters = inspect.signature(function(step.name)).parameters.values()
     known = [p.name for p in parameters]
     for name in step.arguments:
@@ -171,14 +182,71 @@ def check_step(step: Step) -> Step:
     return step
 
 
-def apply(steps: Iterable[Step], image: Array) -> Any:
-    """Run the steps on one image, in order."""
+def transform(step: Step) -> Transform:
+    """Build the transform that a step names."""
+    from imgkit.augment.serialize import from_json
+
+    try:
+        return from_json(json.dumps(document([step]), default=str)).ops[0]
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("ops[0]: ")) from None
+
+
+# --- running ----------------------------------------------------------------------------
+
+Program = tuple["Step | Pipeline", ...]
+
+
+def program(steps: Iterable[Step], seed: int | None = None) -> Program:
+    """Join neighbouring transforms to pipelines; functions stay as they are.
+
+    The first pipeline has `seed` itself, so that a list of transforms alone draws what
+    ``Pipeline(ops, seed)`` draws. Each later one has a seed made of it, so that two rotations
+    with a function between them do not turn alike.
+
+    Raises:
+        ValueError: if something follows channels-first output, or the seed is out of range.
+    """
+    from imgkit.augment.pipeline import Pipeline
+
+    parts: list[Step | Pipeline] = []
+    pipelines = 0
+    for drawn, group in itertools.groupby(steps, is_transform):
+        if parts and channels_first(parts):
+            late = next(iter(group)).name
+            raise ValueError(f"{late} comes after {CHANNELS_FIRST}, which must be the last")
+        if not drawn:
+            parts.extend(group)
+            continue
+        parts.append(Pipeline([transform(step) for step in group], _seed(seed or 0, pipelines)))
+        pipelines += 1
+    return tuple(parts)
+
+
+def _seed(seed: int, place: int) -> int:
+    if place == 0:
+        return seed
+    text = f"{seed} {place}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+def channels_first(parts: Iterable[Step | Pipeline]) -> bool:
+    """Tell whether the channels come first in what a program makes."""
+    *_, last = parts
+    return not isinstance(last, Step) and any(op.name == CHANNELS_FIRST for op in last.ops)
+
+
+def apply(steps: Iterable[Step | Pipeline], image: Array, key: tuple[int, int] = (0, 0)) -> Any:
+    """Run steps and pipelines on one image, in order; pipelines draw by the key."""
     for step in steps:
-        image = function(step.name)(image, **step.arguments)
+        if isinstance(step, Step):
+            image = function(step.name)(image, **step.arguments)
+        else:
+            image = step(image, key=key)
     return image
 
 
-def probe(steps: tuple[Step, ...]) -> np.dtype[Any] | None:
+def probe(steps: Program) -> np.dtype[Any] | None:
     """Try the steps on empty images; return the dtype they make of uint8, if it can be told.
 
     Values that no image can make right are found here, before work begins. A small image may

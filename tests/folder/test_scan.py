@@ -123,9 +123,9 @@ def test_links_in_the_destination_are_not_written_through(tmp_path):
 
 def test_one_file_goes_into_a_folder_or_to_a_name(tmp_path):
     src = str(tmp_path / "a.jpg")
-    assert plan_file(src, str(tmp_path / "b.png"))[2:] == (str(tmp_path / "b.png"), "png")
+    assert plan_file(src, str(tmp_path / "b.png"))[2:4] == (str(tmp_path / "b.png"), "png")
     (tmp_path / "d").mkdir()
-    assert plan_file(src, str(tmp_path / "d"), "webp")[2:] == (str(tmp_path / "d/a.webp"), "webp")
+    assert plan_file(src, str(tmp_path / "d"), "webp")[2:4] == (str(tmp_path / "d/a.webp"), "webp")
     with pytest.raises(ValueError, match="that is SRC itself"):
         plan_file(src, src)
     with pytest.raises(ValueError, match=r"ends in '.pgn': did you mean '.png'"):

@@ -7,7 +7,6 @@ that run of stages ends. Inputs are never written to.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit import draws, geometry, maps
-from imgkit.backends.array import blur, color, edges, resample
+from imgkit.backends.array import blur, color, edges, pointwise, resample
 from imgkit.border import source_index
 from imgkit.image import full_range, saturate
 from imgkit.kernels import EMBOSS, kernel
@@ -28,28 +27,48 @@ WHOLE = ("curve", "filter")  # stages that read integers: tables, medians, codec
 def run(stages: Sequence[Any], sample: int, image: Array) -> Array:
     """Run the stages of one sample of a plan on its image (H, W, C)."""
     dtype = image.dtype
+    stages = [stage for stage in stages if stage.acts(sample)]  # an idle one rounds nothing
     x = image
-    for place, stage in enumerate(stages):
+    place = 0
+    while place < len(stages):
+        stage = stages[place]
+        end = _pass_end(stages, place, sample) if x.shape[-1] == 3 else place
+        if end > place:  # neighbouring color stages are one pass
+            x = pointwise.run(stages[place:end], sample, x, dtype, _unrounded(stages, end))
+            place = end
+            continue
         if stage.kind in WHOLE and x.dtype != dtype:
             x = saturate(x, dtype)
-        fractions = x.dtype.kind == "f" or _keeps_fractions(stages, place)
+        fractions = x.dtype.kind == "f" or _keeps_fractions(stages, place, sample)
         x = RUN[stage.kind](stage, sample, x, dtype, fractions)
+        place += 1
     if x.dtype != dtype and not _floats_leave(stages):
         x = saturate(x, dtype)
     return x.copy() if x is image else x
 
 
-def _keeps_fractions(stages: Sequence[Any], place: int) -> bool:
+def _pass_end(stages: Sequence[Any], place: int, sample: int) -> int:
+    """Return the end of the run of stages that can be one pass over strips."""
+    end = place
+    while end < len(stages) and pointwise.joins(stages[end], sample):
+        end += 1
+    return end
+
+
+def _unrounded(stages: Sequence[Any], place: int) -> bool:
+    """Tell whether the stages from `place` on take values that are not rounded."""
+    for later in stages[place:]:
+        if later.kind != "erase":
+            return later.kind not in WHOLE and (later.kind != "normalize" or later.to_float)
+    return False
+
+
+def _keeps_fractions(stages: Sequence[Any], place: int, sample: int) -> bool:
     """Tell whether what this stage makes is used unrounded by the stage after it."""
     stage = stages[place]
-    if stage.kind in WHOLE or (stage.kind == "color" and stage.steps.shape[1] > 1):
+    if stage.kind in WHOLE or (stage.kind == "color" and stage.count(sample) > 1):
         return stage.kind not in WHOLE
-    for later in stages[place + 1 :]:
-        if later.kind == "normalize":
-            return bool(later.to_float)
-        if later.kind != "erase":
-            return later.kind not in WHOLE
-    return False
+    return _unrounded(stages, place + 1)
 
 
 def _floats_leave(stages: Sequence[Any]) -> bool:
@@ -91,9 +110,7 @@ def sample_map(how: maps.Sampling, x: Array, dtype: npt.DTypeLike, fractions: bo
         return _along_links(how, view, fill, dtype)
     result = resample.warp(view[None], how.matrix[None], how.out_size, how.interpolation,
                            how.border, fill, how.antialias)[0]  # fmt: skip
-    for canvas in how.canvases:
-        result = _cut(result, canvas, how, _fill(canvas.fill, x.shape[-1], dtype))
-    return result
+    return _cut(result, how, dtype) if how.canvases else result
 
 
 def _window(x: Array, how: maps.Sampling, dtype: npt.DTypeLike) -> Array:
@@ -119,14 +136,18 @@ def _move(view: Array, matrix: Array, out_size: tuple[int, int]) -> Array:
     return resample.move(view[None], how, out_size, "constant", np.zeros(view.shape[-1]))[0]
 
 
-def _cut(x: Array, canvas: maps.Canvas, how: maps.Sampling, fill: Array) -> Array:
-    """Blend with the fill where the canvas does not cover the output."""
-    nearest = how.interpolation == "nearest"
-    ones = np.ones((*canvas.size, 1), np.float32)
-    inverse = np.linalg.inv(canvas.matrix)  # type: ignore[arg-type]
-    cover = resample.warp(ones[None], inverse[None], how.out_size,
-                          "nearest" if nearest else "bilinear", "constant", np.zeros(1), False)[0]  # fmt: skip
-    return _blend(x, cover, fill)
+def _cut(x: Array, how: maps.Sampling, dtype: npt.DTypeLike) -> Array:
+    """Blend with the fills where the canvases of a run do not cover the output."""
+    edge = maps.edge(how)
+    pixels = x.reshape(-1, x.shape[-1])
+    fills = [_fill(canvas.fill, x.shape[-1], dtype) for canvas in how.canvases]
+    mixed = pixels[edge.band].astype(np.float64)
+    for share, fill in zip(edge.shares, fills, strict=True):
+        mixed = share[:, None] * mixed + (1 - share[:, None]) * fill
+    pixels[edge.band] = saturate(mixed, x.dtype)
+    for outside, fill in zip(edge.outside, fills, strict=True):
+        pixels[outside] = saturate(fill, x.dtype)
+    return x
 
 
 def _blend(x: Array, cover: Array, fill: Array) -> Array:
@@ -156,46 +177,20 @@ def _along_links(how: maps.Sampling, view: Array, fill: Array, dtype: npt.DTypeL
 
 
 def _color(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
-    steps = stage.steps[sample]
-    if fractions:
-        x = _as_float(x)
-    for step in steps:
-        if not (step[:, :6] == IDLE).all() or step[:, 6].any():
-            x = _linear(x, step, full_range(dtype))
-    return x
-
-
-IDLE = np.concatenate([np.eye(3), np.zeros((3, 3))], axis=1)
-
-
-def _linear(x: Array, step: Array, top: float) -> Array:
-    """Run one linear step and clip."""
-    weights, offset = step[:, :3], step[:, 6] * top
-    if step[:, 3:6].any():
-        mean = np.array(cv2.mean(np.ascontiguousarray(x))[:3]) if x.shape[-1] == 3 else x.mean()
-        offset = offset + step[:, 3:6] @ np.broadcast_to(mean, 3)
-    if x.shape[-1] == 3:
-        matrix = np.concatenate([weights, offset[:, None]], axis=1)
-        mapped = cv2.transform(np.ascontiguousarray(x), matrix)
-    else:
-        mapped = _linear_gray(x, weights, offset)
-    return np.clip(mapped, 0, top, out=mapped) if mapped.dtype.kind == "f" else mapped
-
-
-def _linear_gray(x: Array, weights: Array, offset: Array) -> Array:
-    """Run a linear step on gray, or the one factor that other channels allow."""
-    if x.shape[-1] == 1:
-        scale, shift = weights.sum(axis=1).mean(), offset.mean()
-    else:
-        scale, shift = weights[0, 0], offset[0]
-    return saturate(_as_float(x) * float(scale) + float(shift), x.dtype)
+    """Run linear steps on gray, or the one factor that other channels allow; `pointwise` has RGB."""
+    top = full_range(dtype)
+    values = _as_float(x)
+    for step in stage.steps[sample]:
+        scale, mean, offset = step[0, 0], step[0, 3:6].sum(), step[0, 6] * top
+        if x.shape[-1] == 1:
+            scale, mean, offset = step[:, :3].sum() / 3, step[:, 3:6].sum() / 3, step[:, 6].mean() * top
+        if scale != 1 or mean or offset:
+            values = np.clip(values * values.dtype.type(scale) + (mean * values.mean() + offset), 0, top)
+    return values if fractions else saturate(values, dtype)
 
 
 def _hue(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
-    shift = float(stage.shift[sample])
-    if not shift or x.shape[-1] == 1:
-        return x
-    return color.adjust_hue((_as_float(x) if fractions else x)[None], shift)[0]
+    return x  # gray has none
 
 
 def _curve(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
@@ -221,7 +216,7 @@ def _apply_curves(x: Array, curves: list[tuple[str, float]]) -> Array:
     integer = x.dtype.kind in "iu"
     values = color.levels(x.dtype) if integer else x[None]
     for name, parameter in curves:
-        values = CURVES[name](values, parameter)
+        values = pointwise.CURVES[name](values, parameter)
     return color.apply_table(x[None], values.ravel())[0] if integer else values[0]
 
 
@@ -230,16 +225,6 @@ def _solarize_add(x: Array, add: float) -> Array:
     top = full_range(x.dtype)
     return np.where(x < top / 2, saturate(np.minimum(x + add, top), x.dtype), x)
 
-
-CURVES: dict[str, Callable[[Array, float], Array]] = {
-    "adjust_gamma": lambda x, gamma: color.adjust_gamma(x, gamma, 1.0),
-    "posterize": lambda x, bits: color.posterize(x, int(bits)),
-    "solarize": lambda x, threshold: (
-        color.solarize(x, threshold * full_range(x.dtype)) if threshold <= 1 else x
-    ),
-    "solarize_add": lambda x, add: _solarize_add(x, add * full_range(x.dtype)),
-    "invert": lambda x, _: color.invert(x),
-}
 
 
 # --- neighbourhoods -----------------------------------------------------------------------
@@ -392,29 +377,10 @@ def _normalize(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fraction
         return np.ascontiguousarray(x.transpose(2, 0, 1)) if stage.chw else x
     channels = x.shape[-1]
     kind = np.float64 if dtype == np.float64 else np.float32
-    matrix = _normalizing(stage.mean, stage.std, full_range(dtype), channels)
-    if channels != 3:
-        scaled = np.multiply(x, matrix.diagonal().astype(kind), dtype=kind)
-        scaled += matrix[:, -1].astype(kind)
-        return np.ascontiguousarray(scaled.transpose(2, 0, 1)) if stage.chw else scaled
-    scaled = cv2.transform(x.astype(kind, copy=False), matrix)
-    if not stage.chw:
-        return scaled
-    out = np.empty((channels, *x.shape[:2]), kind)
-    cv2.split(scaled, list(out))
-    return out
-
-
-@functools.lru_cache(maxsize=64)
-def _normalizing(
-    mean: tuple[float, ...], std: tuple[float, ...], top: float, channels: int
-) -> Array:
-    """Return (C, C + 1): a diagonal of scales and a column of offsets."""
-    divisor = np.broadcast_to(std, (channels,))
-    offset = -np.broadcast_to(mean, (channels,)) / divisor
-    matrix = np.column_stack([np.diag(1 / (divisor * top)), offset])
-    matrix.flags.writeable = False
-    return matrix
+    matrix = pointwise.normalizing(stage.mean, stage.std, full_range(dtype), channels)
+    scaled = np.multiply(x, matrix.diagonal().astype(kind), dtype=kind)
+    scaled += matrix[:, -1].astype(kind)
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1)) if stage.chw else scaled
 
 
 RUN: dict[str, Callable[..., Array]] = {

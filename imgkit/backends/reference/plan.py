@@ -24,7 +24,7 @@ def run(stages: Sequence[Any], sample: int, image: Array) -> Array:
     """Run the stages of one sample on its image (H, W, C); the result has a call's dtype."""
     dtype = image.dtype
     x = image.astype(np.float64)
-    for stage in stages:
+    for stage in (stage for stage in stages if stage.acts(sample)):
         if stage.kind in ("curve", "filter"):
             x = _rounded(x, dtype)
         x = RUN[stage.kind](stage, sample, x, dtype)

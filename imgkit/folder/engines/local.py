@@ -15,13 +15,13 @@ from imgkit.folder.scan import Item
 WINDOW = 2  # images handed out per worker: one in work, one waiting
 
 
-def rows(items: list[Item], job: Job, workers: int) -> Generator[Row, None, None]:
-    """Process items and yield a row for each as it finishes; one worker means this process.
+def rows(items: list[Item], job: Job, workers: int) -> Generator[tuple[Item, Row], None, None]:
+    """Process items and yield each with its row as it finishes; one worker means this process.
 
     Closing it early finishes the images that were handed out and begins no other.
     """
     if workers <= 1:
-        yield from (process(job, item) for item in items)
+        yield from ((item, process(job, item)) for item in items)
         return
     from pebble import ProcessPool
 
@@ -35,7 +35,8 @@ def rows(items: list[Item], job: Job, workers: int) -> Generator[Row, None, None
             if not waiting:
                 break
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                yield _row(future, waiting.pop(future))
+                item = waiting.pop(future)
+                yield item, _row(future, item)
     finally:
         _end(pool)
 

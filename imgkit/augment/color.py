@@ -1,0 +1,347 @@
+"""What may happen to colors: linear steps, hue turns, and curves of one value.
+
+A linear step is ``x' = A x + B mean(x) + c`` with x a color (3,) in fractions of the full range,
+clipped afterwards; the rows of its (3, 7) matrix are [A | B | c].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from imgkit.augment.transform import (
+    Array,
+    Numbers,
+    Param,
+    Size,
+    Transform,
+    count,
+    draw_integer,
+    draw_number,
+    integer,
+    number,
+)
+from imgkit.image import check_number
+
+if TYPE_CHECKING:
+    from imgkit.draws import Draw
+
+GRAY = np.array([0.2989, 0.587, 0.114])  # ITU-R BT.601 luma, rounded as torchvision rounds it
+JITTER = ("brightness", "contrast", "saturation")
+
+
+def _steps(samples: int) -> Array:
+    """Return (N, 1, 3, 7) of zeros."""
+    return np.zeros((samples, 1, 3, 7))
+
+
+def brightness_step(factor: Array) -> Array:
+    """Scale: ``f x``."""
+    steps = _steps(len(factor))
+    for channel in range(3):
+        steps[:, 0, channel, channel] = factor
+    return steps
+
+
+def contrast_step(factor: Array) -> Array:
+    """Blend with the mean of the gray image: ``f x + (1 - f) mean(gray)``."""
+    steps = brightness_step(factor)
+    steps[:, 0, :, 3:6] = (1 - factor)[:, None, None] * GRAY
+    return steps
+
+
+def saturation_step(factor: Array) -> Array:
+    """Blend with the gray image: ``f x + (1 - f) gray(x)``."""
+    steps = brightness_step(factor)
+    steps[:, 0, :, :3] += (1 - factor)[:, None, None] * GRAY
+    return steps
+
+
+STEPS = {
+    "brightness": brightness_step,
+    "contrast": contrast_step,
+    "saturation": saturation_step,
+}
+
+
+@dataclass(frozen=True)
+class Brightness(Transform):
+    """Scale all values by a factor; 1 changes nothing, 0 is black."""
+
+    factor: Param = number(low=0)
+    parts: ClassVar[tuple[str, ...]] = ("color",)
+
+    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+        """Draw the factor."""
+        return {"factor": draw_number(draw, self.factor, samples)}
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
+        """Return a linear step."""
+        return brightness_step(numbers["factor"])
+
+
+@dataclass(frozen=True)
+class Contrast(Transform):
+    """Blend with the mean of the gray image; 1 changes nothing, 0 is flat gray."""
+
+    factor: Param = number(low=0)
+    parts: ClassVar[tuple[str, ...]] = ("color",)
+    colors: ClassVar[bool] = True
+
+    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+        """Draw the factor."""
+        return {"factor": draw_number(draw, self.factor, samples)}
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
+        """Return a linear step."""
+        return contrast_step(numbers["factor"])
+
+
+@dataclass(frozen=True)
+class Saturation(Transform):
+    """Blend with the gray image; 1 changes nothing, 0 is gray."""
+
+    factor: Param = number(low=0)
+    parts: ClassVar[tuple[str, ...]] = ("color",)
+    colors: ClassVar[bool] = True
+
+    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+        """Draw the factor."""
+        return {"factor": draw_number(draw, self.factor, samples)}
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
+        """Return a linear step."""
+        return saturation_step(numbers["factor"])
+
+
+@dataclass(frozen=True)
+class Hue(Transform):
+    """Turn the HSV hue by a shift in turns, -0.5 to 0.5."""
+
+    shift: Param = number(low=-0.5, high=0.5)
+    parts: ClassVar[tuple[str, ...]] = ("hue",)
+    colors: ClassVar[bool] = True
+
+    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+        """Draw the shift."""
+        return {"shift": draw_number(draw, self.shift, samples)}
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
+        """Return the shift."""
+        return numbers["shift"]
+
+
+def _around(center: float, limit: float) -> Any:
+    """Check a jitter as torchvision reads it: a number spreads around `center`, a pair bounds."""
+
+    def check(value: Any, name: str) -> tuple[float, float]:
+        if isinstance(value, (list, tuple)):
+            if len(value) != 2:
+                raise ValueError(f"{name} is {value!r}: it takes a number or a pair (low, high)")
+            low, high = (check_number(v, f"{name}[{i}]") for i, v in enumerate(value))
+        else:
+            spread = check_number(value, name, 0)
+            low, high = center - spread, center + spread
+            if center:
+                low = max(low, 0.0)
+        bottom = 0.0 if center else -limit
+        if not bottom <= low <= high <= limit:
+            raise ValueError(f"{name} is {value!r}: it must lie in {bottom:g}..{limit:g}")
+        return low, high
+
+    return check
+
+
+def _jitter(center: float, limit: float) -> Any:
+    import dataclasses
+
+    return dataclasses.field(
+        default=(center, center), metadata={"check": _around(center, limit), "center": center}
+    )
+
+
+@dataclass(frozen=True)
+class ColorJitter(Transform):
+    """Brightness, contrast, saturation and hue in random order, as torchvision means them.
+
+    A number b draws the factor from max(0, 1 - b)..1 + b (the hue from -b..b); a pair bounds it.
+
+    >>> ColorJitter(0.2, hue=0.05).brightness
+    (0.8, 1.2)
+    """
+
+    brightness: Any = _jitter(1.0, float("inf"))
+    contrast: Any = _jitter(1.0, float("inf"))
+    saturation: Any = _jitter(1.0, float("inf"))
+    hue: Any = _jitter(0.0, 0.5)
+    colors: ClassVar[bool] = True
+
+    @property
+    def parts(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Linear steps, and with a hue the steps that come after it."""
+        return ("color",) if self.hue == (0.0, 0.0) else ("color", "hue", "color")
+
+    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+        """Draw three factors, a shift and the order."""
+        numbers = {name: draw.uniform(*getattr(self, name)) for name in (*JITTER, "hue")}
+        return numbers | {"order": draw.permutation(4)}  # (N, 4), 3 is the hue
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
+        """Return the steps before the hue, its shift, or the steps after it."""
+        if part == 1:
+            return numbers["hue"]
+        order = numbers["order"]
+        options = np.concatenate(
+            [*(STEPS[name](numbers[name]) for name in JITTER), brightness_step(np.ones(len(order)))],
+            axis=1,
+        )  # (N, 4, 3, 7), the last an identity
+        if len(self.parts) > 1:
+            turn = np.argmax(order == 3, axis=1)[:, None]
+            place = np.arange(4)
+            mine = place < turn if part == 0 else place > turn
+            order = np.where(mine, order, 3)
+            order = np.take_along_axis(order, np.argsort(order == 3, axis=1, kind="stable"), 1)
+        used = [name for name in JITTER if getattr(self, name) != (1.0, 1.0)]
+        most = max(len(used), 1)
+        idle = [i for i, name in enumerate(JITTER) if name not in used]
+        if idle:
+            order = np.where(np.isin(order, idle), 3, order)
+        order = np.take_along_axis(order, np.argsort(order == 3, axis=1, kind="stable"), 1)
+        return np.take_along_axis(options, order[:, :most, None, None], axis=1)
+
+
+@dataclass(frozen=True)
+class Grayscale(Transform):
+    """Replace each color by its gray; the shape stays."""
+
+    parts: ClassVar[tuple[str, ...]] = ("color",)
+    colors: ClassVar[bool] = True
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
+        """Return a linear step."""
+        return saturation_step(np.zeros(len(numbers["active"])))
+
+
+@dataclass(frozen=True)
+class ChannelShuffle(Transform):
+    """Put the three channels in random order."""
+
+    parts: ClassVar[tuple[str, ...]] = ("color",)
+    colors: ClassVar[bool] = True
+
+    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+        """Draw the order."""
+        return {"order": draw.permutation(3)}
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
+        """Return a linear step that permutes."""
+        steps = _steps(len(numbers["order"]))
+        steps[:, 0, :, :3] = np.eye(3)[numbers["order"]]
+        return steps
+
+
+# --- curves -------------------------------------------------------------------------------
+
+Piece = tuple[str, Array]
+
+
+@dataclass(frozen=True)
+class Gamma(Transform):
+    """Raise the values, as fractions of the full range, to a power; 1 changes nothing."""
+
+    gamma: Param = number(low=0)
+    parts: ClassVar[tuple[str, ...]] = ("curve",)
+
+    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+        """Draw the exponent."""
+        return {"gamma": draw_number(draw, self.gamma, samples)}
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
+        """Return a curve."""
+        return "adjust_gamma", numbers["gamma"]
+
+
+@dataclass(frozen=True)
+class Posterize(Transform):
+    """Keep the highest bits of an 8-bit scale; 8 changes nothing, 0 is black."""
+
+    bits: Param = integer(low=0, high=8)
+    parts: ClassVar[tuple[str, ...]] = ("curve",)
+
+    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+        """Draw the bits."""
+        return {"bits": draw_integer(draw, self.bits, samples)}
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
+        """Return a curve."""
+        return "posterize", numbers["bits"].astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Solarize(Transform):
+    """Invert the values at or above a threshold, a fraction of the full range."""
+
+    threshold: Param = number(0.5, low=0)
+    parts: ClassVar[tuple[str, ...]] = ("curve",)
+
+    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+        """Draw the threshold."""
+        return {"threshold": draw_number(draw, self.threshold, samples)}
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
+        """Return a curve."""
+        return "solarize", numbers["threshold"]
+
+
+@dataclass(frozen=True)
+class Invert(Transform):
+    """Swap dark and bright."""
+
+    parts: ClassVar[tuple[str, ...]] = ("curve",)
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
+        """Return a curve."""
+        return "invert", np.zeros(len(numbers["active"]))
+
+
+@dataclass(frozen=True)
+class Equalize(Transform):
+    """Spread the histogram of each channel evenly."""
+
+    parts: ClassVar[tuple[str, ...]] = ("curve",)
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
+        """Return a curve that the image itself decides."""
+        return "equalize", np.zeros(len(numbers["active"]))
+
+
+@dataclass(frozen=True)
+class AutoContrast(Transform):
+    """Stretch each channel to the full range."""
+
+    parts: ClassVar[tuple[str, ...]] = ("curve",)
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
+        """Return a curve that the image itself decides."""
+        return "autocontrast", np.zeros(len(numbers["active"]))
+
+
+@dataclass(frozen=True)
+class CLAHE(Transform):
+    """Equalize locally, with limited contrast, in a grid of tiles; on the host alone."""
+
+    clip_limit: Param = number(2.0, low=0, above=True)
+    tiles: int = count(8)
+    parts: ClassVar[tuple[str, ...]] = ("filter",)
+    colors: ClassVar[bool] = True
+
+    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+        """Draw the limit."""
+        return {"clip_limit": draw_number(draw, self.clip_limit, samples)}
+
+    def lower(self, part: int, numbers: Numbers, size: Size) -> tuple[str, Numbers]:
+        """Return a filter."""
+        tiles = np.full(len(numbers["clip_limit"]), self.tiles)
+        return "clahe", {"clip_limit": numbers["clip_limit"], "tiles": tiles}

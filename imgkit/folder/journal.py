@@ -1,0 +1,193 @@
+"""The journal of a destination: what was run, and what became of every output.
+
+It is ``DST/.imgkit/journal.jsonl``, one JSON object a line, and only ever grows. A line of kind
+"run" says what a run did and with which versions; a line of kind "image" tells of one output and
+names its run. Of several lines about one output the last counts. A line that a crash cut short is
+passed over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import errno
+import hashlib
+import importlib.metadata
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from imgkit.folder.scan import OWN, shown
+
+NAME = "journal.jsonl"
+PACKAGES = ("imgkit-cv", "numpy", "opencv-python", "pillow", "tifffile")  # who may change a byte
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what, together with the bytes of an input and its key, decides an output."""
+
+    id: str
+    started: str  # UTC, ISO 8601
+    src: str  # the folder that paths are relative to
+    op: str  # hash of what was done: pipeline, seed, epoch, quality and scale
+    pipeline: dict[str, Any]  # as `steps.document` writes it, the seed included
+    epoch: int
+    quality: int
+    scale: Any
+    max_pixels: int
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of one output: status is "ok" or "failed"."""
+
+    run: str
+    path: str  # of the input, below the run's `src`
+    output: str  # below DST
+    kind: str  # the format of the output
+    size: int  # of the input, in bytes
+    mtime_ns: int
+    source: str  # SHA-256 of the input
+    op: str
+    seed: int | None
+    epoch: int
+    copy: int
+    index: int
+    status: str
+    error: str
+    message: str
+    sha256: str  # of the output
+    version: str  # of imgkit
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what makes the bytes of an output."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # OpenCV has several distributions
+            continue
+    return found
+
+
+def new_run(src: str, done: Mapping[str, Any], max_pixels: int) -> Run:
+    """Describe a run that begins now.
+
+    Args:
+        src: the folder that the paths of inputs are relative to.
+        done: pipeline, epoch, quality and scale; they make the op's hash.
+        max_pixels: the limit on inputs.
+    """
+    text = json.dumps(done, sort_keys=True).encode()
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    op = hashlib.blake2b(text, digest_size=16).hexdigest()
+    root = os.path.realpath(src)
+    return Run(uuid.uuid4().hex, now, root, op, max_pixels=max_pixels, versions=versions(), **done)
+
+
+# --- writing ----------------------------------------------------------------------------
+
+
+class Journal:
+    """The journal of a destination, open for appending."""
+
+    def __init__(self, dst: str) -> None:
+        self.dst = os.path.realpath(dst)
+        self._file = -1
+
+    def __enter__(self) -> Journal:
+        folder = os.path.join(self.dst, OWN)
+        os.makedirs(folder, exist_ok=True)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._file = os.open(os.path.join(folder, NAME), flags, 0o666)
+        self._end_torn_line()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._file)
+
+    def add(self, record: Run | Entry) -> None:
+        """Append one line, by one write."""
+        kind = "run" if isinstance(record, Run) else "image"
+        self._write(json.dumps({"line": kind, **dataclasses.asdict(record)}).encode() + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        if os.write(self._file, line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), NAME)
+
+    def _end_torn_line(self) -> None:
+        """Keep what a crash left unfinished from swallowing the next line."""
+        size = os.lseek(self._file, 0, os.SEEK_END)
+        if size:
+            os.lseek(self._file, size - 1, os.SEEK_SET)
+            if os.read(self._file, 1) != b"\n":
+                self._write(b"\n")
+
+
+# --- reading ----------------------------------------------------------------------------
+
+
+def read(dst: str) -> tuple[dict[str, Run], dict[str, Entry]]:
+    """Return the runs by their id, and the last entry of every output by its path below DST.
+
+    Raises:
+        FileNotFoundError: if DST has no journal.
+    """
+    runs: dict[str, Run] = {}
+    entries: dict[str, Entry] = {}
+    with open(os.path.join(dst, OWN, NAME), "rb") as file:
+        for line in file:
+            record = _parse(line)
+            if isinstance(record, Run):
+                runs[record.id] = record
+            elif record is not None:
+                entries[record.output] = record
+    return runs, entries
+
+
+def _parse(line: bytes) -> Run | Entry | None:
+    """Return the record of a line; None if the line is torn, or of a kind not known here."""
+    try:
+        fields = json.loads(line)
+        kind: type[Run | Entry] = {"run": Run, "image": Entry}[fields["line"]]
+        return kind(**{spec.name: fields[spec.name] for spec in dataclasses.fields(kind)})
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def find(output: str) -> tuple[str, Run, Entry]:
+    """Return the destination whose journal tells of an output, the run and the entry.
+
+    Raises:
+        ValueError: if there is no journal in any folder above it, or none tells of it.
+    """
+    folder, name = os.path.split(os.path.abspath(output))
+    path = os.path.join(os.path.realpath(folder), name)
+    dst, looked_in = os.path.dirname(path), ""
+    while True:
+        if os.path.isfile(os.path.join(dst, OWN, NAME)):
+            runs, entries = read(dst)
+            entry = entries.get(os.path.relpath(path, dst))
+            if entry is not None and entry.run in runs:
+                return dst, runs[entry.run], entry
+            looked_in = looked_in or dst
+        if dst == os.path.dirname(dst):
+            break
+        dst = os.path.dirname(dst)
+    if looked_in:
+        raise ValueError(f"{shown(output)} is not in the journal of {shown(looked_in)}")
+    raise ValueError(
+        f"{shown(output)} has no journal: it is kept in DST/{OWN}/ when DST is a folder"
+    )

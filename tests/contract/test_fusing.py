@@ -1,0 +1,314 @@
+"""A fused plan gives what its ops give one by one, wherever interpolation loses nothing.
+
+One by one, an op interpolates what an earlier op left, its blended borders included: there a
+fill or a kink is smeared once more with every op. Fused, each border is blended once. So the
+band about the border of every canvas, `near_a_border`, is left out, and that band alone.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+import imgkit as ik
+from imgkit import maps
+from imgkit.augment.color import brightness_step, contrast_step, saturation_step
+from imgkit.augment.recipe import merge_steps
+from imgkit.backends.array import plan as array_plan
+from imgkit.draws import parse_key
+from imgkit.image import saturate
+
+SIZE = (56, 64)
+# What bilinear interpolation loses on a wave of 8 image widths, four times over: 1e-4; what a
+# perspective bends a slope between two pixels: 5e-4.
+TOLERANCE = 1e-3
+LEVEL = 1.0  # both sides round to a level
+REACH = 2.5  # pixels of a canvas by which later ops may smear its border
+
+
+def constant(size=SIZE):
+    return np.full((*size, 1), 0.6)
+
+
+def slope(size=SIZE):
+    y, x = np.mgrid[: size[0], : size[1]]
+    return (0.1 + 0.5 * x / size[1] + 0.3 * y / size[0])[..., None]
+
+
+def wave(size=SIZE):
+    y, x = np.mgrid[: size[0], : size[1]] / max(size) * 2 * np.pi / 8
+    return (0.5 + 0.2 * np.sin(x + 0.4) * np.cos(y) + 0.2 * np.cos(x - y))[..., None]
+
+
+IMAGES = {"constant": constant, "slope": slope, "wave": wave}
+
+
+def hops_of(aug, size, key):
+    plan = aug._plan(size, parse_key(key), fuse=False)
+    return [hop for stage in plan.stages for hop in stage.hops], plan.out_size
+
+
+def near_a_border(aug, size, key):
+    """Tell which output pixels see the border of the source or of any canvas, (H, W) bool."""
+    hops, out_size = hops_of(aug, size, key)
+    out_size = tuple(int(np.max(n)) for n in out_size)
+    at, near = maps.grid(out_size), np.zeros(out_size, bool)
+    for hop in reversed(hops):
+        if hop.field is not None:
+            moved = maps.displacement(hop.field, 0, hop.in_size)
+            at = at + maps._sample_field(moved.astype(np.float64), at)
+        else:
+            at = maps.transform(np.linalg.inv(hop.matrix[0]), at)
+        height, width = (int(np.max(n)) for n in hop.in_size)
+        left, top, right, bottom = (0, 0, width, height)
+        if hop.window is not None:
+            left, top, right, bottom = hop.window[0]
+        inside = np.minimum.reduce(
+            [at[..., 0] - left, right - 1 - at[..., 0], at[..., 1] - top, bottom - 1 - at[..., 1]]
+        )
+        reach = REACH + (2 * max(1, width / out_size[1]) if hop.antialias else 0)  # blurred first
+        near |= (inside > -1 - reach) & (inside < reach)
+    return ndimage.binary_dilation(near, np.ones((5, 5)))
+
+
+def one_by_one(aug, x, key):
+    """Run the ops one by one on the array backend, in float64."""
+    plan = aug._plan(x.shape[:2], parse_key(key), fuse=False)
+    return array_plan.run(plan.stages, 0, x)
+
+
+def assert_agree(found, expected, near, tolerance):
+    assert found.shape == expected.shape
+    apart = np.abs(found.astype(np.float64) - expected)[~near]
+    assert apart.max(initial=0) <= tolerance
+
+
+# --- named chains against the oracle --------------------------------------------------------------
+
+CHAINS = {
+    "rotate, center crop, rotate": [ik.Rotate(20, fill=0.9), ik.CenterCrop((40, 44)), ik.Rotate(-35, fill=0.2)],
+    "random resized crop, rotate, flip": [ik.RandomResizedCrop((48, 52), (0.3, 0.8)), ik.Rotate(25), ik.HorizontalFlip()],
+    "the same without antialias": [ik.RandomResizedCrop((48, 52), (0.3, 0.8), antialias=False),
+                                   ik.Rotate(25, antialias=False), ik.HorizontalFlip()],
+    "pad, rotate": [ik.Pad((5, 9, 3, 0), fill=0.3), ik.Rotate(40, fill=0.8)],
+    "pad by reflection, rotate": [ik.Pad(6, border="reflect"), ik.Rotate(15, fill=0.8)],
+    "crop, pad, rotate": [ik.CenterCrop((44, 40)), ik.Pad(5, fill=0.3), ik.Rotate(15, fill=0.8)],
+    "rotate, pad, shear": [ik.Rotate(12, fill=0.1), ik.Pad(4, fill=0.5), ik.Shear(10, fill=1.0)],
+    "perspective, affine": [ik.Perspective(0.4, fill=0.3), ik.Affine(15, 0.1, 1.2, 8, fill=0.7)],
+    "affine, perspective": [ik.Affine(15, 0.1, 0.9, 8, fill=0.7), ik.Perspective(0.3, fill=0.3)],
+    "elastic, rotate": [ik.Elastic(3, 8, fill=0.2), ik.Rotate(30, fill=0.9)],
+    "rotate, elastic": [ik.Rotate(30, fill=0.9), ik.Elastic(3, 8, fill=0.2)],
+    "elastic, elastic, flip": [ik.Elastic(2, 8), ik.Elastic(3, 10, fill=1.0), ik.VerticalFlip()],
+    "grid distortion, scale, turn": [ik.GridDistortion(3, 0.2), ik.Scale(1.2), ik.Rotate90(1)],
+    "letterbox, rotate": [ik.Letterbox((60, 44), fill=0.45), ik.Rotate(10, fill=0.9)],
+    "resize, elastic": [ik.Resize((70, 60)), ik.Elastic(3, 8, fill=0.3)],
+    "reflect, then constant": [ik.Translate(0.15, -0.1, border="reflect"), ik.Rotate(10, fill=0.7)],
+    "constant, then reflect": [ik.Rotate(10, fill=0.7), ik.Translate(0.15, -0.1, border="reflect")],
+    "edge, then wrap": [ik.Scale(0.8, border="edge"), ik.Translate(0.2, 0.1, border="wrap")],
+    "flip, rotate by symmetry": [ik.HorizontalFlip(), ik.Rotate(10, border="symmetric")],
+    "random crop with padding, shear": [ik.RandomCrop((50, 54), padding=6, fill=0.2), ik.Shear(8, -5, fill=0.6)],
+    "shrink, enlarge": [ik.Scale(0.6, fill=0.2), ik.Scale(1.5, fill=0.9)],
+    "enlarge, shrink: the canvas cuts": [ik.Scale(1.6, fill=0.2), ik.Scale(0.7, fill=0.9)],
+    "rotate, shear, scale, translate": [ik.Rotate(20), ik.Shear(10), ik.Scale(1.1), ik.Translate(0.1)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("picture", IMAGES)
+def test_a_fused_chain_is_its_ops_one_by_one(name, picture):
+    aug, x, key = ik.Pipeline(CHAINS[name], seed=1), IMAGES[picture](), (0, 3)
+    near = near_a_border(aug, SIZE, key)
+    assert near.mean() < 0.75
+    expected = aug.reference(x, key, fuse=False)
+    assert_agree(aug.reference(x, key), expected, near, TOLERANCE)
+    assert_agree(aug(x, key=key), expected, near, TOLERANCE)
+    x8 = saturate(x * 255, "uint8")
+    expected = aug.reference(x8, key, fuse=False).astype(np.float64)
+    assert_agree(aug(x8, key=key), expected, near, LEVEL)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_chains_become_one_resample_unless_a_border_folds(name):
+    kinds = [stage.kind for stage in ik.Pipeline(CHAINS[name]).plan(SIZE, 0).stages]
+    folds = name in ("constant, then reflect", "edge, then wrap")
+    assert kinds == ["resample"] * (2 if folds else 1)
+
+
+def test_the_band_is_no_wider_than_a_few_pixels():
+    """A quarter turn of a warp sees one border: the source's, in the corners."""
+    aug = ik.Pipeline([ik.Rotate(45, antialias=False), ik.HorizontalFlip()])
+    near = near_a_border(aug, (200, 200), 0)
+    assert near.mean() < 0.08
+
+
+def test_what_a_canvas_cuts_away_does_not_come_back():
+    """Enlarging by 2 and shrinking back shows the middle, in a frame of the second fill."""
+    aug = ik.Pipeline([ik.Scale(2.0, fill=0.2), ik.Scale(0.5, fill=0.9, antialias=False)])
+    found = aug(constant(), key=0)[..., 0]
+    assert np.allclose(found[16:40, 18:46], 0.6)
+    for frame in (found[:12], found[-12:], found[:, :14], found[:, -14:]):
+        assert np.allclose(frame, 0.9)
+
+
+# --- any chain ----------------------------------------------------------------------------------------
+
+
+def between(low, high):
+    return st.floats(low, high, width=32).map(float)
+
+
+fills = st.sampled_from([0.0, 0.25, 1.0])
+warps = st.one_of(
+    st.builds(ik.Rotate, between(-180, 180), fill=fills, antialias=st.booleans()),
+    st.builds(ik.Scale, between(0.7, 1.6), fill=fills, antialias=st.booleans()),
+    st.builds(ik.Shear, between(-20, 20), between(-20, 20), fill=fills, antialias=st.booleans()),
+    st.builds(ik.Translate, between(-0.3, 0.3), between(-0.3, 0.3), fill=fills),
+    st.builds(ik.Affine, between(-90, 90), between(-0.1, 0.1), between(0.8, 1.3),
+              between(-10, 10), fill=fills),
+    st.builds(ik.Perspective, between(0, 0.4), fill=fills),
+    st.builds(ik.Elastic, between(0, 3), between(6, 12), fill=fills),
+    st.builds(ik.GridDistortion, st.integers(2, 4), between(0, 0.2), fill=fills),
+)  # fmt: skip
+moves = st.one_of(
+    st.builds(ik.HorizontalFlip), st.builds(ik.VerticalFlip), st.builds(ik.Transpose),
+    st.builds(ik.Rotate90, st.integers(1, 3)),
+    st.builds(ik.CenterCrop, st.tuples(st.integers(38, 70), st.integers(38, 70)), fill=fills),
+    st.builds(ik.Pad, st.tuples(*[st.integers(0, 8)] * 4), fill=fills),
+    st.builds(ik.RandomCrop, st.tuples(st.integers(30, 36), st.integers(30, 36)),
+              padding=st.integers(0, 6), fill=fills),
+)  # fmt: skip
+sides = st.tuples(st.integers(40, 90), st.integers(40, 90))
+resizes = st.one_of(
+    st.builds(ik.Resize, sides, antialias=st.booleans()),
+    st.builds(ik.RandomResizedCrop, sides, st.just((0.4, 0.9)), antialias=st.booleans()),
+    st.builds(ik.Letterbox, sides, fill=fills),
+)
+chains = st.lists(st.one_of(warps, warps, moves, resizes), min_size=2, max_size=4)
+
+
+def fitting(ops):
+    """Take a random crop only where no image before it may be too small."""
+    return not any(op.name == "RandomCrop" for op in ops[1:])
+
+
+@settings(deadline=None, max_examples=120)
+@given(ops=chains.filter(fitting), picture=st.sampled_from(sorted(IMAGES)), index=st.integers(0, 99))
+def test_any_fused_chain_is_its_ops_one_by_one(ops, picture, index):
+    aug, x, key = ik.Pipeline(ops, seed=1), IMAGES[picture](), (0, index)
+    near = near_a_border(aug, SIZE, key)
+    assume(near.mean() < 0.9)
+    found, expected = aug(x, key=key), one_by_one(aug, x, key)
+    assert_agree(found, expected, near, TOLERANCE)
+    if picture == "constant":  # also on the borders: a mixture of what is there
+        shown = [0.6, *(value for op in ops for value in getattr(op, "fill", ()))]
+        assert found.min() >= min(shown) - 1e-6
+        assert found.max() <= max(shown) + 1e-6
+
+
+@settings(deadline=None, max_examples=30)
+@given(ops=st.lists(warps, min_size=2, max_size=3), index=st.integers(0, 99))
+def test_bytes_of_a_fused_chain_are_within_a_level(ops, index):
+    aug, x, key = ik.Pipeline(ops, seed=1), slope(), (0, index)
+    near = near_a_border(aug, SIZE, key)
+    x8 = saturate(x * 255, "uint8")
+    expected = one_by_one(aug, x8 / 255.0, key) * 255
+    assert_agree(aug(x8, key=key), expected, near, LEVEL + 255 * TOLERANCE)
+
+
+# --- linear color --------------------------------------------------------------------------------------
+
+
+def run_steps(x, steps):
+    """Run (K, 3, 7) steps one by one on (H, W, 3), each clipped."""
+    for step in steps:
+        x = x @ step[:, :3].T + step[:, 3:6] @ x.mean(axis=(0, 1)) + step[:, 6]
+        x = np.clip(x, 0, 1)
+    return x
+
+
+STEPS = (brightness_step, contrast_step, saturation_step)
+factors = st.one_of(between(0, 1), between(1, 3))
+orders = st.lists(st.tuples(st.sampled_from(STEPS), factors), min_size=1, max_size=5)
+
+
+@settings(deadline=None, max_examples=150)
+@given(drawn=orders, seed=st.integers(0, 9))
+def test_merged_steps_are_the_steps_one_by_one(drawn, seed):
+    """Clipping included: a step that may clip is never merged with the next."""
+    x = np.random.default_rng(seed).random((6, 5, 3))
+    steps = np.concatenate([make(np.array([factor])) for make, factor in drawn], axis=1)
+    merged = merge_steps(steps)
+    assert merged.shape[1] <= steps.shape[1]
+    np.testing.assert_allclose(run_steps(x, merged[0]), run_steps(x, steps[0]), atol=1e-9)
+
+
+def test_steps_that_cannot_clip_become_one():
+    steps = np.concatenate([make(np.array([0.7])) for make in STEPS], axis=1)
+    assert merge_steps(steps).shape == (1, 1, 3, 7)
+    steps = np.concatenate([brightness_step(np.array([1.5])), contrast_step(np.array([0.7]))], axis=1)
+    assert merge_steps(steps).shape == (1, 2, 3, 7)
+
+
+def test_merging_one_sample_leaves_the_others_alone():
+    rng = np.random.default_rng(0)
+    factor = rng.uniform(0.4, 1.6, (7, 3))
+    steps = np.concatenate([make(factor[:, i]) for i, make in enumerate(STEPS)], axis=1)
+    together, x = merge_steps(steps), rng.random((4, 4, 3))
+    for sample in range(7):
+        alone = merge_steps(steps[sample : sample + 1])[0]
+        assert np.array_equal(run_steps(x, together[sample]), run_steps(x, alone))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize(
+    "ops",
+    [
+        [ik.Brightness(1.6), ik.Contrast(0.6), ik.Saturation(0.5)],
+        [ik.Brightness(0.6), ik.Saturation(0.3), ik.Contrast(0.8), ik.ChannelShuffle()],
+        [ik.Grayscale(), ik.Contrast(2.0), ik.Brightness(0.7)],
+        [ik.ColorJitter(0.4, 0.4, 0.4), ik.Brightness(1.2)],
+        [ik.Saturation(2.5), ik.Hue(0.2), ik.Contrast(1.7)],
+    ],
+    ids=lambda ops: "-".join(op.name for op in ops),
+)
+def test_color_chains_are_their_ops_one_by_one(ops, dtype):
+    x = np.random.default_rng(3).random((30, 34, 3))
+    x = saturate(x * (1 if dtype == "float32" else np.iinfo(dtype).max), dtype)
+    aug = ik.Pipeline(ops, seed=4)
+    for index in range(4):
+        found = aug(x, key=index).astype(np.float64)
+        expected = aug.reference(x, index, fuse=False).astype(np.float64)
+        assert np.abs(found - expected).max() <= (1e-4 if dtype == "float32" else 1)
+
+
+# --- torchvision's jitter -------------------------------------------------------------------------------
+
+
+def torchvision_jitter(x, numbers):
+    """Run torchvision's four adjustments with the factors and the order that were drawn."""
+    torch = pytest.importorskip("torch")
+    functional = pytest.importorskip("torchvision.transforms.v2.functional")
+    names = ("brightness", "contrast", "saturation", "hue")
+    result = torch.from_numpy(x.transpose(2, 0, 1).copy())
+    for which in numbers["order"][0]:
+        name = names[int(which)]
+        result = getattr(functional, f"adjust_{name}")(result, float(numbers[name][0]))
+    return result.numpy().transpose(1, 2, 0)
+
+
+@pytest.mark.parametrize("index", range(12))
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_color_jitter_means_what_torchvision_means(index, dtype):
+    """Floats to 2e-4: float32 sums, and a hue formula that amplifies them near gray.
+
+    Bytes to 4 levels: torchvision cuts off the fraction after each of its four steps, imgkit
+    rounds once, and a later contrast or saturation enlarges what was lost.
+    """
+    x = wave((40, 44)) * [1.0, 0.7, 0.4] + np.random.default_rng(index).random((40, 44, 3)) * 0.3
+    x = saturate(np.clip(x, 0, 1) * (255 if dtype == "uint8" else 1), dtype)
+    aug = ik.Pipeline([ik.ColorJitter(0.4, 0.4, 0.4, 0.1)], seed=8)
+    numbers = aug.plan(x.shape[:2], (0, index)).ops[0]
+    apart = np.abs(aug(x, key=(0, index)) - torchvision_jitter(x, numbers).astype(np.float64))
+    assert apart.max() <= (4 if dtype == "uint8" else 2e-4)
+    assert np.median(apart) <= (1 if dtype == "uint8" else 1e-6)
