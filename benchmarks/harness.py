@@ -103,7 +103,11 @@ def table(title: str, rows: list[Row]) -> str:
         "|---|---|--:|--:|--:|--:|---|",
     ]
     for row in rows:
-        goal = "" if row.goal is None else f"{row.goal:g} {'met' if row.ratio >= row.goal else 'MISSED'}"
+        goal = (
+            ""
+            if row.goal is None
+            else f"{row.goal:g} {'met' if row.ratio >= row.goal else 'MISSED'}"
+        )
         lines.append(
             f"| {row.case} | {row.peer} | {row.ours_ms:.3g} | {row.peer_ms:.3g} "
             f"| {row.ratio:.2f} | {row.spread:.0%} | {goal} |"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -11,8 +12,9 @@ from typing import Any
 
 import click
 
-from imgkit.cli.options import Request, usage
+from imgkit.cli.options import Draws, Request, usage
 from imgkit.folder import codec
+from imgkit.folder.journal import Journal
 from imgkit.folder.run import (
     ENVIRONMENT,
     Job,
@@ -24,39 +26,71 @@ from imgkit.folder.run import (
     output_kind,
     run,
 )
-from imgkit.folder.scan import Item, named_format, plan, plan_file, scan, shown
-from imgkit.folder.steps import Step, probe
+from imgkit.folder.scan import (
+    Item,
+    draw_index,
+    named_format,
+    numbered,
+    plan,
+    plan_file,
+    scan,
+    shown,
+)
+from imgkit.folder.steps import CHANNELS_FIRST, Step, channels_first, probe
 
 PLAIN_SECONDS = 10  # between two progress lines where there is no terminal
 
 
-def execute(request: Request, steps: tuple[Step, ...], hint: str) -> int:
+def execute(
+    request: Request, steps: tuple[Step, ...], hint: str, draws: Draws | None = None
+) -> int:
     """Run steps over what a request names; return the exit code.
 
     Everything that can be wrong with the request is found before the first image is opened;
     `hint` is the option to blame for the steps.
     """
+    draws = draws or Draws()
+    limit = request.max_pixels
+    job = Job(steps, request.quality, request.scale, limit, draws.seed, draws.epoch)
     with usage(hint):
-        dtype = probe(steps)
+        dtype = probe(job.program)
     with usage("--format"):
         kind = output_kind(request.format, dtype, request.scale)
-    job = Job(steps, request.quality, request.scale, request.max_pixels)
     if "-" in (request.src, request.dst):
-        return _pipe(request, job, kind, dtype)
+        if draws.copies > 1:
+            raise click.BadParameter("a pipe takes one image", param_hint="--copies")
+        return _pipe(request, job, kind, dtype, draws)
     with usage("DST"):
-        items = _plan(request, kind)
+        items = _plan(request, kind, draws.copies)
     with usage("--format"):
         for kind in {item.kind for item in items}:
+            _check_layout(job, kind)
             output_kind(kind, dtype, request.scale)
     if request.dry_run:
         return _dry_run(request, items)
+    draws.tell()
+    report = _run(request, items, job)
+    _finish(request, report, job)
+    return report.exit_code
+
+
+def _run(request: Request, items: list[Item], job: Job) -> Report:
+    """Do the work; a journal is kept where DST is a folder."""
     with usage("DST"):
         if not os.path.isfile(request.src):
             os.makedirs(request.dst, exist_ok=True)
-    with Progress(len(items)) as progress:
-        report = run(items, job, request.workers or _cores(), progress.show)
-    _finish(request, report)
-    return report.exit_code
+    src = os.path.dirname(request.src) if os.path.isfile(request.src) else request.src
+    kept = Journal(request.dst) if os.path.isdir(request.dst) else contextlib.nullcontext()
+    with kept as journal, Progress(len(items)) as progress:
+        return run(items, job, request.workers or _cores(), progress.show, journal, src or ".")
+
+
+def _check_layout(job: Job, kind: str) -> None:
+    if channels_first(job.program) and kind != "npy":
+        raise ValueError(
+            f"{CHANNELS_FIRST} puts the channels first, which {kind} files do not: "
+            "add --format npy, or leave it out"
+        )
 
 
 def _cores() -> int:
@@ -64,15 +98,15 @@ def _cores() -> int:
     return len(available(0)) if available else os.cpu_count() or 1
 
 
-def _plan(request: Request, kind: str) -> list[Item]:
+def _plan(request: Request, kind: str, copies: int) -> list[Item]:
     if os.path.isfile(request.src):
-        return [plan_file(request.src, request.dst, kind)]
+        return numbered(plan_file(request.src, request.dst, kind), copies)
     if os.path.exists(request.dst) and not os.path.isdir(request.dst):
         raise ValueError(f"{shown(request.dst)} is a file, and SRC is a folder")
     found = scan(request.src)
     for path, reason in found.left_out:
         click.echo(f"left out: {shown(path)}: {reason}", err=True)
-    return plan(found.images, request.src, request.dst, kind)
+    return plan(found.images, request.src, request.dst, kind, copies)
 
 
 def _dry_run(request: Request, items: list[Item]) -> int:
@@ -88,7 +122,7 @@ def _dry_run(request: Request, items: list[Item]) -> int:
 # --- one image by pipe ------------------------------------------------------------------
 
 
-def _pipe(request: Request, job: Job, kind: str, dtype: Any) -> int:
+def _pipe(request: Request, job: Job, kind: str, dtype: Any, draws: Draws) -> int:
     """Read or write one image by pipe."""
     if request.json and request.dst == "-":
         raise click.UsageError("--json and DST '-' both write to stdout: choose one")
@@ -103,14 +137,16 @@ def _pipe(request: Request, job: Job, kind: str, dtype: Any) -> int:
     with usage("DST"):
         kind = _pipe_format(request, kind)
     with usage("--format"):
+        _check_layout(job, kind)
         output_kind(kind, dtype, request.scale)
+    draws.tell()
     report = Report(1)
     row = _one(request, job, kind)
     report.add(row)
     if row.status != "ok":
         _failure(row)
     if request.json:
-        click.echo(json.dumps(report.summary()))
+        click.echo(json.dumps(_summary(report, job)))
     return report.exit_code
 
 
@@ -125,7 +161,7 @@ def _one(request: Request, job: Job, kind: str) -> Row:
     name = "stdin" if request.src == "-" else os.path.basename(request.src)
     try:
         with click.open_file(request.src, "rb") as file:
-            output = convert(job, file.read(), kind)
+            output = convert(job, file.read(), kind, draw_index(name))
     except Exception as error:  # as `process`: every outcome is a row
         return failed(name, error)
     if request.dst == "-":
@@ -146,8 +182,13 @@ def _failure(row: Row) -> None:
     click.echo(f"failed: {shown(row.path)}: {row.error}: {row.message}", err=True)
 
 
-def _finish(request: Request, report: Report) -> None:
-    summary = report.summary()
+def _summary(report: Report, job: Job) -> dict[str, Any]:
+    """Return what --json prints: the report, and the seed if one was used."""
+    return report.summary() | ({} if job.seed is None else {"seed": job.seed})
+
+
+def _finish(request: Request, report: Report, job: Job) -> None:
+    summary = _summary(report, job)
     if report.stopped:
         click.echo(f"Error: stopped: {report.stopped}", err=True)
     if report.interrupted:
@@ -168,6 +209,7 @@ class Progress:
         self.total = total
         self.bar: Any = None
         self.last = time.monotonic()
+        self.warned = False
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
@@ -192,6 +234,10 @@ class Progress:
         """Tell about one finished image."""
         if row.status != "ok":
             _failure(row)
+        if row.warning and not self.warned:
+            self.warned = True
+            told = f"warning: {shown(row.path)}: {row.warning} (further warnings are not shown)"
+            click.echo(told, err=True)
         done = report.ok + len(report.failures)
         if self.bar:
             self.bar.update(self.task, completed=done)

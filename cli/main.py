@@ -11,7 +11,10 @@ from typing import Any
 
 import click
 
-COMMANDS = ("run", "conv", "edges", "pool", "ops", "doctor")
+COMMANDS = (
+    *("run", "augment", "conv", "edges", "pool", "preview", "explain", "replay"),
+    *("ops", "doctor"),
+)
 ENVIRONMENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 

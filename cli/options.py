@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -31,6 +31,21 @@ class Request:
     max_pixels: int
     dry_run: bool
     json: bool
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Which variants to draw; `seed` None leaves it to the pipeline, or to chance."""
+
+    copies: int = 1
+    seed: int | None = None
+    epoch: int = 0
+    new: bool = False  # the seed is nobody's choice
+
+    def tell(self) -> None:
+        """Print the seed if nobody chose it, so that it can be chosen again."""
+        if self.new:
+            click.echo(f"seed {self.seed}: drawn anew; --seed {self.seed} repeats it", err=True)
 
 
 def read_scale(
@@ -124,3 +139,92 @@ def folder(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(SHARED):
         gathered = option(gathered)
     return gathered
+
+
+# --- pipelines --------------------------------------------------------------------------
+
+RECIPE = (
+    click.option(
+        "--pipeline",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False),
+        help="A YAML file: version: 1 and a list of ops.",
+    ),
+    click.option(
+        "--op",
+        "ops",
+        metavar="'NAME name=value ...'",
+        multiple=True,
+        help="One operation; repeatable.",
+    ),
+    click.option(
+        "--copies",
+        type=click.IntRange(1, 1_000_000),
+        default=1,
+        show_default=True,
+        help="Variants of each image; several are named a_0001.jpg, a_0002.jpg, ...",
+    ),
+)
+SEED = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**64 - 1),
+    show_default="the pipeline's, else a new one, which is printed",
+    help="Seed of the draws.",
+)
+EPOCH = click.option(
+    "--epoch",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Other draws of the same seed.",
+)
+
+
+def recipe(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what to do, and gather those about draws."""
+
+    @functools.wraps(command)
+    def gathered(request: Request, **values: Any) -> Any:
+        shared = {name: values.pop(name) for name in ("copies", "seed", "epoch")}
+        return command(request, Draws(**shared), **values)
+
+    for option in reversed((*RECIPE, SEED, EPOCH)):
+        gathered = option(gathered)
+    return gathered
+
+
+def read_recipe(pipeline: str | None, ops: tuple[str, ...]) -> tuple[Any, str]:
+    """Read --pipeline or --op; return the recipe, and the option it came from."""
+    from imgkit.folder import steps
+
+    if (pipeline is None) == (not ops):
+        raise click.UsageError("give either --pipeline FILE or at least one --op")
+    if pipeline is None:
+        with usage("--op"):
+            return steps.Recipe(tuple(steps.parse_op(op) for op in ops)), "--op"
+    return read_file(pipeline, "--pipeline"), "--pipeline"
+
+
+def read_file(pipeline: str, hint: str) -> Any:
+    """Read a pipeline file; '-' is stdin."""
+    from imgkit.folder import steps
+
+    with usage(hint), click.open_file(pipeline, encoding="utf-8") as file:
+        return steps.read_pipeline(file.read())
+
+
+def choose_seed(recipe: Any, draws: Draws) -> Draws:
+    """Fill in the seed: --seed, else the pipeline's, else a new one.
+
+    A recipe that has no transform needs none.
+    """
+    import secrets
+
+    from imgkit.folder import steps
+
+    if not any(steps.is_transform(step) for step in recipe.steps):
+        return replace(draws, seed=None)
+    seed = recipe.seed if draws.seed is None else draws.seed
+    if seed is None:
+        return replace(draws, seed=secrets.randbits(32), new=True)
+    return replace(draws, seed=seed)

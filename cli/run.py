@@ -9,36 +9,24 @@ from imgkit.cli import options
 
 @click.command(short_help="Run operations, in order, on every image of a folder.")
 @options.folder
-@click.option(
-    "--pipeline",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False),
-    help="A YAML file: version: 1 and a list of ops.",
-)
-@click.option(
-    "--op", "ops", metavar="'NAME name=value ...'", multiple=True, help="One operation; repeatable."
-)
-def run(request: options.Request, pipeline: str | None, ops: tuple[str, ...]) -> int:
+@options.recipe
+def run(
+    request: options.Request, draws: options.Draws, pipeline: str | None, ops: tuple[str, ...]
+) -> int:
     """Run operations, in order, on every image of SRC, and write the results to DST.
 
     SRC and DST are folders, files, or '-' for one image by pipe. Relative paths are kept;
-    outputs that exist are replaced. 'imgkit ops' lists the operations.
+    outputs that exist are replaced. 'imgkit ops' lists the operations; random ones draw by the
+    seed, the epoch and the image's path alone.
 
     \b
     Examples:
       imgkit run photos out --pipeline samples/pipelines/poster.yaml
       imgkit run photos out --op 'resize size=480,640' --op 'sharpen' --format webp
+      imgkit run photos out --op 'Rotate degrees=-15,15' --op 'sobel' --scale auto --seed 7
       imgkit run scan.tif - --op 'max_pool size=2' > small.png
     """
-    if (pipeline is None) == (not ops):
-        raise click.UsageError("give either --pipeline FILE or at least one --op")
+    recipe, hint = options.read_recipe(pipeline, ops)
     from imgkit.cli.execute import execute
-    from imgkit.folder import steps
 
-    if pipeline is None:
-        with options.usage("--op"):
-            chain = tuple(steps.parse_op(op) for op in ops)
-        return execute(request, chain, "--op")
-    with options.usage("--pipeline"), open(pipeline, encoding="utf-8") as file:
-        chain = steps.read_pipeline(file.read()).steps
-    return execute(request, chain, "--pipeline")
+    return execute(request, recipe.steps, hint, options.choose_seed(recipe, draws))

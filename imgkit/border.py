@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.image import check_choice, check_number, full_range
+from imgkit.image import check_choice, check_number, dtype_name, full_range
 
 Array = npt.NDArray[Any]
 
@@ -39,15 +39,15 @@ BORDERS: dict[str, Names] = {
 }
 
 
-def check_border(border: Any, value: Any, dtype: npt.DTypeLike) -> tuple[str, float]:
+def check_border(border: Any, value: Any, dtype: Any) -> tuple[str, float]:
     """Return a border word and the value of a constant border, which `dtype` must hold."""
     check_choice(border, "border", BORDERS)
     number = check_number(value, "value")
-    if np.dtype(dtype).kind in "iu" and (
-        not number.is_integer() or not 0 <= number <= full_range(dtype)
-    ):
-        top = int(full_range(dtype))
-        raise ValueError(f"value is {value!r}: a {np.dtype(dtype)} image holds integers 0 to {top}")
+    top = full_range(dtype)
+    if top > 1 and (not number.is_integer() or not 0 <= number <= top):
+        raise ValueError(
+            f"value is {value!r}: a {dtype_name(dtype)} image holds integers 0 to {top:.0f}"
+        )
     return border, number
 
 

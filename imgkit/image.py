@@ -1,7 +1,8 @@
 """What an image is, and every check of it.
 
-Layout: ``(H, W)``, ``(H, W, C)`` or a batch ``(N, H, W, C)``; a list of arrays is a ragged
-batch. RGB order. 1 to 512 channels. ``N`` may be 0; ``H``, ``W`` and ``C`` may not.
+Layout: ``(H, W)``, ``(H, W, C)`` or a batch ``(N, H, W, C)``; a torch tensor is ``(H, W)``,
+``(C, H, W)`` or ``(N, C, H, W)``; a list of them is a ragged batch. RGB order. 1 to 512
+channels. ``N`` may be 0; ``H``, ``W`` and ``C`` may not.
 
 Range: integers fill their type (0..255, 0..65535), floats are 0..1. Nothing is rescaled,
 wrapped or narrowed in silence.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import difflib
 import functools
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -25,31 +27,40 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
 _DTYPES = frozenset(np.dtype(name) for name in DTYPES)  # `dtype.name` costs 2 us a call
+TENSOR_DTYPES = (*DTYPES, "float16", "bfloat16")
 MAX_CHANNELS = 512
 
 
 # --- images -----------------------------------------------------------------------------
 
 
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a torch tensor; torch is looked for, never imported."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
 def check_image(x: Any, name: str = "x") -> Array:
     """Return `x` if it is an image or a batch of images of one size; raise otherwise."""
     check_array(x, name)
     if x.ndim not in (2, 3, 4):
-        raise ValueError(
-            f"{name} has shape {x.shape}: an image is (H, W), (H, W, C) or (N, H, W, C)"
-        )
+        shapes = "(C, H, W) or (N, C, H, W)" if is_tensor(x) else "(H, W, C) or (N, H, W, C)"
+        raise ValueError(f"{name} has shape {tuple(x.shape)}: an image is (H, W), {shapes}")
     height, width = image_size(x)
     if height == 0 or width == 0:
-        raise ValueError(f"{name} has shape {x.shape}: height and width must be at least 1")
-    if x.ndim > 2 and not 1 <= x.shape[-1] <= MAX_CHANNELS:
+        raise ValueError(f"{name} has shape {tuple(x.shape)}: height and width must be at least 1")
+    if not 1 <= channels(x) <= MAX_CHANNELS:
+        axis = "the axis before H and W" if is_tensor(x) else "the last axis"
         raise ValueError(
-            f"{name} has shape {x.shape}: the last axis holds 1 to {MAX_CHANNELS} channels"
+            f"{name} has shape {tuple(x.shape)}: {axis} holds 1 to {MAX_CHANNELS} channels"
         )
     return cast(Array, x)
 
 
 def check_array(x: Any, name: str = "x") -> Array:
-    """Return `x` if it is an array of a dtype that images have, of any shape."""
+    """Return `x` if it is an array or tensor of a dtype that images have, of any shape."""
+    if is_tensor(x):
+        return _check_tensor(x, name)
     if not isinstance(x, np.ndarray):
         raise TypeError(
             f"{name} is a {type(x).__module__}.{type(x).__qualname__}: "
@@ -66,40 +77,66 @@ def _dtype_cure(dtype: np.dtype[Any], name: str) -> str:
     return f"{name}.{cure}" if dtype.kind in cures else cure
 
 
+def _check_tensor(x: Any, name: str) -> Any:
+    """Return a tensor if it is a plain one of a dtype that images have."""
+    if dtype_name(x.dtype) not in TENSOR_DTYPES:
+        raise TypeError(
+            f"{name} has dtype {x.dtype}: images are {', '.join(TENSOR_DTYPES)}; "
+            f"{name}.to(torch.uint8) keeps a mask, {name}.float() the values"
+        )
+    if str(x.layout) != "torch.strided":
+        raise TypeError(f"{name} has layout {x.layout}: {name}.to_dense() makes an image of it")
+    return x
+
+
 def check_colors(x: Array, name: str = "x") -> None:
     """Raise unless `x` has gray (no axis or 1 channel) or RGB (3 channels)."""
-    if x.ndim > 2 and x.shape[-1] not in (1, 3):
+    if channels(x) not in (1, 3):
+        first = "[..., :3, :, :]" if is_tensor(x) else "[..., :3]"
         raise ValueError(
-            f"{name} has {x.shape[-1]} channels: a color operation needs 1 (gray) or 3 (RGB); "
-            f"{name}[..., :3] keeps the first three"
+            f"{name} has {channels(x)} channels: a color operation needs 1 (gray) or 3 (RGB); "
+            f"{name}{first} keeps the first three"
         )
 
 
 def image_size(x: Array) -> tuple[int, int]:
     """Height and width of an image or batch."""
+    if is_tensor(x):
+        return (x.shape[-2], x.shape[-1])
     return (x.shape[0], x.shape[1]) if x.ndim < 4 else (x.shape[1], x.shape[2])
 
 
-def as_batch(x: Array) -> Array:
-    """View an image or batch as ``(N, H, W, C)``."""
+def channels(x: Array) -> int:
+    """Channels of an image or batch; an image without that axis has one."""
     if x.ndim == 2:
-        return x[None, :, :, None]
+        return 1
+    return x.shape[-3] if is_tensor(x) else x.shape[-1]
+
+
+def as_batch(x: Array) -> Array:
+    """View an image or batch as ``(N, H, W, C)``, a tensor as ``(N, C, H, W)``."""
+    if x.ndim == 2:
+        return x[None, None] if is_tensor(x) else x[None, :, :, None]
     return x[None] if x.ndim == 3 else x
 
 
 def like_input(batch: Array, x: Array) -> Array:
-    """View an ``(N, H, W, C)`` result in the layout that `x` came in."""
-    if x.ndim == 2:
-        return batch[0, :, :, 0] if batch.shape[-1] == 1 else batch[0]
-    return batch[0] if x.ndim == 3 else batch
+    """View a result ``(N, H, W, C)``, a tensor ``(N, C, H, W)``, in the layout of `x`."""
+    if x.ndim == 2 and channels(batch) == 1:
+        return batch[0, 0] if is_tensor(batch) else batch[0, :, :, 0]
+    return batch if x.ndim == 4 else batch[0]
 
 
-def spatial_axes(ndim: int, dims: int, axes: Any = None) -> tuple[int, ...]:
+def spatial_axes(
+    ndim: int, dims: int, axes: Any = None, *, tensor: bool = False
+) -> tuple[int, ...]:
     """Return the `dims` axes to work on: those named, or the usual ones of an `ndim`-D array.
 
     Two are H and W of an image or batch; one is W, or the only axis; three are those of
-    ``(D, H, W)``, ``(D, H, W, C)`` and ``(N, D, H, W, C)``.
+    ``(D, H, W)``, ``(D, H, W, C)`` and ``(N, D, H, W, C)``. Those of a tensor are its last.
     """
+    if axes is None and tensor and dims <= ndim:
+        return tuple(range(ndim - dims, ndim))
     if axes is None:
         usual = {1: (0, 1, 1, 2), 2: (None, 0, 0, 1), 3: (None, None, 0, 0, 1)}.get(dims, ())
         first = usual[ndim - 1] if 1 <= ndim <= len(usual) else None
@@ -133,23 +170,43 @@ def ragged(function: Function) -> Function:
 # --- values -----------------------------------------------------------------------------
 
 
-def full_range(dtype: npt.DTypeLike) -> float:
+def _of_torch(dtype: Any) -> bool:
+    """Whether a dtype is torch's."""
+    return type(dtype).__module__ == "torch"
+
+
+def dtype_name(dtype: Any) -> str:
+    """Name of a dtype of NumPy or torch, such as "float32"."""
+    return str(dtype).removeprefix("torch.") if _of_torch(dtype) else np.dtype(dtype).name
+
+
+def full_range(dtype: Any) -> float:
     """The value that means full intensity: 255, 65535 or 1."""
+    if _of_torch(dtype):
+        return {"uint8": 255.0, "uint16": 65535.0}.get(dtype_name(dtype), 1.0)
     dtype = np.dtype(dtype)
     return float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
 
 
-def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+def float_dtype(dtype: Any) -> np.dtype[Any]:
     """What gradients and convolutions of this dtype come out as: float32, or float64."""
+    if _of_torch(dtype):
+        return _torch_dtype("float64" if dtype_name(dtype) == "float64" else "float32")
     return np.dtype(np.float64 if np.dtype(dtype) == np.float64 else np.float32)
 
 
-def result_dtype(x_dtype: npt.DTypeLike, dtype: Any) -> np.dtype[Any]:
+def _torch_dtype(name: str) -> Any:
+    return getattr(sys.modules["torch"], name)
+
+
+def result_dtype(x_dtype: Any, dtype: Any) -> np.dtype[Any]:
     """Resolve the `dtype` argument of gradients and convolutions."""
     if dtype is None:
         return float_dtype(x_dtype)
     if isinstance(dtype, str) and dtype == "input":
-        return np.dtype(x_dtype)
+        return x_dtype if _of_torch(x_dtype) else np.dtype(x_dtype)
+    if _of_torch(x_dtype):
+        return _tensor_result(dtype)
     try:
         resolved: np.dtype[Any] = np.dtype(dtype)
     except TypeError:
@@ -160,8 +217,22 @@ def result_dtype(x_dtype: npt.DTypeLike, dtype: Any) -> np.dtype[Any]:
     return resolved
 
 
-def saturate(values: Array, dtype: npt.DTypeLike) -> Array:
+def _tensor_result(dtype: Any) -> Any:
+    """Return the torch dtype that a `dtype` argument names."""
+    try:
+        name = dtype if isinstance(dtype, str) else dtype_name(dtype)
+    except TypeError:
+        name = ""
+    if name not in TENSOR_DTYPES:
+        choices = ", ".join(("input", *TENSOR_DTYPES))
+        raise ValueError(f"dtype is {dtype!r}: choose one of {choices}, or None")
+    return _torch_dtype(name)
+
+
+def saturate(values: Array, dtype: Any) -> Array:
     """Cast floats: to an integer type by rounding half to even and clipping to its range."""
+    if is_tensor(values):
+        return _saturate_tensor(values, dtype)
     dtype = np.dtype(dtype)
     if values.dtype == dtype:
         return values
@@ -171,6 +242,21 @@ def saturate(values: Array, dtype: npt.DTypeLike) -> Array:
         np.clip(rounded, 0, top, out=rounded)
         return rounded.astype(dtype)
     return values.astype(dtype)
+
+
+def _saturate_tensor(values: Any, dtype: Any) -> Any:
+    """Cast a tensor; one that carries a gradient cannot become integers."""
+    top = full_range(dtype)
+    if values.dtype == dtype or top == 1:
+        return values.to(dtype)
+    if values.requires_grad:
+        raise ValueError(
+            f"the result would be {dtype}, which carries no gradient: pass x.detach(), "
+            "or ask for a float result"
+        )
+    return (
+        values.round().clamp(0, top).to(dtype) if values.is_floating_point() else values.to(dtype)
+    )
 
 
 # --- other arguments --------------------------------------------------------------------

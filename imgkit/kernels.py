@@ -54,6 +54,18 @@ def gaussian_taps(sigma: float, size: int | None = None) -> Array:
     return np.asarray(taps / taps.sum())
 
 
+def log_taps(sigma: float) -> tuple[Array, Array]:
+    """Return the taps of a Gaussian and of its second derivative.
+
+    The latter answer exactly 0 to a constant and 2 to a parabola x², which plain samples miss.
+    """
+    radius = max(1, int(4 * sigma + 0.5))
+    smooth = gaussian_taps(sigma, 2 * radius + 1)
+    squares = np.arange(-radius, radius + 1.0) ** 2
+    second = (squares - squares @ smooth) * smooth
+    return smooth, second * (2 / (squares @ second))
+
+
 def kernel(
     name: str,
     size: int | None = None,

@@ -197,29 +197,51 @@ def _matrix_run(
 ) -> Sampling:
     """Resolve a run of matrices: their product, and the canvases that cut."""
     canvases: list[Canvas] = []
+    places: list[int] = []
     product = IDENTITY
     for place in range(len(rest) - 1, -1, -1):
         step = rest[place]
-        product = product @ step.matrix
+        product = product @ _matrix(step)
         if place and (step.hop.kind == "warp" or step.hop.outside):
             back = np.linalg.inv(product)
             if not _covers(back, step.in_size, out_size):
                 canvases.insert(0, Canvas(back, step.in_size, step.hop.fill))
+                places.insert(0, place)
     matrix = product @ leading @ _shift(window)
     first = rest[0].hop
+    border, fill = ("edge", first.fill) if first.kind == "resize" else (first.border, first.fill)
+    if canvases and _is_window(rest[: places[0]], window):
+        border, fill = "constant", canvases.pop(0).fill
     options = {
-        "interpolation": next((s.hop.interpolation for s in rest if s.hop.kind != "move"), "bilinear"),
+        "interpolation": next(
+            (s.hop.interpolation for s in rest if s.hop.kind != "move"), "bilinear"
+        ),
         "antialias": any(s.hop.antialias for s in rest if s.hop.kind != "move"),
     }
-    if first.kind == "resize" and not canvases:
+    if first.kind == "resize" and border == "edge" and not canvases:
         resized = _as_resize(rest, leading @ _shift(window), window)
         if resized is not None:
             return Sampling("resize", window, pad, matrix, out_size, "edge", resized=resized[0],
                             move=resized[1], **options)  # fmt: skip
-    border, fill = ("edge", first.fill) if first.kind == "resize" else (first.border, first.fill)
     return Sampling(
         "warp", window, pad, matrix, out_size, border, fill, canvases=tuple(canvases), **options
     )
+
+
+def _matrix(step: _Step) -> Array:
+    assert step.matrix is not None  # runs with fields are resolved elsewhere
+    return step.matrix
+
+
+def _is_window(steps: list[_Step], window: tuple[int, int, int, int]) -> bool:
+    """Tell whether a canvas is the whole window, resized but not enlarged, and flipped perhaps.
+
+    Then the window's own edge cuts as well: as soft as one of its pixels, which are no larger
+    than the canvas's.
+    """
+    height, width = steps[0].out_size
+    flips = all(s.hop.kind == "move" and s.out_size == s.in_size for s in steps[1:])
+    return steps[0].hop.kind == "resize" and flips and window[2] >= height and window[3] >= width
 
 
 def _as_resize(
@@ -228,7 +250,7 @@ def _as_resize(
     """Return the size a window is resized to and the moves that follow, if that is the run."""
     if any(step.hop.kind != "move" or step.hop.outside for step in rest[1:]):
         return None
-    matrix = rest[0].matrix @ entering  # type: ignore[operator]
+    matrix = _matrix(rest[0]) @ entering
     (a, b, x), (c, d, y), _ = matrix.tolist()
     height, width = window[2:]
     xs = sorted((a * u + b * v + x) for u, v in ((-0.5, -0.5), (width - 0.5, height - 0.5)))
@@ -240,7 +262,7 @@ def _as_resize(
     size = (tall, wide) if a else (wide, tall)
     orient = IDENTITY if a > 0 and d > 0 else _orientation(matrix, size)
     for step in rest[1:]:
-        orient = step.matrix @ orient
+        orient = _matrix(step) @ orient
     return size, orient
 
 
@@ -375,7 +397,8 @@ def edge(sampling: Sampling) -> Edge:
     """
     height, width = sampling.out_size
     whole = (np.zeros(height, np.int64), np.full(height, width))  # later canvases cover it all
-    bands, outside = [], []
+    bands: list[Array] = []
+    outside: list[Array] = []
     reach = 0.5 if sampling.interpolation == "nearest" else 1.0
     for canvas in reversed(sampling.canvases):
         touched = _meet(whole, _span(canvas, sampling.out_size, reach))
@@ -417,9 +440,7 @@ def _span(canvas: Canvas, out_size: tuple[int, int], margin: float) -> tuple[Arr
     return start.astype(np.int64), np.maximum(np.minimum(stop, out_size[1]), start).astype(np.int64)
 
 
-def _meet(
-    first: tuple[Array, Array], second: tuple[Array, Array]
-) -> tuple[Array, Array]:
+def _meet(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
     """Return the part of two spans that both cover."""
     start = np.maximum(first[0], second[0])
     return start, np.maximum(np.minimum(first[1], second[1]), start)
@@ -429,8 +450,9 @@ def _between(outer: tuple[Array, Array], inner: tuple[Array, Array], width: int)
     """Return flat indices of the pixels of an outer span that an inner one leaves out."""
     (start, stop), (left, right) = outer, inner
     empty = left >= right
-    left, right = np.where(empty, stop, np.clip(left, start, stop)), np.where(
-        empty, stop, np.clip(right, start, stop)
+    left, right = (
+        np.where(empty, stop, np.clip(left, start, stop)),
+        np.where(empty, stop, np.clip(right, start, stop)),
     )
     base = np.arange(len(start)) * width
     first = np.concatenate([base + start, base + right])
@@ -477,10 +499,10 @@ def onward(hops: Sequence[Any], sample: int) -> list[Leg]:
 def homeward(legs: Sequence[Leg], start: tuple[int, int]) -> list[Leg]:
     """Return the way back to the canvas of size `start` that the legs left."""
     canvases = [start, *(leg.size for leg in legs[:-1])]
-    back = [
-        Leg(None if leg.matrix is None else np.linalg.inv(leg.matrix), leg.field, not leg.against, to)
-        for leg, to in zip(legs, canvases, strict=False)
-    ]
+    back = []
+    for leg, size in zip(legs, canvases, strict=False):
+        inverse = None if leg.matrix is None else np.linalg.inv(leg.matrix)
+        back.append(Leg(inverse, leg.field, not leg.against, size))
     return back[::-1]
 
 
@@ -523,12 +545,10 @@ def backward(hops: Sequence[Any], sample: int, points: Array) -> tuple[Array, Ar
     return travel(homeward(onward(hops, sample), start), end, points)
 
 
-def within(at: Array, size: tuple[int, int]) -> Array:
-    """Tell which positions lie on a canvas, to the outer edges of its pixels."""
-    height, width = size
-    x, y = at[:, 0], at[:, 1]
-    low, right, bottom = -0.5 - EXACT, width - 0.5 + EXACT, height - 0.5 + EXACT
-    return np.asarray((x >= low) & (x <= right) & (y >= low) & (y <= bottom))
+def within(at: Array, size: tuple[int, int], slack: float = EXACT) -> Array:
+    """Tell which positions (P, 2) lie on a canvas, to the outer edges of its pixels."""
+    low, high = -0.5 - slack, np.array([size[1] - 0.5 + slack, size[0] - 0.5 + slack])
+    return np.asarray(((at >= low) & (at <= high)).all(axis=1))
 
 
 SETTLED = 1e-4  # pixels; how exactly a field is inverted

@@ -86,6 +86,17 @@ FUNCTIONS: dict[str, Op] = {
     )
 }
 
+# Functions that run on the host whatever the tensor's device: it moves there and back.
+HOST_ONLY: Mapping[str, str] = MappingProxyType(
+    {
+        "canny": "following edges is a walk from pixel to pixel",
+        "clahe": "its tiles are OpenCV's",
+        "convolution_matrix": "the matrix is SciPy's",
+        "deconvolve": "its solvers are SciPy's",
+    }
+)
+
+
 class Augmentation(NamedTuple):
     """One transform: the module of `imgkit.augment` that declares it, and a valid call."""
 

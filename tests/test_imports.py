@@ -8,11 +8,11 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-VOCABULARY = {"image", "border", "draws", "geometry", "kernels", "registry"}
+VOCABULARY = {"image", "border", "draws", "geometry", "kernels", "pillow", "registry"}
 ALLOWED = {
     "cli": {"folder", "augment", "ops"},
     "folder": {"augment", "ops"},
-    "torch": {"augment", "ops", "backends"},
+    "torch": {"augment", "ops", "backends", "folder"},
     "augment": {"ops", "backends"},
     "ops": {"backends"},
     "backends": set(),

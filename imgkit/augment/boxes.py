@@ -61,13 +61,6 @@ def _result_dtype(values: Any) -> np.dtype[Any]:
     return np.dtype(np.float32 if getattr(values, "dtype", None) == np.float32 else np.float64)
 
 
-def _follow(shapes: Sequence[Array], way: Way) -> polygons.Remains:
-    """Carry shapes along; a label's part beyond the image counts for nothing."""
-    if not way.lenient:
-        shapes = [polygons.clip(shape, way.start) for shape in shapes]
-    return polygons.follow(shapes, way.legs, way.start)
-
-
 # --- boxes --------------------------------------------------------------------------------------
 
 
@@ -75,12 +68,8 @@ def carry_boxes(values: Any, form: str, normalized: bool, way: Way) -> tuple[Arr
     """Return boxes (N, 4) at the end of the way, NaN where nothing is left, and their shares."""
     boxes = _read_boxes(values, form, normalized, way.start, way.lenient)
     shapes = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]  # corners, (N, 4, 2)
-    left, share = _follow(list(shapes), way)
-    found = np.full((len(boxes), 4), np.nan)
-    for row, polygon in enumerate(left):
-        if len(polygon):
-            found[row] = polygons.bounds(polygon)
-    written = _write_boxes(found, form, normalized, way.end)
+    left, share = polygons.follow(list(shapes), way.legs, way.start, way.lenient)
+    written = _write_boxes(polygons.bounds(left), form, normalized, way.end)
     return written.astype(_result_dtype(values)), share
 
 
@@ -157,7 +146,7 @@ def _write_boxes(boxes: Array, form: str, normalized: bool, size: Canvas) -> Arr
 def carry_oriented(values: Any, way: Way) -> tuple[Array, Array]:
     """Return oriented boxes (N, 5) around what is left of each, and their shares."""
     shapes, axes = _read_oriented(values, way.start, way.lenient)
-    left, share = _follow(list(shapes), way)
+    left, share = polygons.follow(list(shapes), way.legs, way.start, way.lenient)
     found = np.full((len(shapes), 5), np.nan)
     seen = [row for row, polygon in enumerate(left) if len(polygon)]
     if seen:
@@ -211,7 +200,9 @@ def _write_oriented(rectangles: Array) -> Array:
 
 def carry_polygons(values: Any, way: Way) -> tuple[list[Array], Array]:
     """Return what is left of polygons, and their shares."""
-    left, share = _follow(_read_polygons(values, way.start, way.lenient), way)
+    left, share = polygons.follow(
+        _read_polygons(values, way.start, way.lenient), way.legs, way.start, way.lenient
+    )
     kinds = [_result_dtype(value) for value in values]
     return [(p + HALF).astype(k) for p, k in zip(left, kinds, strict=True)], share
 

@@ -6,6 +6,7 @@ clipped afterwards; the rows of its (3, 7) matrix are [A | B | c].
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -155,8 +156,6 @@ def _around(center: float, limit: float) -> Any:
 
 
 def _jitter(center: float, limit: float) -> Any:
-    import dataclasses
-
     return dataclasses.field(
         default=(center, center), metadata={"check": _around(center, limit), "center": center}
     )
@@ -193,23 +192,18 @@ class ColorJitter(Transform):
         if part == 1:
             return numbers["hue"]
         order = numbers["order"]
-        options = np.concatenate(
-            [*(STEPS[name](numbers[name]) for name in JITTER), brightness_step(np.ones(len(order)))],
-            axis=1,
-        )  # (N, 4, 3, 7), the last an identity
+        options = np.zeros((len(order), 4, 3, 7))  # three steps, and an identity for the others
+        for channel in range(3):
+            options[:, 3, channel, channel] = 1
+            for step, name in enumerate(JITTER):
+                options[:, step, channel, channel] = numbers[name]
+        options[:, 1, :, 3:6] = (1 - numbers["contrast"])[:, None, None] * GRAY
+        options[:, 2, :, :3] += (1 - numbers["saturation"])[:, None, None] * GRAY
         if len(self.parts) > 1:
             turn = np.argmax(order == 3, axis=1)[:, None]
             place = np.arange(4)
-            mine = place < turn if part == 0 else place > turn
-            order = np.where(mine, order, 3)
-            order = np.take_along_axis(order, np.argsort(order == 3, axis=1, kind="stable"), 1)
-        used = [name for name in JITTER if getattr(self, name) != (1.0, 1.0)]
-        most = max(len(used), 1)
-        idle = [i for i, name in enumerate(JITTER) if name not in used]
-        if idle:
-            order = np.where(np.isin(order, idle), 3, order)
-        order = np.take_along_axis(order, np.argsort(order == 3, axis=1, kind="stable"), 1)
-        return np.take_along_axis(options, order[:, :most, None, None], axis=1)
+            order = np.where(place < turn if part == 0 else place > turn, order, 3)
+        return options[np.arange(len(order))[:, None], order]
 
 
 @dataclass(frozen=True)

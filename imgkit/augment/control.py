@@ -19,9 +19,13 @@ def _ops(value: Any, name: str) -> tuple[Transform, ...]:
         raise ValueError(f"{name} is {value!r}: it takes a list of at least one transform")
     for place, op in enumerate(value):
         if not isinstance(op, Transform):
-            raise TypeError(f"{name}[{place}] is {op!r}: it must be a transform, such as Rotate(15)")
+            raise TypeError(
+                f"{name}[{place}] is {op!r}: it must be a transform, such as Rotate(15)"
+            )
         if "normalize" in op.parts:
-            raise ValueError(f"{name}[{place}] is {op.name}: output ops stand at the pipeline's end")
+            raise ValueError(
+                f"{name}[{place}] is {op.name}: output ops stand at the pipeline's end"
+            )
     return tuple(value)
 
 
@@ -54,7 +58,7 @@ class OneOf(Transform):
     @property
     def children(self) -> tuple[Transform, ...]:
         """The ops to choose from."""
-        return self.ops  # type: ignore[no-any-return]
+        return self.ops
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
         """Draw which op happens."""
@@ -80,7 +84,7 @@ class SomeOf(Transform):
     @property
     def children(self) -> tuple[Transform, ...]:
         """The ops to choose from."""
-        return self.ops  # type: ignore[no-any-return]
+        return self.ops
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
         """Draw how many ops happen, and the rank of each."""

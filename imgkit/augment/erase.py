@@ -83,6 +83,8 @@ class GridMask(Transform):
                 edges = [left, top, left + side, top + side]
                 limits = [width, height, width, height]
                 squares.append(
-                    np.stack([np.clip(np.rint(e), 0, m) for e, m in zip(edges, limits, strict=True)], -1)
+                    np.stack(
+                        [np.clip(np.rint(e), 0, m) for e, m in zip(edges, limits, strict=True)], -1
+                    )
                 )
         return np.stack(squares, axis=1).astype(np.int64), self.fill

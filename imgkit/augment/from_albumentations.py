@@ -19,6 +19,7 @@ from imgkit.augment.interop import (
     plain,
     refuse,
     together,
+    turned,
     uncut,
 )
 from imgkit.augment.transform import Transform
@@ -82,7 +83,8 @@ def _rotate(t: Any, _: Output) -> Ops:
 def _affine(t: Any, _: Output) -> Ops:
     apart = t.scale["x"] != t.scale["y"] or not (t.keep_ratio or len(set(t.scale["x"])) == 1)
     refuse(apart, "scale is drawn for x and y apart; keep_ratio=True has a translation")
-    refuse(t.translate_px is not None, "translate_px: use translate_percent, a fraction")
+    moved = any(map(any, (t.translate_px or {}).values()))
+    refuse(moved, "translate_px: use translate_percent, a fraction")
     shift = t.translate_percent or {"x": (0.0, 0.0), "y": (0.0, 0.0)}
     refuse(shift["x"] != shift["y"], "translate differs in x and y; Affine has one range for both")
     refuse(any(t.shear["y"]), "a shear of columns has no translation")
@@ -90,7 +92,7 @@ def _affine(t: Any, _: Output) -> Ops:
     refuse(t.fit_output, "fit_output makes a canvas of another size for every draw")
     refuse(t.balanced_scale, "balanced_scale has no translation")
     return [geometric.Affine(bounds(t.rotate), bounds(shift["x"]), bounds(t.scale["x"]),
-                             bounds(t.shear["x"]), **_cv_sampling(t))]  # fmt: skip
+                             turned(t.shear["x"]), **_cv_sampling(t))]  # fmt: skip
 
 
 def _jitter(t: Any, _: Output) -> Ops:
@@ -126,12 +128,6 @@ def _posterize(t: Any, _: Output) -> Ops:
         not all(isinstance(b, int) for b in t.num_bits), "bits for each channel have no translation"
     )
     return [color.Posterize(bounds(t.num_bits), p=t.p)]
-
-
-def _equalize(t: Any, _: Output) -> Ops:
-    refuse(t.mode != "pil", "mode 'pil' alone has a translation")
-    refuse(not t.by_channels or t.mask is not None, "by_channels without a mask has a translation")
-    return [color.Equalize(p=t.p)]
 
 
 def _autocontrast(t: Any, _: Output) -> Ops:
@@ -217,7 +213,6 @@ KNOWN: dict[str, Read] = {
     "RandomGamma": _gamma,
     "Posterize": _posterize,
     "Solarize": lambda t, out: [color.Solarize(bounds(t.threshold_range), p=t.p)],
-    "Equalize": _equalize,
     "AutoContrast": _autocontrast,
     "Blur": lambda t, out: [filters.BoxBlur(bounds(t.blur_limit), p=t.p)],
     "MedianBlur": lambda t, out: [filters.MedianBlur(bounds(t.blur_limit), p=t.p)],
@@ -231,6 +226,7 @@ REFUSED = {
     "ElasticTransform": TORCHVISION["ElasticTransform"],
     "RandomBrightnessContrast": "its brightness adds; use ColorJitter",
     "HueSaturationValue": "it adds to saturation and value; imgkit scales them; use ColorJitter",
+    "Equalize": "its curve is another than Pillow's, in both modes",
     "CLAHE": "it works on L of Lab; imgkit's on luma",
     "GridDistortion": "it moves whole rows and columns; imgkit's moves every node",
     "Perspective": "its corners move by normal numbers; imgkit's uniformly, inward",

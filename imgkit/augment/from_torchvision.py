@@ -57,22 +57,33 @@ def _resized_crop(t: Any, _: Output) -> Ops:
 
 
 def _pad(t: Any, out: Output) -> Ops:
+    left, top, right, bottom = _sides(t)
+    fill = fraction(t.fill, out)
+    return [geometric.Pad((top, bottom, left, right), border=BORDERS[t.padding_mode], fill=fill)]
+
+
+def _sides(t: Any) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of a padding."""
     values = one_or_two(t.padding)
-    sides = values if isinstance(values, tuple) else (values,) * 4
-    left, top, right, bottom = sides * 2 if len(sides) == 2 else sides
-    return [geometric.Pad((top, bottom, left, right), border=BORDERS[t.padding_mode],
-                          fill=fraction(t.fill, out))]  # fmt: skip
+    if not isinstance(values, tuple):
+        return (values,) * 4
+    if len(values) == 2:
+        return values * 2
+    left, top, right, bottom = values
+    if type(t).__name__ == "RandomCrop" and ".v2." in type(t).__module__:
+        return left, right, top, bottom  # held as left, right, top, bottom
+    return left, top, right, bottom
 
 
 def _random_crop(t: Any, out: Output) -> Ops:
     refuse(t.pad_if_needed, "pad_if_needed has no translation; put a Pad or Resize before")
+    size = one_or_two(t.size)
     if t.padding is None:
-        return [geometric.RandomCrop(one_or_two(t.size))]
-    padding = one_or_two(t.padding)
-    sides = set(padding) if isinstance(padding, tuple) else {padding}
+        return [geometric.RandomCrop(size)]
+    sides = set(_sides(t))
     if len(sides) > 1:
-        return [*_pad(t, out), geometric.RandomCrop(one_or_two(t.size))]
-    return [geometric.RandomCrop(one_or_two(t.size), sides.pop(), border=BORDERS[t.padding_mode],
+        return [*_pad(t, out), geometric.RandomCrop(size)]
+    return [geometric.RandomCrop(size, sides.pop(), border=BORDERS[t.padding_mode],
                                  fill=fraction(t.fill, out))]  # fmt: skip
 
 

@@ -316,9 +316,7 @@ def fit_box(
 
     Each attempt takes four words of every sample: area, log ratio, top, left.
     """
-    heights, widths = (
-        v.tolist() if isinstance(v, np.ndarray) else [v] * samples for v in size
-    )
+    heights, widths = (v.tolist() if isinstance(v, np.ndarray) else [v] * samples for v in size)
     ratios = math.log(ratio[0]), math.log(ratio[1])
     boxes: list[tuple[int, int, int, int] | None] = [None] * samples
     missing = list(range(samples))

@@ -19,7 +19,7 @@ pixels, with corners as edges; `box_labels` a list of N arrays (M,). Labels are 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,10 +35,6 @@ Array = npt.NDArray[Any]
 Size = tuple[int, int]
 Result = dict[str, Any]
 MIDDLE = (0.25, 0.75)  # where the four images of a Mosaic meet, as a share of its size
-
-
-def _optional(check: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-    return lambda value, name: None if value is None else check(value, name)
 
 
 def _seed(value: Any, name: str) -> int | None:
@@ -67,6 +63,8 @@ def _check_batch(
     ragged: bool,
 ) -> Batch:  # fmt: skip
     if isinstance(images, (list, tuple)) and ragged:
+        if not images:
+            raise ValueError("images is an empty list: a batch without images is (0, H, W, C)")
         for i, image in enumerate(images):
             if check_image(image, f"images[{i}]").ndim != 3:
                 raise ValueError(f"images[{i}] has shape {image.shape}: it must be (H, W, C)")
@@ -76,7 +74,11 @@ def _check_batch(
         raise ValueError(f"images has shape {images.shape}: a batch is (N, H, W, C)")
     number = len(images)
     if masks is not None:
-        masks = [np.asarray(mask) for mask in masks] if isinstance(images, (list, tuple)) else np.asarray(masks)
+        masks = (
+            [np.asarray(mask) for mask in masks]
+            if isinstance(images, (list, tuple))
+            else np.asarray(masks)
+        )
         _check_length(masks, "masks", number)
         for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
             if mask.ndim != 2 or mask.shape != image.shape[:2]:
@@ -90,12 +92,19 @@ def _check_batch(
         if boxes is None:
             raise ValueError("box_labels came without boxes")
         _check_length(box_labels, "box_labels", number)
-        box_labels = [np.asarray(each) for each in box_labels]
+        box_labels = _same_kind([np.asarray(each) for each in box_labels])
         for i, (own, its) in enumerate(zip(box_labels, boxes, strict=True)):
             if len(own) != len(its):
                 raise ValueError(f"box_labels[{i}] has {len(own)} entries for {len(its)} boxes")
     soft = None if labels is None else _soft(labels, number, classes)
     return Batch(images, soft, masks, boxes, box_labels)
+
+
+def _same_kind(arrays: list[Array]) -> list[Array]:
+    """Give empty arrays, which NumPy takes for floats, the dtype of the others."""
+    kinds = [each.dtype for each in arrays if each.size]
+    kind = np.result_type(*kinds) if kinds else np.dtype(np.int64)
+    return [each.astype(kind) for each in arrays]
 
 
 def _check_length(values: Any, name: str, number: int) -> None:
@@ -104,7 +113,11 @@ def _check_length(values: Any, name: str, number: int) -> None:
 
 
 def _check_boxes(values: Any, name: str) -> Array:
-    boxes = np.asarray(values, np.float64).reshape(-1, 4) if np.size(values) == 0 else np.asarray(values, np.float64)
+    boxes = (
+        np.asarray(values, np.float64).reshape(-1, 4)
+        if np.size(values) == 0
+        else np.asarray(values, np.float64)
+    )
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"{name} has shape {boxes.shape}: boxes are (M, 4)")
     if not np.isfinite(boxes).all() or (boxes[:, 2:] < boxes[:, :2]).any():
@@ -119,7 +132,7 @@ def _soft(labels: Any, number: int, classes: int | None) -> Array:
         _check_length(labels, "labels", number)
         if classes is not None and labels.shape[1] != classes:
             raise ValueError(f"labels has {labels.shape[1]} columns: num_classes is {classes}")
-        return labels.astype(np.float32)
+        return np.asarray(labels, np.float32)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise ValueError(
             f"labels has shape {labels.shape} and dtype {labels.dtype}: they are (N,) integers or "
@@ -138,7 +151,7 @@ def _one_hot(values: Array, name: str, classes: int | None) -> Array:
             f"{name} go from {values.min()} to {values.max()}: num_classes {classes} allows "
             f"0..{classes - 1}"
         )
-    return np.eye(classes, dtype=np.float32)[values]
+    return np.asarray(np.eye(classes, dtype=np.float32)[values])
 
 
 # --- boxes ----------------------------------------------------------------------------------------
@@ -163,10 +176,18 @@ def uncover(boxes: Array, hole: Any) -> tuple[Array, Array]:
     bounds = boxes.copy()
     tall = (boxes[:, 1] >= top) & (boxes[:, 3] <= bottom) & (hidden > 0)
     wide = (boxes[:, 0] >= left) & (boxes[:, 2] <= right) & (hidden > 0)
-    bounds[:, 0] = np.where(tall & (boxes[:, 0] >= left), np.minimum(right, boxes[:, 2]), boxes[:, 0])
-    bounds[:, 2] = np.where(tall & (boxes[:, 2] <= right), np.maximum(left, bounds[:, 0]), boxes[:, 2])
-    bounds[:, 1] = np.where(wide & (boxes[:, 1] >= top), np.minimum(bottom, boxes[:, 3]), boxes[:, 1])
-    bounds[:, 3] = np.where(wide & (boxes[:, 3] <= bottom), np.maximum(top, bounds[:, 1]), boxes[:, 3])
+    bounds[:, 0] = np.where(
+        tall & (boxes[:, 0] >= left), np.minimum(right, boxes[:, 2]), boxes[:, 0]
+    )
+    bounds[:, 2] = np.where(
+        tall & (boxes[:, 2] <= right), np.maximum(left, bounds[:, 0]), boxes[:, 2]
+    )
+    bounds[:, 1] = np.where(
+        wide & (boxes[:, 1] >= top), np.minimum(bottom, boxes[:, 3]), boxes[:, 1]
+    )
+    bounds[:, 3] = np.where(
+        wide & (boxes[:, 3] <= bottom), np.maximum(top, bounds[:, 1]), boxes[:, 3]
+    )
     return bounds, 1 - hidden / np.maximum(whole, 1e-12)
 
 
@@ -220,7 +241,9 @@ class Mixer:
         Raises:
             ValueError, TypeError: the parts of the batch do not fit each other.
         """
-        batch = _check_batch(images, labels, masks, boxes, box_labels, self.num_classes, self.ragged)
+        batch = _check_batch(
+            images, labels, masks, boxes, box_labels, self.num_classes, self.ragged
+        )
         known = self._calls.next(len(batch)) if key is None else parse_key(key)
         if len(known.indices) != len(batch):
             raise ValueError(f"key has {len(known.indices)} indices for {len(batch)} images")
@@ -264,7 +287,8 @@ class MixUp(Mixer):
         p: how often a sample is mixed.
         seed: 0 to 2**64 - 1.
 
-    >>> out = MixUp(1.0, num_classes=2, seed=7)(np.zeros((2, 4, 4, 1), np.uint8), [0, 1], key=[0, 1])
+    >>> mixup = MixUp(1.0, num_classes=2, seed=7)
+    >>> out = mixup(np.zeros((2, 4, 4, 1), np.uint8), [0, 1], key=(0, range(2)))
     >>> out["labels"].sum(axis=1)
     array([1., 1.], dtype=float32)
     """
@@ -293,11 +317,17 @@ def _all_boxes(batch: Batch, partner: Array, share: Array) -> Result:
     for i, (other, weight) in enumerate(zip(partner.tolist(), share.tolist(), strict=True)):
         mixed = weight < 1 and other != i
         sources = ((i, weight), (other, 1 - weight)) if mixed else ((i, 1.0),)
-        parts = [(*_boxes_of(batch, j), np.ones(len(_boxes_of(batch, j)[0]), bool)) for j, _ in sources]
+        parts = [
+            (*_boxes_of(batch, j), np.ones(len(_boxes_of(batch, j)[0]), bool)) for j, _ in sources
+        ]
         joined, names = _join(parts)
         boxes.append(joined)
         labels.append(names)
-        weights.append(np.concatenate([np.full(len(p[0]), w) for p, (_, w) in zip(parts, sources, strict=True)]))
+        weights.append(
+            np.concatenate(
+                [np.full(len(p[0]), w) for p, (_, w) in zip(parts, sources, strict=True)]
+            )
+        )
     found: Result = {"boxes": boxes, "box_weights": weights}
     return found if batch.box_labels is None else found | {"box_labels": labels}
 
@@ -412,7 +442,9 @@ class Mosaic(Mixer):
         places = np.stack([draw.uniform() for _ in range(8)], axis=-1).reshape(number, 4, 2)
         center = np.stack(middle, axis=-1)
         partners = np.stack([_roll(number, by) for by in range(4)], axis=-1)
-        mixed: dict[str, list[Any]] = {name: [] for name in ("images", "masks", "boxes", "box_labels")}
+        mixed: dict[str, list[Any]] = {
+            name: [] for name in ("images", "masks", "boxes", "box_labels")
+        }
         shares = np.zeros((number, 4))
         for i in range(number):
             tiles = _tiles(center[i], self.size)
@@ -430,7 +462,12 @@ class Mosaic(Mixer):
         return result | {"partners": partners, "center": center}
 
     def _assemble(
-        self, batch: Batch, sources: list[int], tiles: Any, windows: Any, mixed: dict[str, list[Any]]
+        self,
+        batch: Batch,
+        sources: list[int],
+        tiles: Any,
+        windows: Any,
+        mixed: dict[str, list[Any]],
     ) -> None:
         """Append one mosaic's image, mask, boxes and box labels."""
         images = [batch.images[j] for j in sources]
@@ -458,9 +495,10 @@ class Mosaic(Mixer):
             source = getattr(batch, name)
             if source is None:
                 continue
-            shape = (0, *self.size, source.shape[-1]) if name == "images" and len(batch) == 0 else (0, *self.size)
-            empty = np.zeros(shape, getattr(source, "dtype", np.uint8))
-            result[name] = np.stack(mixed[name]) if mixed[name] else empty
+            if mixed[name]:
+                result[name] = np.stack(mixed[name])
+            else:
+                result[name] = np.empty((0, *self.size, *source.shape[3:]), source.dtype)
         for name in ("boxes", "box_labels"):
             if getattr(batch, name) is not None:
                 result[name] = mixed[name]
@@ -474,7 +512,9 @@ def _tiles(center: Array, size: Size) -> list[tuple[int, int, int, int]]:
     return [(0, 0, x, y), (x, 0, width, y), (0, y, x, height), (x, y, width, height)]
 
 
-def _fit_window(size: Size, tile: tuple[int, int, int, int], place: Array) -> tuple[int, int, int, int]:
+def _fit_window(
+    size: Size, tile: tuple[int, int, int, int], place: Array
+) -> tuple[int, int, int, int]:
     """Return the largest window of a tile's shape, at a place (x, y) from 0 to 1."""
     height, width = size
     tall, wide = tile[3] - tile[1], tile[2] - tile[0]
@@ -488,7 +528,9 @@ def _fit_window(size: Size, tile: tuple[int, int, int, int], place: Array) -> tu
     return left, top, left + columns, top + rows
 
 
-def _place(boxes: Array, window: tuple[int, int, int, int], tile: tuple[int, int, int, int]) -> Array:
+def _place(
+    boxes: Array, window: tuple[int, int, int, int], tile: tuple[int, int, int, int]
+) -> Array:
     """Map boxes from a window of an image to a tile."""
     scale_x = (tile[2] - tile[0]) / (window[2] - window[0])
     scale_y = (tile[3] - tile[1]) / (window[3] - window[1])

@@ -53,7 +53,9 @@ class Normalize(Transform):
         else:
             object.__setattr__(self, "mean", _mean(self.mean, "mean"))
             if self.std is None:
-                raise ValueError(f"std is None: a mean of {self.mean} needs a std, or name a preset")
+                raise ValueError(
+                    f"std is None: a mean of {self.mean} needs a std, or name a preset"
+                )
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> dict[str, Any]:
         """Return what the last pass does."""

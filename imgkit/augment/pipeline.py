@@ -47,7 +47,9 @@ class Pipeline:
             raise TypeError(f"ops is {ops!r}: it takes a list of transforms")
         for place, op in enumerate(ops):
             if not isinstance(op, Transform):
-                raise TypeError(f"ops[{place}] is {op!r}: it must be a transform, such as Rotate(15)")
+                raise TypeError(
+                    f"ops[{place}] is {op!r}: it must be a transform, such as Rotate(15)"
+                )
         self.ops = tuple(ops)
         self.seed = None if seed is None else check_bits(seed, "seed", SEED_BITS)
         self._recipe = recipe.compile_ops(self.ops)
@@ -271,7 +273,9 @@ def _empty(x: Array, plan: Plan) -> Array:
     dtype = x.dtype
     if last is not None and last.kind == "normalize":
         shape = (0, x.shape[-1], height, width) if last.chw else shape
-        dtype = np.dtype(np.float64 if dtype == np.float64 else np.float32) if last.to_float else dtype
+        dtype = (
+            np.dtype(np.float64 if dtype == np.float64 else np.float32) if last.to_float else dtype
+        )
     return np.empty(shape, dtype)
 
 

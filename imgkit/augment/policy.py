@@ -5,7 +5,7 @@ slope, pixels, a factor, bits, a threshold); what the magnitude M means is a nam
 `imgkit.augment.tables`. Of a slot's stages at most one happens to a sample, so their order is
 free: it is chosen so that the warps of two neighbouring slots are one resample.
 
-In a plan's `ops` a policy lists `op`, the place of each slot's op in `tables.OPS`, and `value`.
+In a plan's `ops` a policy lists `ops`, the place of each slot's op in `tables.OPS`, and `values`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from imgkit.augment import color, recipe, stages
+from imgkit.augment import recipe, stages
+from imgkit.augment.color import brightness_step, contrast_step, saturation_step
 from imgkit.augment.tables import AUGMIX, OPS, RAND, TRIVIAL, Table, policy_table, values
 from imgkit.augment.transform import (
     INTERPOLATIONS,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from imgkit.draws import Draw
 
 CODE = {name: code for code, name in enumerate(OPS)}
+POSTERIZE = CODE["Posterize"]
 CORNER = -0.5  # shears turn about the image's upper left corner, as in torchvision and Pillow
 NEVER = np.zeros(1, bool)
 WORDS = 4  # a slot takes: which op, how strong, which sign, whether
@@ -75,7 +77,11 @@ CURVES = {
     CODE["Equalize"]: "equalize",
     CODE["Invert"]: "invert",
 }
-STEPS = {CODE["Color"]: "saturation", CODE["Brightness"]: "brightness", CODE["Contrast"]: "contrast"}
+STEPS = {
+    CODE["Brightness"]: brightness_step,
+    CODE["Color"]: saturation_step,
+    CODE["Contrast"]: contrast_step,
+}
 
 
 @functools.lru_cache(maxsize=64)
@@ -115,7 +121,7 @@ def _interpolation(value: Any, name: str) -> str:
 
 @dataclass(frozen=True)
 class Policy(Transform):
-    """The base of policies: numbers `op` and `value` (N, slots) become stages.
+    """The base of policies: numbers `ops` and `values` (N, slots) become stages.
 
     `interpolation` and `fill` are those of the table's source unless given.
     """
@@ -150,10 +156,10 @@ class Policy(Transform):
     def happens(self, part: int, numbers: Numbers) -> Array:
         """Tell which samples drew one of the ops of a part."""
         active = numbers["active"]
-        if "op" not in numbers:
+        if "ops" not in numbers:
             return active
         slot, _, first, last = self.stages[part]
-        op = numbers["op"]
+        op = numbers["ops"]
         if len(op) == 1:  # comparing one integer in Python takes a sixth of the time
             return active if first <= op.item(slot) < last else NEVER
         return active & (op[:, slot] >= first) & (op[:, slot] < last)
@@ -161,15 +167,15 @@ class Policy(Transform):
     def lower(self, part: int, numbers: Numbers, size: Size) -> Any:
         """Return the piece that the ops of a part make."""
         slot, kind, first, _ = self.stages[part]
-        op, value = numbers["op"][:, slot], numbers["value"][:, slot]
+        op, value = numbers["ops"][:, slot], numbers["values"][:, slot]
         if kind == "resample":
             matrix = _matrices(op, value, size)
-            return stages.Hop(self.name, "warp", size, size, matrix, interpolation=self.interpolation,
-                              antialias=False, fill=self.fill)  # fmt: skip
+            return stages.Hop(self.name, "warp", size, size, matrix, antialias=False,
+                              interpolation=self.interpolation, fill=self.fill)  # fmt: skip
         if kind == "color":
             return _steps(op, value)
         if kind == "curve":
-            return CURVES[first], value
+            return CURVES[first], np.minimum(value, 8) if first == POSTERIZE else value
         if kind == "filter":
             return "sharpness", {"factor": value}
         return _holes(value, numbers["center"][:, slot], size), self.fill
@@ -179,7 +185,10 @@ def _matrices(op: Array, value: Array, size: Size) -> Array:
     """Return (N, 3, 3): the map of each sample's op, an identity where it is no map."""
     result = np.zeros((len(op), 3, 3))
     result[:, 0, 0] = result[:, 1, 1] = result[:, 2, 2] = 1
-    for row, column, shear, shift in ((0, 1, "ShearX", "TranslateX"), (1, 0, "ShearY", "TranslateY")):
+    for row, column, shear, shift in (
+        (0, 1, "ShearX", "TranslateX"),
+        (1, 0, "ShearY", "TranslateY"),
+    ):
         slope = np.where(op == CODE[shear], value, 0.0)
         result[:, row, column] = -slope
         result[:, row, 2] = np.where(op == CODE[shift], value, slope * CORNER)
@@ -198,10 +207,10 @@ def _matrices(op: Array, value: Array, size: Size) -> Array:
 def _steps(op: Array, value: Array) -> Array:
     """Return (N, 1, 3, 7): the linear step of each sample's op."""
     result = np.tile(stages.IDENTITY_STEP, (len(op), 1, 1, 1))
-    for code, name in STEPS.items():
+    for code, step in STEPS.items():
         mine = op == code
         if mine.any():
-            result[mine] = color.STEPS[name](value[mine])
+            result[mine] = step(value[mine])
     return result
 
 
@@ -294,9 +303,9 @@ class RandAugment(Policy):
 def _slot_numbers(
     rules: Table, place: Array, magnitude: Any, negative: Array, happens: Any, size: Size
 ) -> Numbers:
-    """Return `op` and `value` of the ops at `place` of a table; those that miss are Identity."""
+    """Return `ops` and `values` of the ops at `place` of a table; those that miss are Identity."""
     op = np.where(happens, rules.codes[place], 0)
-    return {"op": op, "value": values(rules, place, magnitude, negative, size)}
+    return {"ops": op, "values": values(rules, place, magnitude, negative, size)}
 
 
 @dataclass(frozen=True)
@@ -476,10 +485,10 @@ class AugMix(Policy):
         """Return the branches and their weights; a sample left alone keeps all of its own."""
         slots = self.slots
         chain = Chain(slots, table=self._table_name, interpolation=self.interpolation,
-                      fill=self.fill)  # fmt: skip
+                      fill=self.fill)  # type: ignore[misc]  # fmt: skip
         branches = []
         for first in range(0, self.width * slots, slots):
-            mine = {name: numbers[name][:, first : first + slots] for name in ("op", "value")}
+            mine = {name: numbers[name][:, first : first + slots] for name in ("ops", "values")}
             branches.append(chain.build(mine | {"active": numbers["active"]}, size))
         alone = np.eye(1, self.width + 1)
         return tuple(branches), np.where(numbers["active"][:, None], numbers["weights"], alone)

@@ -26,20 +26,23 @@ class Remains(NamedTuple):
     share: Array  # (N,)
 
 
-def follow(polygons: Sequence[Array], legs: Sequence[maps.Leg], size: tuple[int, int]) -> Remains:
+def follow(
+    shapes: Sequence[Array], legs: Sequence[maps.Leg], size: tuple[int, int], lenient: bool
+) -> Remains:
     """Carry polygons along, from a canvas of `size`; what any canvas cuts off stays away.
 
     The share is the product, over all canvases, of the area each left: under affine maps the
-    share of the whole area.
+    share of the whole area. What sticks out of the first canvas counts only if `lenient`.
     """
-    left = [clip(polygon, size) for polygon in polygons]
-    share = np.array([_kept(old, new) for old, new in zip(polygons, left, strict=True)])
+    left = list(shapes)
+    share = _trim(left, size)
+    if not lenient:
+        share = np.ceil(share)
     for leg in legs:
         if leg.field is not None:
             left = [densify(polygon) for polygon in left]
-        moved = _advance(leg, left)
-        left = [clip(polygon, leg.size) for polygon in moved]
-        share *= [_kept(old, new) for old, new in zip(moved, left, strict=True)]
+        left = _advance(leg, left)
+        share *= _trim(left, leg.size)
     return Remains(left, share)
 
 
@@ -51,16 +54,26 @@ def _advance(leg: maps.Leg, polygons: list[Array]) -> list[Array]:
     return np.split(maps.advance(leg, np.concatenate(polygons)), ends[:-1])
 
 
+def _trim(polygons: list[Array], size: tuple[int, int]) -> Array:
+    """Cut the polygons of a list that stick out of a canvas; return the share left of each."""
+    share = np.ones(len(polygons))
+    if not polygons:
+        return share
+    outside = ~maps.within(np.concatenate(polygons), size, 0.0)
+    owner = np.repeat(np.arange(len(polygons)), [len(polygon) for polygon in polygons])
+    for row in np.unique(owner[outside]):
+        whole = polygons[row]
+        polygons[row] = clip(whole, size)
+        share[row] = _kept(whole, polygons[row])
+    return share
+
+
 def _kept(before: Array, after: Array) -> float:
     """Return the share of the area that is left; a line counts while some of it is seen."""
     if not len(after):
         return 0.0
-    if after is before:
-        return 1.0
     whole = area(before)
-    if whole <= NOTHING:
-        return 1.0
-    return area(after) / whole
+    return area(after) / whole if whole > NOTHING else 1.0
 
 
 def area(polygon: Array) -> float:
@@ -70,7 +83,7 @@ def area(polygon: Array) -> float:
 
 
 def clip(polygon: Array, size: tuple[int, int]) -> Array:
-    """Cut off what lies beyond a canvas (Sutherland and Hodgman, 1974); itself if nothing does."""
+    """Cut off what lies beyond a canvas (Sutherland and Hodgman, 1974)."""
     for axis, extent in ((0, size[1]), (1, size[0])):
         for bound, sign in ((-0.5, 1.0), (extent - 0.5, -1.0)):
             depth = (polygon[:, axis] - bound) * sign
@@ -105,9 +118,16 @@ def densify(polygon: Array) -> Array:
 # --- rectangles around them ---------------------------------------------------------------------
 
 
-def bounds(polygon: Array) -> Array:
-    """Return left, top, right, bottom."""
-    return np.concatenate([polygon.min(axis=0), polygon.max(axis=0)])
+def bounds(polygons: Sequence[Array]) -> Array:
+    """Return left, top, right, bottom of each polygon, (N, 4); NaN where there is none."""
+    found = np.full((len(polygons), 4), np.nan)
+    seen = [row for row, polygon in enumerate(polygons) if len(polygon)]
+    if seen:
+        starts = np.cumsum([0, *(len(polygons[row]) for row in seen[:-1])])
+        packed = np.concatenate([polygons[row] for row in seen])
+        found[seen, :2] = np.minimum.reduceat(packed, starts)
+        found[seen, 2:] = np.maximum.reduceat(packed, starts)
+    return found
 
 
 def rectangle(polygon: Array, along: Array, across: Array) -> Array:
@@ -118,7 +138,7 @@ def rectangle(polygon: Array, along: Array, across: Array) -> Array:
     nearest to `along`.
     """
     lengths = float(np.hypot(*along) * np.hypot(*across))
-    if False:
+    if abs(float(along @ across)) <= 1e-6 * lengths:
         return _around(polygon, along)
     hull = convex_hull(polygon)
     edges = np.roll(hull, -1, axis=0) - hull

@@ -6,7 +6,8 @@ it has one, and `base` is added::
     value = (base ± whole(start + (stop - start) * magnitude / top)) * unit
 
 The values are what the ops take: slopes (shears), pixels (translations), degrees, factors, bits,
-fractions of the full range (thresholds), half the side of a square (Cutout).
+fractions of the full range (thresholds, which lie half way between two levels of 8 bits), half
+the side of a square (Cutout).
 
 Sources: torchvision.transforms.v2 (_auto_augment.py); timm/data/auto_augment.py; for "paper" the
 authors' code: tensorflow/tpu models/official/efficientnet/autoaugment.py (RandAugment),
@@ -27,14 +28,14 @@ Array = npt.NDArray[Any]
 OPS = ("Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color",
        "Contrast", "Sharpness", "Posterize", "Solarize", "SolarizeAdd", "AutoContrast", "Equalize",
        "Invert", "Cutout")  # fmt: skip
-NEVER_BELOW = 1e-6  # a product such as 150 / 331 * 331 must not lose a pixel to rounding
+SLACK = 1e-6  # what a rounded product such as 150 / 331 * 331 may lack to be whole
 
 
 class Level(NamedTuple):
     """How an op's value follows from the magnitude.
 
-    `whole` is "" (as it is), "cut" (toward zero) or "round" (half to even); `relative` scales
-    by the image's width (TranslateX) or height (TranslateY).
+    `whole` is "" (as it is), "cut" (toward zero), "round" (half to even) or "up"; `relative`
+    scales by the image's width (TranslateX) or height (TranslateY).
     """
 
     start: float = 0.0
@@ -58,8 +59,10 @@ class Table:
         interpolation, fill: what the source warps with.
     """
 
-    def __init__(self, levels: dict[str, Level], top: float, most: float, bins: int = 0,
-                 each: float = 1.0, interpolation: str = "nearest", fill: float = 0.0) -> None:  # fmt: skip
+    def __init__(
+        self, levels: dict[str, Level], top: float, most: float, bins: int = 0, *,
+        each: float = 1.0, interpolation: str = "nearest", fill: float = 0.0,
+    ) -> None:  # fmt: skip
         self.levels, self.names = levels, tuple(levels)
         self.top, self.most, self.bins = top, most, bins
         self.each, self.interpolation, self.fill = each, interpolation, (fill,)
@@ -72,18 +75,13 @@ class Table:
         self.span = np.array([row.stop - row.start for row in rows])
         self.cut = np.array([row.whole == "cut" for row in rows])
         self.round = np.array([row.whole == "round" for row in rows])
-        self.wide = np.array([row.relative and name == "TranslateX" for name, row in levels.items()])
-        self.tall = np.array([row.relative and name == "TranslateY" for name, row in levels.items()])
-        self.steps = np.array([_linspace(row.start, row.stop, bins) for row in rows])
-
-
-def _linspace(start: float, stop: float, bins: int) -> Array:
-    """Return evenly spaced numbers in float32, from both ends inward, as torch.linspace does."""
-    step = np.float32((stop - start) / max(bins - 1, 1))
-    places = np.arange(bins)
-    up = np.float32(start) + step * places.astype(np.float32)
-    down = np.float32(stop) - step * (bins - 1 - places).astype(np.float32)
-    return np.where(places < bins // 2, up, down).astype(np.float64)
+        self.up = np.array([row.whole == "up" for row in rows])
+        self.wide = np.array(
+            [row.relative and name == "TranslateX" for name, row in levels.items()]
+        )
+        self.tall = np.array(
+            [row.relative and name == "TranslateY" for name, row in levels.items()]
+        )
 
 
 def values(rules: Table, place: Array, magnitude: Any, negative: Array, size: Any) -> Array:
@@ -96,14 +94,11 @@ def values(rules: Table, place: Array, magnitude: Any, negative: Array, size: An
         negative: (N, slots), the sign of those that have one.
         size: height and width, integers or (N,).
     """
-    if rules.bins:
-        amount = rules.steps[place, np.asarray(magnitude, np.int64)]
-    else:
-        amount = rules.start[place] + rules.span[place] * (magnitude / rules.top)
+    amount = rules.start[place] + rules.span[place] * (magnitude / rules.top)
     height, width = (np.asarray(side, np.float64)[..., None] for side in size)
     amount = amount * np.where(rules.wide[place], width, np.where(rules.tall[place], height, 1.0))
-    cut = np.trunc(amount + np.copysign(NEVER_BELOW, amount))
-    amount = np.where(rules.cut[place], cut, amount)
+    amount = np.where(rules.cut[place], np.trunc(amount + np.copysign(SLACK, amount)), amount)
+    amount = np.where(rules.up[place], np.ceil(amount - SLACK), amount)
     amount = np.where(rules.round[place], np.rint(amount), amount)
     sign = np.where(negative & rules.signed[place], -1.0, 1.0)
     return np.asarray((rules.base[place] + sign * amount) * rules.unit[place])
@@ -113,11 +108,14 @@ def values(rules: Table, place: Array, magnitude: Any, negative: Array, size: An
 
 NOTHING = Level()
 ENHANCE = ("Brightness", "Color", "Contrast", "Sharpness")
-INNER = 0.5 / 255  # thresholds of integers lie between two levels
 
 
 def _each_of(names: tuple[str, ...], level: Level) -> dict[str, Level]:
     return dict.fromkeys(names, level)
+
+
+def _without(levels: dict[str, Level], names: tuple[str, ...]) -> dict[str, Level]:
+    return {name: level for name, level in levels.items() if name not in names}
 
 
 def _torchvision(
@@ -131,7 +129,7 @@ def _torchvision(
         "Rotate": Level(0, rotate, signed=True),
         **_each_of(ENHANCE, Level(0, enhance, signed=True, base=1)),
         "Posterize": Level(*bits, whole="round"),
-        "Solarize": Level(1, 0),
+        "Solarize": Level(255, 0, base=-0.5, whole="up", unit=1 / 255),
         **_each_of(("AutoContrast", "Equalize"), NOTHING),
     }
 
@@ -192,36 +190,26 @@ TRIVIAL = {
     ),
 }
 
-AUGMIX_TORCHVISION = {
-    **_torchvision(0.3, Level(0, 1 / 3, signed=True, whole="cut", relative=True), 30, 0.9, (4, 0))
-}
-del AUGMIX_TORCHVISION["Identity"]
+THIRD = Level(0, 1 / 3, signed=True, whole="cut", relative=True)
+AUGMIX_TORCHVISION = _without(_torchvision(0.3, THIRD, 30, 0.9, (4, 0)), ("Identity",))
 AUGMIX_PAPER: dict[str, Level] = {
     **_each_of(("AutoContrast", "Equalize"), NOTHING),
     "Posterize": Level(0, -4, base=4, whole="cut"),
     "Rotate": Level(0, 30, signed=True, whole="cut"),
     "Solarize": Level(0, -256, base=255.5, whole="cut", unit=1 / 255),
     **_each_of(("ShearX", "ShearY"), Level(0, 0.3, signed=True)),
-    **_each_of(
-        ("TranslateX", "TranslateY"), Level(0, 1 / 3, signed=True, whole="cut", relative=True)
-    ),
+    **_each_of(("TranslateX", "TranslateY"), THIRD),
     **_each_of(("Color", "Contrast", "Brightness", "Sharpness"), Level(0.1, 1.9)),
 }
-
-
-def _without_enhancing(levels: dict[str, Level]) -> dict[str, Level]:
-    return {name: level for name, level in levels.items() if name not in ENHANCE}
 
 
 AUGMIX = {
     "torchvision": Table(AUGMIX_TORCHVISION, 9, 9, 10, interpolation="bilinear"),
     "torchvision-geometric": Table(
-        _without_enhancing(AUGMIX_TORCHVISION), 9, 9, 10, interpolation="bilinear"
+        _without(AUGMIX_TORCHVISION, ENHANCE), 9, 9, 10, interpolation="bilinear"
     ),
     "paper": Table(AUGMIX_PAPER, 10, 10, interpolation="bilinear"),
-    "paper-geometric": Table(
-        _without_enhancing(AUGMIX_PAPER), 10, 10, interpolation="bilinear"
-    ),
+    "paper-geometric": Table(_without(AUGMIX_PAPER, ENHANCE), 10, 10, interpolation="bilinear"),
 }
 
 # --- AutoAugment ------------------------------------------------------------------------------
@@ -259,7 +247,7 @@ PAIRS = {
         ShearY 8 4 Invert 8 8, ShearX 7 9 TranslateY 8 3, ShearY 8 5 AutoContrast 7 3,
         ShearX 7 2 Invert 1 5""",
 }
-LEARNED = Table({**STANDARD, "Invert": NOTHING}, 9, 9, 10)
+LEARNED = Table(_without({**STANDARD, "Invert": NOTHING}, ("Identity",)), 9, 9, 10)
 
 
 @functools.cache

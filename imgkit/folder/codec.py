@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.image import MAX_CHANNELS, check_image
+from imgkit.pillow import ORIENTATION, orientation, over_white, pixels, upright
 
 Array = npt.NDArray[Any]
 
@@ -51,7 +52,6 @@ WRITABLE = ("png", "jpg", "webp", "tiff", "npy")
 HOLD_FLOATS = ("tiff", "npy")
 LONGEST = {"jpg": 65500, "webp": 16383}  # pixels on a side, of libjpeg and of the WebP format
 PILLOW_NAMES = {"jpg": "JPEG"}  # the others are the format's name in capitals
-ORIENTATION = 0x0112
 
 
 class BadImage(ValueError):
@@ -182,52 +182,15 @@ def _decode_picture(data: bytes, kind: str, max_pixels: int) -> Array:
     with opened as picture:
         _check_pixels(picture.width, picture.height, max_pixels)
         if kind == "png" and data[24] == 16:
-            return _upright(_decode_deep(data), _orientation(picture))
+            return upright(_decode_deep(data), orientation(picture))
         if kind == "tiff" and not _is_shallow(picture):
             return _decode_tiff(data, max_pixels)
         picture.load()
-        return _upright(_from_pillow(picture), _orientation(picture))
-
-
-def _orientation(picture: Any) -> int:
-    """EXIF orientation 1..8. Read after `load`: Pillow turns TIFF itself and clears the tag."""
-    value = picture.getexif().get(ORIENTATION, 1)
-    return value if value in range(1, 9) else 1
-
-
-def _upright(image: Array, orientation: int) -> Array:
-    """Undo an EXIF orientation: 2-4 are flips and a half turn, 5-8 also swap the axes."""
-    if orientation >= 5:
-        image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)
-
-
-def _from_pillow(picture: Any) -> Array:
-    """Convert any of Pillow's modes to gray or RGB."""
-    mode = picture.mode
-    if mode.startswith("I;16"):
-        return np.asarray(picture).astype(np.uint16)
-    if mode == "F":
-        return np.asarray(picture, np.float32)
-    if mode == "I":
-        raise BadImage("unsupported", "32-bit integer pixels: images have 8, 16 or float")
-    if mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in picture.info:
-        gray = mode in ("1", "L", "LA", "La")
-        clear = np.asarray(picture.convert("RGBA"))
-        image = _over_white(clear[..., :3], clear[..., 3:])
-        return np.ascontiguousarray(image[..., 0]) if gray else image
-    return np.asarray(picture.convert("L" if mode in ("1", "L") else "RGB"))
-
-
-def _over_white(image: Array, alpha: Array) -> Array:
-    """Lay an integer image with transparency over white, rounded half to even."""
-    top = np.float32(np.iinfo(image.dtype).max)
-    share = alpha.astype(np.float64) / top
-    return np.rint(image * share + top * (1 - share)).astype(image.dtype)
+        try:
+            image = pixels(picture)
+        except ValueError as error:
+            raise BadImage("unsupported", str(error)) from None
+        return upright(image, orientation(picture))
 
 
 def _decode_deep(data: bytes) -> Array:
@@ -240,7 +203,7 @@ def _decode_deep(data: bytes) -> Array:
     if image.ndim == 2:
         return cast(Array, image)
     if image.shape[2] == 4:
-        color = _over_white(image[..., 2::-1], image[..., 3:])
+        color = over_white(image[..., 2::-1], image[..., 3:])
         gray = data[25] == 4  # gray with alpha comes back as color
         return np.ascontiguousarray(color[..., 0]) if gray else color
     return np.ascontiguousarray(image[..., ::-1])
@@ -274,10 +237,10 @@ def _decode_tiff(data: bytes, max_pixels: int) -> Array:
     if image.dtype.name not in ("uint8", "uint16", "float32", "float64"):
         raise BadImage("unsupported", f"{image.dtype} pixels: images have 8, 16 or float")
     if alpha and image.dtype.kind == "u" and image.shape[-1] in (2, 4):
-        image = _over_white(image[..., :-1], image[..., -1:])
+        image = over_white(image[..., :-1], image[..., -1:])
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]
-    return _upright(image, int(tag.value) if tag is not None else 1)
+    return upright(image, int(tag.value) if tag is not None else 1)
 
 
 def _tiff_pixels(data: bytes, page: Any) -> Array:

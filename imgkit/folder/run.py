@@ -6,13 +6,15 @@ or not at all: it is written beside its place under a temporary name and then re
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import hashlib
 import os
 import time
 import uuid
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -63,6 +65,7 @@ class Row(NamedTuple):
     message: str = ""
     fatal: bool = False  # the environment's fault: stop
     facts: Facts = Facts()
+    warning: str = ""  # the first, if any
 
 
 def output_kind(kind: str, dtype: npt.DTypeLike | None, scale: object) -> str:
@@ -88,8 +91,24 @@ def convert(job: Job, data: bytes, kind: str, index: int) -> bytes:
     return codec.encode(result, kind, quality=job.quality, scale=job.scale)
 
 
+@contextlib.contextmanager
+def listening() -> Iterator[list[str]]:
+    """Collect warnings about an image, so that whoever draws the progress can tell them."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield said
+    said.extend(str(warning.message) for warning in caught)
+
+
 def process(job: Job, item: Item) -> Row:
     """Do the whole work for one image."""
+    with listening() as said:
+        row = _process(job, item)
+    return row._replace(warning=said[0]) if said else row
+
+
+def _process(job: Job, item: Item) -> Row:
     facts = Facts()
     try:
         with open(item.source, "rb") as file:

@@ -22,7 +22,7 @@ import inspect
 import itertools
 import json
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -211,10 +211,10 @@ def program(steps: Iterable[Step], seed: int | None = None) -> Program:
 
     parts: list[Step | Pipeline] = []
     pipelines = 0
-    for drawn, group in itertools.groupby(steps, is_transform):
+    for drawn, neighbours in itertools.groupby(steps, is_transform):
+        group = tuple(neighbours)
         if parts and channels_first(parts):
-            late = next(iter(group)).name
-            raise ValueError(f"{late} comes after {CHANNELS_FIRST}, which must be the last")
+            raise ValueError(f"{group[0].name} comes after {CHANNELS_FIRST}: that must be the last")
         if not drawn:
             parts.extend(group)
             continue
@@ -244,6 +244,22 @@ def apply(steps: Iterable[Step | Pipeline], image: Array, key: tuple[int, int] =
         else:
             image = step(image, key=key)
     return image
+
+
+def explain(
+    steps: Program, size: tuple[int, int] | None, key: tuple[int, int] = (0, 0)
+) -> Iterator[str]:
+    """Explain each pipeline and name the functions between; sizes are followed through both."""
+    for step in steps:
+        if isinstance(step, Step):
+            values = " ".join(f"{name}={value}" for name, value in step.arguments.items())
+            text = f"{step.name} {values}".rstrip() + ": a function, on the pixels as they are"
+        else:
+            text = step.explain(size, key)
+        yield text
+        if size is not None:
+            result = apply((step,), np.zeros((*size, 3), np.uint8), key)
+            size = (result.shape[0], result.shape[1])
 
 
 def probe(steps: Program) -> np.dtype[Any] | None:

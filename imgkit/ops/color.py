@@ -20,6 +20,7 @@ import numpy.typing as npt
 from imgkit.backends import backend
 from imgkit.image import (
     as_batch,
+    channels,
     check_choice,
     check_colors,
     check_image,
@@ -27,6 +28,7 @@ from imgkit.image import (
     check_ints,
     check_number,
     full_range,
+    is_tensor,
     like_input,
     ragged,
 )
@@ -192,8 +194,10 @@ def grayscale(x: Array, keep_channels: bool = False) -> Array:
     ITU-R BT.601, with the four digits that MATLAB, Pillow's kin and torchvision print.
     """
     check_colors(check_image(x))
-    gray = backend(x, "color").grayscale(as_batch(x), as_batch(x).shape[-1] if keep_channels else 1)
-    return like_input(gray, x) if keep_channels or x.ndim == 4 else gray[0, :, :, 0]
+    gray = backend(x, "color").grayscale(as_batch(x), channels(x) if keep_channels else 1)
+    if keep_channels or x.ndim == 4:
+        return like_input(gray, x)
+    return gray[0, 0] if is_tensor(gray) else gray[0, :, :, 0]
 
 
 @ragged
@@ -372,9 +376,8 @@ def normalize(x: Array, mean: Values | str, std: Values | None = None) -> Array:
         mean, std = _preset(mean, std)
     elif std is None:
         raise TypeError("std is None: give it, or a preset such as mean='imagenet'")
-    channels = as_batch(x).shape[-1]
-    means = _per_channel(mean, "mean", channels)
-    stds = _per_channel(std, "std", channels)
+    means = _per_channel(mean, "mean", channels(x))
+    stds = _per_channel(std, "std", channels(x))
     if min(stds) <= 0:
         raise ValueError(f"std is {std!r}: every value must be greater than 0")
     return like_input(backend(x, "color").normalize(as_batch(x), means, stds), x)
@@ -387,19 +390,19 @@ def _preset(name: str, std: object) -> tuple[Values, Values]:
     return PRESETS[check_choice(name, "mean", PRESETS)]
 
 
-def _per_channel(values: object, name: str, channels: int) -> tuple[float, ...]:
+def _per_channel(values: object, name: str, count: int) -> tuple[float, ...]:
     """Return one number a channel."""
     if isinstance(values, (int, float, np.number)):
-        return (check_number(values, name),) * channels
+        return (check_number(values, name),) * count
     if not isinstance(values, (Sequence, np.ndarray)) or isinstance(values, str):
         raise TypeError(f"{name} is {values!r}: it must be a number or one a channel")
-    if len(values) not in (1, channels):
+    if len(values) not in (1, count):
         raise ValueError(
-            f"{name} has {len(values)} values, the image {channels} channels: "
-            f"give one number, or {channels}"
+            f"{name} has {len(values)} values, the image {count} channels: "
+            f"give one number, or {count}"
         )
     numbers = tuple(check_number(v, f"{name}[{i}]") for i, v in enumerate(values))
-    return numbers * (channels if len(numbers) == 1 else 1)
+    return numbers * (count if len(numbers) == 1 else 1)
 
 
 @ragged

@@ -1,7 +1,8 @@
 """Convolution on one to three axes, by whichever route is fastest.
 
 Images are ``(H, W)``, ``(H, W, C)`` or ``(N, H, W, C)`` of uint8, uint16, float32 or float64; a
-list of them gives a list. Values are taken as they are. Integers and float32 are computed and
+list of them gives a list. The axes of a tensor are those of `imgkit.image`: H and W are its
+last. Values are taken as they are. Integers and float32 are computed and
 returned in float32, float64 in float64. The error stays below about 1e-6 of the largest pixel
 times the sum of the absolute taps: with uint16 and a kernel that sums to 1 that is a fraction of
 a level. The routes ``fft`` and ``overlap-add`` spread this error, and any NaN or infinity, over
@@ -16,6 +17,7 @@ image is the border's. Dilated kernels count as the larger kernels that they are
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,10 +32,13 @@ from imgkit.image import (
     check_image,
     check_ints,
     check_number,
+    dtype_name,
     float_dtype,
+    is_tensor,
     ragged,
     result_dtype,
     saturate,
+    spatial_axes,
 )
 from imgkit.kernels import as_kernel
 
@@ -78,7 +83,8 @@ def convolve(
 
     Args:
         x: image, batch or list of images. With a 1-D kernel also a signal (N,), with a 3-D
-            kernel a volume (D, H, W), (D, H, W, C) or (N, D, H, W, C), with `axes` any array.
+            kernel a volume (D, H, W), (D, H, W, C) or (N, D, H, W, C), with `axes` any array. The
+            volumes of a tensor are (D, H, W), (C, D, H, W) or (N, C, D, H, W).
         kernel: taps, or a name that `kernel` knows; every axis has at least one tap.
         mode: ``valid``, ``same`` or ``full``.
         border: ``constant``, ``edge``, ``reflect``, ``symmetric`` or ``wrap``.
@@ -212,7 +218,7 @@ def explain_convolve(
 
 def _run(x: Any, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Array:
     """Check and plan (once for arguments that come again), run, and cast."""
-    if not isinstance(x, np.ndarray):
+    if not isinstance(x, np.ndarray) and not is_tensor(x):
         return _each(x, kernel, flip, options)
     frozen = _frozen(kernel)
     if not _PLAIN.issuperset(map(type, options)):
@@ -252,9 +258,29 @@ def _frozen(kernel: Any) -> tuple[Any, ...]:
     """Make a kernel fit for a cache: its name, or shape, dtype and bytes."""
     if isinstance(kernel, str):
         return (kernel,)
+    if is_tensor(kernel):
+        kernel = _on_host(kernel)
     if type(kernel) is not np.ndarray or kernel.dtype.hasobject:
         kernel = as_kernel(kernel)
     return kernel.shape, kernel.dtype, kernel.tobytes()
+
+
+def _on_host(kernel: Any) -> Array:
+    """Return a kernel given as a tensor."""
+    if kernel.device.type != "cpu" or kernel.requires_grad:
+        held = "requires a gradient" if kernel.requires_grad else f"is on {kernel.device}"
+        raise ValueError(
+            f"kernel {held}: routes are planned on the host; pass kernel.detach().cpu(), or use "
+            "conv2d, whose weight may lie on the device of x and be trained"
+        )
+    return np.asarray(kernel.double().numpy())
+
+
+def _stand_in(shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return an array or tensor of a shape and dtype, but no pixels."""
+    if isinstance(dtype, np.dtype):
+        return np.broadcast_to(np.empty((), dtype), shape)
+    return sys.modules["torch"].empty(shape, dtype=dtype, device="meta")
 
 
 @functools.lru_cache(maxsize=128, typed=True)
@@ -266,7 +292,7 @@ def _plan(*arguments: Any) -> tuple[Callable[[Array], Array], np.dtype[Any] | No
 
 def _problem(
     shape: tuple[int, ...],
-    x_dtype: np.dtype[Any],
+    x_dtype: Any,
     frozen: tuple[Any, ...],
     flip: bool,
     mode: str,
@@ -279,7 +305,7 @@ def _problem(
     dtype: Any,
 ) -> tuple[Array, Any, np.dtype[Any] | None]:
     """Check everything; return a stand-in for the image, the problem, and the dtype to cast to."""
-    x = np.broadcast_to(np.empty((), x_dtype), shape)  # no pixels
+    x = _stand_in(shape, x_dtype)
     check_array(x)
     taps = as_kernel(frozen[0] if len(frozen) == 1 else np.ndarray(*frozen))
     check_choice(mode, "mode", MODES)
@@ -287,7 +313,7 @@ def _problem(
     check_choice(method, "method", METHODS)
     value = check_number(value, "value")
     work, final = dtypes(x_dtype, dtype)
-    if np.abs(taps).max() > np.finfo(work).max:
+    if np.abs(taps).max() > np.finfo(dtype_name(work)).max:
         raise ValueError(f"kernel holds {np.abs(taps).max():g}: more than {work} can")
     where = _axes(x, taps, axes)
     strides = check_ints(stride, "stride", taps.ndim, 1)
@@ -298,18 +324,17 @@ def _problem(
         taps = taps[(slice(None, None, -1),) * taps.ndim]
     run = backend(x, "conv")
     problem = run.as_problem(shape, where, taps, strides, dilations)._replace(
-        mode=mode, border=border, value=value, method=method, dtype=work.name
+        mode=mode, border=border, value=value, method=method, dtype=dtype_name(work)
     )
     if method == "separable":
         _check_separable(taps, run.explain(problem).costs)
     return x, problem, None if final == work else final
 
 
-def dtypes(x_dtype: np.dtype[Any], dtype: Any) -> tuple[np.dtype[Any], np.dtype[Any]]:
+def dtypes(x_dtype: Any, dtype: Any) -> tuple[Any, Any]:
     """Return the dtype to compute in, and that of the result."""
     final = result_dtype(x_dtype, dtype)
-    work = float_dtype(x_dtype)
-    return np.result_type(work, final) if final.kind == "f" else work, final
+    return final if dtype_name(final) == "float64" else float_dtype(x_dtype), final
 
 
 def _axes(x: Array, taps: Array, axes: Any) -> tuple[int, ...]:
@@ -332,6 +357,8 @@ def _axes(x: Array, taps: Array, axes: Any) -> tuple[int, ...]:
 
 def _default_axes(x: Array, rank: int) -> tuple[int, ...]:
     """Return W, or H and W, or D, H and W."""
+    if is_tensor(x) and (rank == 3 or x.ndim == 1):
+        return spatial_axes(x.ndim, rank, tensor=True)
     if rank == 3:
         if x.ndim not in (3, 4, 5):
             raise ValueError(
@@ -342,6 +369,8 @@ def _default_axes(x: Array, rank: int) -> tuple[int, ...]:
     if rank == 1 and x.ndim == 1:
         return (0,)
     check_image(x)
+    if is_tensor(x):
+        return spatial_axes(x.ndim, rank, tensor=True)
     height = 1 if x.ndim == 4 else 0
     return (height, height + 1)[-rank:]
 

@@ -16,11 +16,14 @@ from imgkit.backends import backend
 from imgkit.border import BORDERS
 from imgkit.image import (
     as_batch,
+    channels,
     check_choice,
     check_image,
     check_int,
     check_ints,
     check_number,
+    image_size,
+    is_tensor,
     ragged,
     saturate,
 )
@@ -52,8 +55,9 @@ def conv2d(
 
     Args:
         x: image, batch or list of images; (H, W) counts as one channel.
-        weight: (C_out, C_in / groups, KH, KW).
-        bias: None or (C_out,).
+        weight: (C_out, C_in / groups, KH, KW); beside a tensor also one on its device, through
+            which gradients flow.
+        bias: None or (C_out,), likewise.
         mode: ``valid``, ``same`` or ``full``; must stay ``valid`` with `padding`.
         padding: pixels on each side, one integer or (rows, columns), or torch's words ``same``
             and ``valid``.
@@ -82,17 +86,22 @@ def conv2d(
     batch = as_batch(x)
     work, final = dtypes(x.dtype, dtype)
     groups = check_int(groups, "groups", 1)
-    taps = _weight(weight, batch.shape[-1], groups).astype(work)
+    taps = _weight(weight, channels(x), groups)
+    biases = _bias(bias, len(taps))
+    if is_tensor(x):
+        taps, biases = (_like(v, x, work, n) for v, n in ((taps, "weight"), (biases, "bias")))
+    else:
+        taps = taps.astype(work)
     check_choice(border, "border", BORDERS)
     strides = check_ints(stride, "stride", 2, 1)
     dilations = check_ints(dilation, "dilation", 2, 1)
     pads = _padding(mode, padding, taps.shape[2:], strides, dilations)
-    seen = tuple(n + sum(p) for n, p in zip(batch.shape[1:3], pads, strict=True))
-    check_fits(seen, taps.shape[2:], dilations)
+    seen = tuple(n + sum(p) for n, p in zip(image_size(x), pads, strict=True))
+    check_fits(seen, tuple(taps.shape[2:]), dilations)
     result = backend(x, "conv2d").conv2d(
         batch,
         taps,
-        _bias(bias, len(taps)),
+        biases,
         padding=pads,
         border=border,
         value=check_number(value, "value"),
@@ -103,8 +112,23 @@ def conv2d(
     return saturate(result if x.ndim == 4 else result[0], final)
 
 
-def _real(values: Any, name: str) -> Array:
-    """Return finite real numbers as float64."""
+def _like(values: Any, x: Any, dtype: Any, name: str) -> Any:
+    """Bring a weight to the dtype computed in and the device of a tensor."""
+    if values is None:
+        return None
+    if not is_tensor(values):
+        return x.new_tensor(values, dtype=dtype, device="cpu").to(x.device, non_blocking=True)
+    if values.device != x.device:
+        raise ValueError(f"{name} is on {values.device}, x on {x.device}: pass {name}.to(x.device)")
+    return values.to(dtype)
+
+
+def _real(values: Any, name: str) -> Any:
+    """Return finite real numbers as float64; a tensor as it is, unread."""
+    if is_tensor(values):
+        if values.is_complex():
+            raise TypeError(f"{name} has dtype {values.dtype}: it must hold real numbers")
+        return values
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} has dtype {array.dtype}: it must hold real numbers")
@@ -113,26 +137,29 @@ def _real(values: Any, name: str) -> Array:
     return array.astype(np.float64)
 
 
-def _weight(weight: Any, channels: int, groups: int) -> Array:
+def _weight(weight: Any, count: int, groups: int) -> Any:
     """Return a layer's weight if it fits the channels."""
     taps = _real(weight, "weight")
-    if taps.ndim != 4 or taps.size == 0:
-        raise ValueError(f"weight has shape {taps.shape}: it must be (C_out, C_in/groups, KH, KW)")
-    if len(taps) % groups or taps.shape[1] * groups != channels:
+    shape = tuple(taps.shape)
+    if len(shape) != 4 or 0 in shape:
+        raise ValueError(f"weight has shape {shape}: it must be (C_out, C_in/groups, KH, KW)")
+    if len(taps) % groups or shape[1] * groups != count:
         raise ValueError(
-            f"weight has shape {taps.shape} with groups {groups}: x has {channels} channels, so "
-            f"axis 1 must be {channels} / groups and axis 0 a multiple of groups"
+            f"weight has shape {shape} with groups {groups}: x has {count} channels, so "
+            f"axis 1 must be {count} / groups and axis 0 a multiple of groups"
         )
     return taps
 
 
-def _bias(bias: Any, outputs: int) -> Array | None:
+def _bias(bias: Any, outputs: int) -> Any:
     """Return a layer's bias if there is one for each output channel."""
     if bias is None:
         return None
     values = _real(bias, "bias")
-    if values.shape != (outputs,):
-        raise ValueError(f"bias has shape {values.shape}: it must be ({outputs},), as weight")
+    if tuple(values.shape) != (outputs,):
+        raise ValueError(
+            f"bias has shape {tuple(values.shape)}: it must be ({outputs},), as weight"
+        )
     return values
 
 

@@ -6,7 +6,8 @@ batch ``(N, H, W, C)``, a list of images, a 1-D signal, or a volume. The result 
 
 A `size` that is one integer pools H and W of an image, or the only axis of a 1-D array. A tuple
 chooses how many axes: one is W (or the only axis), two are H and W, three are the first three of
-``(D, H, W)`` and ``(D, H, W, C)`` or the middle three of ``(N, D, H, W, C)``. `axes` names others.
+``(D, H, W)`` and ``(D, H, W, C)`` or the middle three of ``(N, D, H, W, C)``; of a tensor, whose
+channels come first, the last ones. `axes` names others.
 
 Windows lie as in torch. Window ``i`` of an axis starts at ``i * stride - padding``, and its
 elements are `dilation` apart. An axis of n elements gives
@@ -30,6 +31,7 @@ from imgkit.image import (
     check_choice,
     check_image,
     check_ints,
+    is_tensor,
     ragged,
     spatial_axes,
 )
@@ -290,7 +292,7 @@ def _pooled_axes(x: Any, size: Any, axes: Any) -> tuple[int, ...]:
         dims = {1: 1, 5: 3}.get(x.ndim, 2)
     if axes is None and dims == 2:
         check_image(x)
-    chosen = spatial_axes(x.ndim, dims, axes)
+    chosen = spatial_axes(x.ndim, dims, axes, tensor=is_tensor(x))
     for axis in chosen:
         if x.shape[axis] == 0:
             raise ValueError(f"x has shape {x.shape}: axis {axis} is pooled and must not be empty")

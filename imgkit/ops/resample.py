@@ -31,6 +31,7 @@ from imgkit.backends import backend
 from imgkit.border import BORDERS
 from imgkit.image import (
     as_batch,
+    channels,
     check_choice,
     check_image,
     check_int,
@@ -38,6 +39,7 @@ from imgkit.image import (
     check_number,
     full_range,
     image_size,
+    is_tensor,
     like_input,
     ragged,
 )
@@ -110,7 +112,9 @@ def warp(
         x: image or batch.
         matrix_or_field: a matrix (3, 3) or (2, 3) from input to output pixel centers, or a field
             (H_out, W_out, 2): output pixel p takes its value from the input at p + field[p].
-            For a batch of N also N matrices (N, 3, 3) or N fields (N, H_out, W_out, 2).
+            For a batch of N also N matrices (N, 3, 3) or N fields (N, H_out, W_out, 2). Beside a
+            tensor also a floating tensor (matrices 3x3) on its device, through which gradients
+            flow; it is not read on the host, so `antialias` must be False.
         size: (height, width) of the result, or one integer for both; default: the input's, or
             the field's.
         interpolation: nearest, bilinear or bicubic.
@@ -140,6 +144,8 @@ def warp(
     check_choice(border, "border", BORDERS)
     fill = _check_value(value, x)
     out_size = _warp_size(size, maps, x)
+    if is_tensor(maps):
+        _check_device_maps(maps, x, interpolation, antialias)
     run = backend(x, "resample").warp
     done = run(as_batch(x), maps, out_size, interpolation, border, fill, bool(antialias))
     return like_input(done, x)
@@ -253,7 +259,7 @@ def crop(x: Array, top: int, left: int, height: int, width: int) -> Array:
         raise ValueError(f"top + height is {top + height}: the image has {rows} rows")
     if left + width > columns:
         raise ValueError(f"left + width is {left + width}: the image has {columns} columns")
-    fill = np.zeros(as_batch(x).shape[-1])
+    fill = np.zeros(channels(x))
     run = backend(x, "resample").place
     return like_input(run(as_batch(x), -top, -left, (height, width), "constant", fill), x)
 
@@ -341,8 +347,12 @@ def letterbox(
 # --- checks -----------------------------------------------------------------------------
 
 
-def _check_maps(value: npt.ArrayLike, x: Array) -> Array:
+def _check_maps(value: Any, x: Array) -> Any:
     """Return one map per image: (N, 3, 3) matrices or (N, H, W, 2) fields."""
+    if is_tensor(value):
+        if value.device.type != "cpu" or value.requires_grad:
+            return _check_shape(value, x)
+        value = value.numpy()
     maps = np.asarray(value)
     if maps.dtype.kind not in "iuf":
         raise TypeError(f"matrix_or_field has dtype {maps.dtype}: it must hold numbers")
@@ -350,28 +360,47 @@ def _check_maps(value: npt.ArrayLike, x: Array) -> Array:
         maps = maps.astype(np.float64)
     if not np.isfinite(maps).all():
         raise ValueError("matrix_or_field holds NaN or infinity: every number must be finite")
-    images = as_batch(x).shape[0]
     if maps.shape == (2, 3):
         maps = np.vstack([maps, (0, 0, 1)])
-    single = maps.shape == (3, 3) or (maps.ndim == 3 and maps.shape[-1] == 2)
-    stacked = maps[None] if single else maps
-    is_field = stacked.ndim == 4 and stacked.shape[-1] == 2 and stacked.size > 0
-    is_matrix = stacked.ndim == 3 and stacked.shape[1:] == (3, 3)
-    if not is_field and not is_matrix:
-        raise ValueError(
-            f"matrix_or_field has shape {maps.shape}: a matrix is (3, 3) or (2, 3), a field "
-            "(H, W, 2) with H and W at least 1; a batch of N takes N of them, (N, 3, 3) or "
-            "(N, H, W, 2)"
-        )
-    if is_matrix:
+    stacked = _check_shape(maps, x)
+    if stacked.ndim == 3:
         stacked = stacked.astype(np.float64)
         if not all(_has_inverse(*np.ravel(matrix).tolist()) for matrix in stacked):
             raise ValueError("matrix_or_field has no inverse: its determinant must not be 0")
+    return np.broadcast_to(stacked, (as_batch(x).shape[0], *stacked.shape[1:]))
+
+
+def _check_shape(maps: Any, x: Array) -> Any:
+    """Return maps (1 or N, 3, 3) or (1 or N, H, W, 2) that fit the images."""
+    images, shape = as_batch(x).shape[0], tuple(maps.shape)
+    single = shape == (3, 3) or (len(shape) == 3 and shape[-1] == 2)
+    stacked = maps[None] if single else maps
+    is_field = stacked.ndim == 4 and stacked.shape[-1] == 2 and 0 not in stacked.shape
+    is_matrix = stacked.ndim == 3 and stacked.shape[1:] == (3, 3)
+    if not is_field and not is_matrix:
+        raise ValueError(
+            f"matrix_or_field has shape {shape}: a matrix is (3, 3) or (2, 3), a field "
+            "(H, W, 2) with H and W at least 1; a batch of N takes N of them, (N, 3, 3) or "
+            "(N, H, W, 2)"
+        )
     if len(stacked) not in (1, images):
         raise ValueError(
             f"matrix_or_field holds {len(stacked)} maps: x has {images} images; pass 1 or {images}"
         )
-    return np.broadcast_to(stacked, (images, *stacked.shape[1:]))
+    return stacked
+
+
+def _check_device_maps(maps: Any, x: Any, interpolation: str, antialias: bool) -> None:
+    """Raise unless maps that are not read on the host can be carried out."""
+    if not is_tensor(x) or maps.device != x.device:
+        where = x.device if is_tensor(x) else "the host, as an array"
+        raise ValueError(f"matrix_or_field is on {maps.device}, x on {where}: move one of them")
+    if antialias and interpolation != "nearest":
+        raise ValueError(
+            "antialias is True: how far a map shrinks is read on the host, and matrix_or_field "
+            "is a tensor on a device or with a gradient; pass antialias=False, or "
+            "matrix_or_field.detach().cpu()"
+        )
 
 
 def _has_inverse(
@@ -397,15 +426,14 @@ def _warp_size(size: Size | None, maps: Array, x: Array) -> tuple[int, int]:
 
 def _check_value(value: Value, x: Array) -> Array:
     """Return one border value per channel, within the dtype's range."""
-    channels = as_batch(x).shape[-1]
-    integer = x.dtype.kind == "u"
-    low, high = (0.0, full_range(x.dtype)) if integer else (-np.inf, np.inf)
+    count, top = channels(x), full_range(x.dtype)
+    low, high = (0.0, top) if top > 1 else (-np.inf, np.inf)
     if np.ndim(value) == 0:
         number = value.item() if isinstance(value, np.ndarray) else value
-        return np.full(channels, check_number(number, "value", low, high))
+        return np.full(count, check_number(number, "value", low, high))
     values = list(value)  # type: ignore[arg-type]
-    if len(values) != channels:
-        raise ValueError(f"value is {value!r}: give one number, or {channels}, one per channel")
+    if len(values) != count:
+        raise ValueError(f"value is {value!r}: give one number, or {count}, one per channel")
     return np.array([check_number(v, f"value[{i}]", low, high) for i, v in enumerate(values)])
 
 

@@ -176,9 +176,10 @@ def _check_poisson(b: Array, taps: Array, regularization: float) -> None:
             f"kernel has a tap of {taps.min():g}: method 'richardson-lucy' needs taps of at "
             "least 0; 'lsqr' and 'wiener' take any"
         )
-    if b.min(initial=0) < 0:
+    least = float(b.min()) if 0 not in b.shape else 0.0
+    if least < 0:
         raise ValueError(
-            f"b has a value of {b.min():g}: method 'richardson-lucy' needs values of at least 0"
+            f"b has a value of {least:g}: method 'richardson-lucy' needs values of at least 0"
         )
     if regularization:
         raise ValueError(

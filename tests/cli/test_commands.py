@@ -35,7 +35,9 @@ def invoke(*arguments, data=None):
 
 
 def files(folder):
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    """Every file below a folder but the journal, which stands in .imgkit/ alone."""
+    found = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return sorted(name for name in found if name != ".imgkit/journal.jsonl")
 
 
 def read(path):

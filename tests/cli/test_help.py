@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from imgkit.cli.main import COMMANDS, main
-from imgkit.folder.steps import usable
+from imgkit.folder.steps import transforms, usable
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 DOCS = (ROOT / "docs" / "cli.md").read_text()
@@ -37,7 +37,7 @@ def test_every_command_has_help_with_an_example(name):
 def test_every_command_and_option_is_documented(name):
     text = section(name)
     assert f"imgkit {name}" in text, f"docs/cli.md has no '## imgkit {name}' with an example"
-    shared = section("run") if name in ("conv", "edges", "pool") else text
+    shared = section("run") if name in ("augment", "conv", "edges", "pool") else text
     for parameter in command(name).params:
         for word in parameter.opts if isinstance(parameter, click.Option) else ():
             assert f"`{word}" in text + shared, f"docs/cli.md, imgkit {name}: {word} is missing"
@@ -75,16 +75,20 @@ def test_an_unknown_command_names_the_nearest():
 def test_ops_lists_every_operation_with_its_parameters_and_summary():
     result = CliRunner().invoke(main, ["ops"])
     assert result.exit_code == 0
-    for name in usable():
+    for name in [*usable(), *transforms()]:
         assert re.search(rf"^  {name}( |$)", result.output, re.M)
     assert "max_pool size [stride=None]" in result.output
-    assert result.output.count("\n      ") == len(usable())
+    assert "\n  JpegCompression [quality=40,95] [p=1.0]\n" in result.output
+    assert result.output.count("\n      ") == len(usable()) + len(transforms())
 
 
 def test_ops_explains_one():
     result = CliRunner().invoke(main, ["ops", "max_pool"])
     assert result.output.startswith("max_pool(x")
     assert "Args:" in result.output
+    result = CliRunner().invoke(main, ["ops", "Rotate"])
+    assert result.output.startswith("Rotate(degrees, *, p=1.0, interpolation='bilinear'")
+    assert "\nTurn about the center" in result.output
     result = CliRunner().invoke(main, ["ops", "max_pol"])
     assert result.exit_code == 2
     assert "did you mean 'max_pool'" in result.output

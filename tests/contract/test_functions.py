@@ -30,7 +30,9 @@ def arguments(op, dtype="uint8"):
 
 
 def call(op, x):
-    return getattr(ik, op.name)(x, **arguments(op, np.asarray(x[0]).dtype if isinstance(x, list) else x.dtype))
+    return getattr(ik, op.name)(
+        x, **arguments(op, np.asarray(x[0]).dtype if isinstance(x, list) else x.dtype)
+    )
 
 
 def each_op(condition=lambda op: True):
@@ -165,7 +167,9 @@ def test_agrees_with_the_reference(op, dtype):
         assert np.mean(result != expected) < 0.01
     elif result.dtype.kind == "u":
         worst = np.abs(result.astype(np.float64) - saturate(expected, result.dtype)).max()
-        levels = LEVELS.get(op.name, 1) * (full_range(result.dtype) / 255 if op.name in LEVELS else 1)
+        levels = LEVELS.get(op.name, 1) * (
+            full_range(result.dtype) / 255 if op.name in LEVELS else 1
+        )
         assert worst <= levels
     else:
         top = max(1.0, float(np.abs(expected).max()))

@@ -23,6 +23,9 @@ SIZE = (56, 64)
 # What bilinear interpolation loses on a wave of 8 image widths, four times over: 1e-4; what a
 # perspective bends a slope between two pixels: 5e-4.
 TOLERANCE = 1e-3
+# An antialiased resize as Pillow's samples its triangle and normalises it: on a slope it is off
+# by up to 0.13 pixel, where a fused run blurs by a Gaussian, or not at all.
+RESIZED = 2e-3
 LEVEL = 1.0  # both sides round to a level
 REACH = 2.5  # pixels of a canvas by which later ops may smear its border
 
@@ -53,29 +56,52 @@ def near_a_border(aug, size, key):
     """Tell which output pixels see the border of the source or of any canvas, (H, W) bool."""
     hops, out_size = hops_of(aug, size, key)
     out_size = tuple(int(np.max(n)) for n in out_size)
-    at, near = maps.grid(out_size), np.zeros(out_size, bool)
+    at, near, apart = maps.grid(out_size), np.zeros(out_size, bool), 1.0
     for hop in reversed(hops):
-        if hop.field is not None:
-            moved = maps.displacement(hop.field, 0, hop.in_size)
-            at = at + maps._sample_field(moved.astype(np.float64), at)
-        else:
-            at = maps.transform(np.linalg.inv(hop.matrix[0]), at)
+        at, later = back(hop, at), apart
+        apart = spacing(at)
+        if hop.kind == "move" and not hop.outside:
+            continue  # it shows no border
         height, width = (int(np.max(n)) for n in hop.in_size)
         left, top, right, bottom = (0, 0, width, height)
         if hop.window is not None:
             left, top, right, bottom = hop.window[0]
-        inside = np.minimum.reduce(
+        inside = np.stack(
             [at[..., 0] - left, right - 1 - at[..., 0], at[..., 1] - top, bottom - 1 - at[..., 1]]
         )
-        reach = REACH + (2 * max(1, width / out_size[1]) if hop.antialias else 0)  # blurred first
-        near |= (inside > -1 - reach) & (inside < reach)
-    return ndimage.binary_dilation(near, np.ones((5, 5)))
+        if hop.border == "constant":  # others fold along lines that run on beyond the corners
+            inside = inside.min(axis=0, keepdims=True)
+        shrinks = max(apart, apart / later, 1.0)  # by that much it is blurred before, too
+        reach = REACH + 2 * np.sqrt(shrinks**2 - 1)
+        near |= ((inside > -1 - reach) & (inside < reach)).any(axis=0)
+    return ndimage.binary_dilation(near, np.ones((3, 3)))
+
+
+def back(hop, at):
+    """Return where positions of a hop's output lie in its input."""
+    if hop.field is None:
+        return maps.transform(np.linalg.inv(hop.matrix[0]), at)
+    moved = maps.displacement(hop.field, 0, tuple(int(np.max(n)) for n in hop.in_size))
+    y, x = np.clip(at[..., 1], 0, len(moved) - 1), np.clip(at[..., 0], 0, moved.shape[1] - 1)
+    parts = [ndimage.map_coordinates(moved[..., i], [y, x], order=1) for i in (0, 1)]
+    return at + np.stack(parts, axis=-1)
+
+
+def spacing(at):
+    """Return how far apart two neighbouring output pixels read, where it is farthest."""
+    steps = [np.hypot(d[..., 0], d[..., 1]).max() for d in (np.diff(at, axis=0), np.diff(at, axis=1))]
+    return float(max(steps))
 
 
 def one_by_one(aug, x, key):
     """Run the ops one by one on the array backend, in float64."""
     plan = aug._plan(x.shape[:2], parse_key(key), fuse=False)
     return array_plan.run(plan.stages, 0, x)
+
+
+def tolerance(ops):
+    names = ("Resize", "RandomResizedCrop", "Letterbox")
+    return RESIZED if any(op.name in names and op.antialias for op in ops) else TOLERANCE
 
 
 def assert_agree(found, expected, near, tolerance):
@@ -110,6 +136,9 @@ CHAINS = {
     "random crop with padding, shear": [ik.RandomCrop((50, 54), padding=6, fill=0.2), ik.Shear(8, -5, fill=0.6)],
     "shrink, enlarge": [ik.Scale(0.6, fill=0.2), ik.Scale(1.5, fill=0.9)],
     "enlarge, shrink: the canvas cuts": [ik.Scale(1.6, fill=0.2), ik.Scale(0.7, fill=0.9)],
+    "flip, random resized crop": [ik.HorizontalFlip(), ik.RandomResizedCrop((48, 52), (0.3, 0.8)), ik.Rotate90(1)],
+    "turn, letterbox": [ik.Rotate90(1), ik.Letterbox((70, 80), fill=0.5), ik.VerticalFlip()],
+    "crop, transpose, resize": [ik.CenterCrop((40, 50)), ik.Transpose(), ik.Resize((70, 60), antialias=False)],
     "rotate, shear, scale, translate": [ik.Rotate(20), ik.Shear(10), ik.Scale(1.1), ik.Translate(0.1)],
 }  # fmt: skip
 
@@ -121,8 +150,8 @@ def test_a_fused_chain_is_its_ops_one_by_one(name, picture):
     near = near_a_border(aug, SIZE, key)
     assert near.mean() < 0.75
     expected = aug.reference(x, key, fuse=False)
-    assert_agree(aug.reference(x, key), expected, near, TOLERANCE)
-    assert_agree(aug(x, key=key), expected, near, TOLERANCE)
+    assert_agree(aug.reference(x, key), expected, near, tolerance(aug.ops))
+    assert_agree(aug(x, key=key), expected, near, tolerance(aug.ops))
     x8 = saturate(x * 255, "uint8")
     expected = aug.reference(x8, key, fuse=False).astype(np.float64)
     assert_agree(aug(x8, key=key), expected, near, LEVEL)
@@ -139,7 +168,7 @@ def test_the_band_is_no_wider_than_a_few_pixels():
     """A quarter turn of a warp sees one border: the source's, in the corners."""
     aug = ik.Pipeline([ik.Rotate(45, antialias=False), ik.HorizontalFlip()])
     near = near_a_border(aug, (200, 200), 0)
-    assert near.mean() < 0.08
+    assert near.mean() < 0.12
 
 
 def test_what_a_canvas_cuts_away_does_not_come_back():
@@ -155,7 +184,7 @@ def test_what_a_canvas_cuts_away_does_not_come_back():
 
 
 def between(low, high):
-    return st.floats(low, high, width=32).map(float)
+    return st.floats(low, high)
 
 
 fills = st.sampled_from([0.0, 0.25, 1.0])
@@ -184,7 +213,8 @@ resizes = st.one_of(
     st.builds(ik.RandomResizedCrop, sides, st.just((0.4, 0.9)), antialias=st.booleans()),
     st.builds(ik.Letterbox, sides, fill=fills),
 )
-chains = st.lists(st.one_of(warps, warps, moves, resizes), min_size=2, max_size=4)
+kinds = st.sampled_from([warps, warps, moves, resizes]).flatmap(lambda kind: kind)
+chains = st.lists(kinds, min_size=2, max_size=4)
 
 
 def fitting(ops):
@@ -192,21 +222,21 @@ def fitting(ops):
     return not any(op.name == "RandomCrop" for op in ops[1:])
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=200)
 @given(ops=chains.filter(fitting), picture=st.sampled_from(sorted(IMAGES)), index=st.integers(0, 99))
 def test_any_fused_chain_is_its_ops_one_by_one(ops, picture, index):
     aug, x, key = ik.Pipeline(ops, seed=1), IMAGES[picture](), (0, index)
     near = near_a_border(aug, SIZE, key)
     assume(near.mean() < 0.9)
     found, expected = aug(x, key=key), one_by_one(aug, x, key)
-    assert_agree(found, expected, near, TOLERANCE)
+    assert_agree(found, expected, near, tolerance(ops))
     if picture == "constant":  # also on the borders: a mixture of what is there
         shown = [0.6, *(value for op in ops for value in getattr(op, "fill", ()))]
         assert found.min() >= min(shown) - 1e-6
         assert found.max() <= max(shown) + 1e-6
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=60)
 @given(ops=st.lists(warps, min_size=2, max_size=3), index=st.integers(0, 99))
 def test_bytes_of_a_fused_chain_are_within_a_level(ops, index):
     aug, x, key = ik.Pipeline(ops, seed=1), slope(), (0, index)
@@ -298,17 +328,22 @@ def torchvision_jitter(x, numbers):
 
 
 @pytest.mark.parametrize("index", range(12))
-@pytest.mark.parametrize("dtype", ["float32", "uint8"])
-def test_color_jitter_means_what_torchvision_means(index, dtype):
+def test_color_jitter_means_what_torchvision_means(index):
     """Floats to 2e-4: float32 sums, and a hue formula that amplifies them near gray.
 
-    Bytes to 4 levels: torchvision cuts off the fraction after each of its four steps, imgkit
-    rounds once, and a later contrast or saturation enlarges what was lost.
+    Bytes to 1 level of what torchvision computes in floats, and to 8 levels of what it computes
+    in bytes: it cuts off the fraction after each of its four steps, imgkit rounds once, and a
+    later hue, contrast or saturation enlarges what was lost.
     """
     x = wave((40, 44)) * [1.0, 0.7, 0.4] + np.random.default_rng(index).random((40, 44, 3)) * 0.3
-    x = saturate(np.clip(x, 0, 1) * (255 if dtype == "uint8" else 1), dtype)
-    aug = ik.Pipeline([ik.ColorJitter(0.4, 0.4, 0.4, 0.1)], seed=8)
-    numbers = aug.plan(x.shape[:2], (0, index)).ops[0]
-    apart = np.abs(aug(x, key=(0, index)) - torchvision_jitter(x, numbers).astype(np.float64))
-    assert apart.max() <= (4 if dtype == "uint8" else 2e-4)
-    assert np.median(apart) <= (1 if dtype == "uint8" else 1e-6)
+    x8 = saturate(np.clip(x, 0, 1) * 255, "uint8")
+    x = (x8 / 255).astype(np.float32)
+    aug, key = ik.Pipeline([ik.ColorJitter(0.4, 0.4, 0.4, 0.1)], seed=8), (0, index)
+    numbers = aug.plan(x.shape[:2], key).ops[0]
+    exact = torchvision_jitter(x, numbers).astype(np.float64)
+    assert np.abs(aug(x, key=key) - exact).max() <= 2e-4
+    found = aug(x8, key=key).astype(np.float64)
+    assert np.abs(found - np.rint(exact * 255)).max() <= 1
+    truncated = torchvision_jitter(x8, numbers)
+    assert np.abs(found - truncated).max() <= 8
+    assert np.abs(found - truncated).mean() <= 2.5

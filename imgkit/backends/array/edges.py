@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from imgkit.backends.array.strips import STRIP_VALUES, Inner, in_strips, room, store
 from imgkit.image import float_dtype
-from imgkit.kernels import DIFFERENCE, LAPLACIAN, SMOOTH, gaussian_taps
+from imgkit.kernels import DIFFERENCE, LAPLACIAN, SMOOTH, gaussian_taps, log_taps
 
 Array = npt.NDArray[Any]
 
@@ -144,7 +144,7 @@ def laplacian_of_gaussian(
     """Return the Laplacian of the image blurred by a Gaussian."""
     out = np.empty(x.shape, dtype)
     working = _working(x, dtype)
-    smooth, second = _log_taps(sigma)
+    smooth, second = log_taps(sigma)
 
     def fill(strip: Array, cv_border: int, inner: Inner, out: Array) -> None:
         strip = strip.astype(working, copy=False)
@@ -154,18 +154,6 @@ def laplacian_of_gaussian(
 
     in_strips(fill, x, (out,), len(smooth) // 2, border, value)
     return out
-
-
-def _log_taps(sigma: float) -> tuple[Array, Array]:
-    """Return the taps of a Gaussian and of its second derivative.
-
-    The latter answer exactly 0 to a constant and 2 to a parabola x², which plain samples miss.
-    """
-    radius = max(1, int(4 * sigma + 0.5))
-    smooth = gaussian_taps(sigma, 2 * radius + 1)
-    squares = np.arange(-radius, radius + 1.0) ** 2
-    second = (squares - squares @ smooth) * smooth
-    return smooth, second * (2 / (squares @ second))
 
 
 def canny(x: Array, low: float, high: float, sigma: float, border: str, value: float) -> Array:

@@ -81,8 +81,9 @@ def _as_float(x: Array) -> Array:
 
 
 def _fill(fill: tuple[float, ...], channels: int, dtype: npt.DTypeLike) -> Array:
-    """Return a fill in the array's own units, one number a channel."""
-    return np.broadcast_to(np.asarray(fill, np.float64) * full_range(dtype), (channels,))
+    """Return a fill in the array's own units, one number a channel; a whole one for integers."""
+    values = np.asarray(fill, np.float64) * full_range(dtype)
+    return np.broadcast_to(np.rint(values) if np.dtype(dtype).kind in "iu" else values, (channels,))
 
 
 # --- geometry -----------------------------------------------------------------------------
@@ -97,6 +98,8 @@ def sample_map(how: maps.Sampling, x: Array, dtype: npt.DTypeLike, fractions: bo
     view = _window(x, how, dtype)
     if how.kind == "move":
         return _move(view, how.matrix, how.out_size)
+    if fractions and how.kind == "warp" and x.dtype.kind in "iu" and _is_plain(how):
+        return _cut(_warp_as_float(view, how, dtype), how, dtype)
     if fractions:
         view = _as_float(view)
     if how.kind == "resize" and how.resized is not None:
@@ -110,7 +113,49 @@ def sample_map(how: maps.Sampling, x: Array, dtype: npt.DTypeLike, fractions: bo
         return _along_links(how, view, fill, dtype)
     result = resample.warp(view[None], how.matrix[None], how.out_size, how.interpolation,
                            how.border, fill, how.antialias)[0]  # fmt: skip
-    return _cut(result, how, dtype) if how.canvases else result
+    return _cut(result, how, dtype)
+
+
+def _is_plain(how: maps.Sampling) -> bool:
+    """Tell whether a warp reads nothing but the pixels around each position."""
+    affine = geometry.is_affine(how.matrix)
+    shrinks = how.antialias and geometry.shrinks(np.linalg.inv(how.matrix)[:2, :2])
+    return affine and not shrinks and how.border in ("constant", "edge")
+
+
+def _warp_as_float(view: Array, how: maps.Sampling, dtype: npt.DTypeLike) -> Array:
+    """Warp integers to float32, strip by strip: each casts the part of the window that it reads.
+
+    A float copy of the whole window would be mapped afresh on every call.
+    """
+    height, width = how.out_size
+    out = np.empty((height, width, view.shape[-1]), np.float32)
+    inverse = np.linalg.inv(how.matrix)
+    fill = _fill(how.fill, view.shape[-1], dtype)
+    count = max(1, round(height * CAST_PIXELS / (view.shape[0] * view.shape[1])))
+    for top in range(0, height, count):
+        rows = min(count, height - top)
+        shift = geometry.translation(0, top)
+        corners = [[0, 0], [width - 1, 0], [0, rows - 1], [width - 1, rows - 1]]
+        at = geometry.apply(inverse @ shift, np.array(corners, np.float64))
+        left, right = _reach(at[:, 0], view.shape[1])
+        upper, lower = _reach(at[:, 1], view.shape[0])
+        part = view[upper:lower, left:right].astype(np.float32)
+        back = geometry.translation(-left, -upper) @ inverse @ shift
+        out[top : top + rows] = resample.sample_matrix(
+            part, back, (rows, width), how.interpolation, how.border, fill
+        )
+    return out
+
+
+CAST_PIXELS = 60_000  # in one strip: 1 MB as four float channels (benchmarks/pipelines.py)
+
+
+def _reach(at: Array, length: int) -> tuple[int, int]:
+    """Return the pixels of an axis that positions read, bicubic taps and one more included."""
+    first, end = int(np.floor(at.min())) - 2, int(np.floor(at.max())) + 4
+    first = min(max(first, 0), length - 1)
+    return first, max(min(end, length), first + 1)
 
 
 def _window(x: Array, how: maps.Sampling, dtype: npt.DTypeLike) -> Array:
@@ -120,8 +165,6 @@ def _window(x: Array, how: maps.Sampling, dtype: npt.DTypeLike) -> Array:
         return x[top : top + height, left : left + width]
     border, fill = how.pad
     values = _fill(fill, x.shape[-1], dtype)
-    if x.dtype.kind in "iu":
-        values = np.rint(values)
     if border == "constant":
         return resample.place(x[None], -top, -left, (height, width), border, values)[0]
     rows = source_index(np.arange(top, top + height), x.shape[0], border)
@@ -138,6 +181,8 @@ def _move(view: Array, matrix: Array, out_size: tuple[int, int]) -> Array:
 
 def _cut(x: Array, how: maps.Sampling, dtype: npt.DTypeLike) -> Array:
     """Blend with the fills where the canvases of a run do not cover the output."""
+    if not how.canvases:
+        return x
     edge = maps.edge(how)
     pixels = x.reshape(-1, x.shape[-1])
     fills = [_fill(canvas.fill, x.shape[-1], dtype) for canvas in how.canvases]
@@ -183,9 +228,15 @@ def _color(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: b
     for step in stage.steps[sample]:
         scale, mean, offset = step[0, 0], step[0, 3:6].sum(), step[0, 6] * top
         if x.shape[-1] == 1:
-            scale, mean, offset = step[:, :3].sum() / 3, step[:, 3:6].sum() / 3, step[:, 6].mean() * top
+            scale, mean, offset = (
+                step[:, :3].sum() / 3,
+                step[:, 3:6].sum() / 3,
+                step[:, 6].mean() * top,
+            )
         if scale != 1 or mean or offset:
-            values = np.clip(values * values.dtype.type(scale) + (mean * values.mean() + offset), 0, top)
+            values = np.clip(
+                values * values.dtype.type(scale) + (mean * values.mean() + offset), 0, top
+            )
     return values if fractions else saturate(values, dtype)
 
 
@@ -218,13 +269,6 @@ def _apply_curves(x: Array, curves: list[tuple[str, float]]) -> Array:
     for name, parameter in curves:
         values = pointwise.CURVES[name](values, parameter)
     return color.apply_table(x[None], values.ravel())[0] if integer else values[0]
-
-
-def _solarize_add(x: Array, add: float) -> Array:
-    """Brighten the darker half of the range, up to its top."""
-    top = full_range(x.dtype)
-    return np.where(x < top / 2, saturate(np.minimum(x + add, top), x.dtype), x)
-
 
 
 # --- neighbourhoods -----------------------------------------------------------------------
@@ -276,7 +320,11 @@ def _sharpness(x: Array, factor: Any) -> Array:
         return x
     taps = (1 - factor) * SMOOTH
     taps[1, 1] += factor
-    out = cv2.filter2D(np.ascontiguousarray(image), -1, taps).reshape(image.shape)
+    most = resample.MAX_CV_CHANNELS
+    out = np.empty(image.shape, image.dtype)
+    for c in range(0, image.shape[-1], most):
+        part = np.ascontiguousarray(image[..., c : c + most])
+        out[..., c : c + most] = cv2.filter2D(part, -1, taps).reshape(part.shape)
     if out.dtype.kind == "f":
         np.clip(out, 0, 1, out=out)
     out[0], out[-1], out[:, 0], out[:, -1] = image[0], image[-1], image[:, 0], image[:, -1]
@@ -289,7 +337,9 @@ def _in_range(values: Array, dtype: np.dtype[Any]) -> Array:
 
 def _sobel(x: Array, normalized: bool) -> Array:
     kind = np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
-    return _in_range(edges.magnitude(x, "sobel", 1 / 8 if normalized else 1.0, "reflect", 0.0, kind), x.dtype)
+    return _in_range(
+        edges.magnitude(x, "sobel", 1 / 8 if normalized else 1.0, "reflect", 0.0, kind), x.dtype
+    )
 
 
 def _laplacian(x: Array) -> Array:
@@ -301,7 +351,9 @@ FILTERS: dict[str, Callable[..., Array]] = {
     "gaussian_blur": lambda x, sigma: blur.gaussian_blur(x, float(sigma), "reflect", 0.0, 4.0),
     "box_blur": lambda x, size: blur.box_blur(x, (int(size), int(size)), "reflect", 0.0),
     "median_blur": lambda x, size: blur.median_blur(x, int(size), "reflect", 0.0),
-    "motion_blur": lambda x, size, degrees: _correlate(x, kernel("motion", size=int(size), angle=float(degrees))),
+    "motion_blur": lambda x, size, degrees: _correlate(
+        x, kernel("motion", size=int(size), angle=float(degrees))
+    ),
     "sharpen": lambda x, amount: np.clip(
         blur.sharpen(x, float(amount), 1.0, "reflect", 0.0), 0, full_range(x.dtype)
     ),
@@ -323,11 +375,7 @@ def _noise(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: b
     if not stage.active[sample] or amount == 0:
         return x
     if stage.name == "gaussian":
-        noise = _normal(stage.key[sample], x.size).reshape(x.shape)
-        noise *= np.float32(amount * full_range(dtype))
-        noisy = np.add(x, noise, dtype=np.float64 if x.dtype == np.float64 else np.float32)
-        np.clip(noisy, 0, full_range(dtype), out=noisy)
-        return noisy if fractions else saturate(noisy, x.dtype)
+        return _add_noise(x, stage.key[sample], amount * full_range(dtype), dtype, fractions)
     height, width = x.shape[:2]
     words = _words(stage.key[sample], height * width).reshape(height, width)
     share = round(amount * 32768)
@@ -343,9 +391,20 @@ def _words(key: Array, count: int) -> Array:
     return raw.astype("<u8", copy=False).view("<u2")[:count]
 
 
-def _normal(key: Array, count: int) -> Array:
-    """Return float32 normal numbers, by table from 16-bit words."""
-    return draws.normal_table().take(_words(key, count))
+def _add_noise(
+    x: Array, key: Array, deviation: float, dtype: npt.DTypeLike, fractions: bool
+) -> Array:
+    """Add normal numbers, by table from 16-bit words, strip by strip."""
+    kind = np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
+    out = np.empty(x.shape, kind if fractions else dtype)
+    words = _words(key, x.size).reshape(x.shape)
+    table = draws.normal_table() * np.float32(deviation)
+    top = full_range(dtype)
+    for rows in pointwise.strips(x):
+        noisy = table.take(words[rows]).astype(kind, copy=False)
+        noisy += x[rows]
+        pointwise.store(np.clip(noisy, 0, top, out=noisy), out[rows])
+    return out
 
 
 def _erase(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
@@ -354,7 +413,7 @@ def _erase(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: b
         return x
     x = x.copy()
     fill = _fill(stage.fill, x.shape[-1], dtype)
-    value = saturate(fill.astype(np.float64), x.dtype)
+    value = saturate(fill.astype(np.float64), dtype)  # a level, whatever the stages around need
     for left, top, right, bottom in rectangles:
         x[top:bottom, left:right] = value
     return x

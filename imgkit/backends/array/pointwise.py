@@ -57,7 +57,7 @@ def run(
         return x
     whole = stages[-1].kind == "curve" or not unrounded
     out = np.empty(x.shape, dtype if whole else _float_of(dtype))
-    for rows in _strips(x):
+    for rows in strips(x):
         store(_apply(steps, x[rows]), out[rows])
     return out
 
@@ -66,9 +66,10 @@ def _float_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)
 
 
-def _strips(x: Array) -> list[slice]:
+def strips(x: Array) -> list[slice]:
+    """Return the rows of each strip of an image (H, W, C)."""
     height, width = x.shape[:2]
-    count = max(1, STRIP_BYTES // (width * 12))
+    count = max(1, STRIP_BYTES // (width * x.shape[2] * 4))
     return [slice(top, min(top + count, height)) for top in range(0, height, count)]
 
 
@@ -121,7 +122,7 @@ def _linear(strip: Array, matrix: Array, top: float | None) -> Array:
 def _mean(steps: list[Step], x: Array) -> Array:
     """Return the channel means of what the steps so far make of the image."""
     total = np.zeros(3)
-    for rows in _strips(x):
+    for rows in strips(x):
         strip = np.ascontiguousarray(_apply(steps, x[rows]))
         total += np.array(cv2.mean(strip)[:3]) * len(strip)
     return total / len(x)
@@ -171,10 +172,22 @@ def _look_up(strip: Array, table: Array) -> Array:
     return color.apply_table(strip[None], table)[0]
 
 
+def _solarize(x: Array, threshold: float) -> Array:
+    """Invert from a threshold on, a fraction of the full range; above 1 nothing is."""
+    return x if threshold > 1 else color.solarize(x, threshold * full_range(x.dtype))
+
+
+def _solarize_add(x: Array, add: float) -> Array:
+    """Brighten the darker half of the range, up to its top."""
+    top = full_range(x.dtype)
+    return np.where(x < top / 2, saturate(np.minimum(x + add, top), x.dtype), x)
+
+
 CURVES: dict[str, Callable[..., Array]] = {
     "adjust_gamma": lambda x, parameter: color.adjust_gamma(x, parameter, 1.0),
     "posterize": lambda x, parameter: color.posterize(x, int(parameter)),
-    "solarize": lambda x, parameter: color.solarize(x, parameter * full_range(x.dtype)),
+    "solarize": lambda x, parameter: _solarize(x, parameter),
+    "solarize_add": lambda x, parameter: _solarize_add(x, parameter * full_range(x.dtype)),
     "invert": lambda x, parameter: color.invert(x),
 }
 
@@ -188,7 +201,7 @@ def _normalized(steps: list[Step], stage: Any, x: Array, dtype: np.dtype[Any]) -
     matrix = normalizing(stage.mean, stage.std, full_range(dtype), 3)
     height, width = x.shape[:2]
     out = np.empty((3, height, width) if stage.chw else (height, width, 3), kind)
-    for rows in _strips(x):
+    for rows in strips(x):
         strip = _apply(steps, x[rows]).astype(kind, copy=False)
         if stage.chw:
             cv2.split(cv2.transform(strip, matrix), [plane[rows] for plane in out])

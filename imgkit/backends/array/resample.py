@@ -30,6 +30,8 @@ FLAGS = {
 }
 EXACT_DTYPES = ("uint8", "uint16", "float32")  # what OpenCV interpolates without a grid
 SHRT_MAX = 32767  # cv2.remap refuses images as large as this
+WIDEN = 4  # input pixels an output pixel up to which 3 channels are sampled as 4: OpenCV 5 takes
+# 106 us for a 224x224 bilinear warp of 4 channels and 263 us for 3 (benchmarks/resample.py)
 MAX_CV_CHANNELS = 128  # CV_CN_MAX: beyond it OpenCV takes channels for another axis
 OVERSHOOT = ("bicubic", "lanczos")  # kernels with negative lobes
 WINDOW_BYTES = 1_000_000  # benchmarks/resample.py: fastest of 0.1..1.2 MB; it stays in cache
@@ -117,7 +119,7 @@ def resize(batch: Array, size: Size, interpolation: str, antialias: bool) -> Arr
     if batch.shape[1:3] == size:
         return batch.copy()
     if interpolation == "nearest":
-        rows, cols = (_nearest_index(n, m) for n, m in zip(batch.shape[1:3], size, strict=True))
+        rows, cols = (nearest_index(n, m) for n, m in zip(batch.shape[1:3], size, strict=True))
         return batch.take(rows, axis=1).take(cols, axis=2)
     flag = _native_flag(batch, size, interpolation, antialias)
     if flag is None:
@@ -125,7 +127,7 @@ def resize(batch: Array, size: Size, interpolation: str, antialias: bool) -> Arr
     return _each(lambda im: _resize_native(im, size, flag), batch, size)
 
 
-def _nearest_index(n: int, m: int) -> Array:
+def nearest_index(n: int, m: int) -> Array:
     """Which input each of `m` outputs shows, ``floor((i + 0.5) * n / m)`` in exact integers."""
     return (2 * np.arange(m) + 1) * n // (2 * m)
 
@@ -212,7 +214,7 @@ def _store(sums: Array, out: Array, signed: bool) -> None:
 @functools.lru_cache(maxsize=64)
 def _band(n: int, m: int, interpolation: str, antialias: bool, double: bool) -> tuple[Array, Array]:
     """Cut the ``(m, n)`` resizing matrix into blocks: (first columns, blocks of rows)."""
-    taps, weights = _weights(n, m, interpolation, antialias)
+    taps, weights = tap_weights(n, m, interpolation, antialias)
     block = 4 if n > m else 8  # benchmarks/resample.py: best of 2..16
     number = -(-m // block)
     low = np.clip(taps[::block, 0], 0, n - 1)
@@ -228,7 +230,7 @@ def _band(n: int, m: int, interpolation: str, antialias: bool, double: bool) -> 
     return low, blocks
 
 
-def _weights(n: int, m: int, interpolation: str, antialias: bool) -> tuple[Array, Array]:
+def tap_weights(n: int, m: int, interpolation: str, antialias: bool) -> tuple[Array, Array]:
     """Return which inputs each output sees and with what weight, both ``(m, taps)``."""
     scale = n / m
     if interpolation == "area":
@@ -310,7 +312,7 @@ def _warp_one(
     if inverse is not None:
         if shift != (0, 0):
             inverse = geometry.translation(*shift) @ inverse
-        found = _sample_matrix(plane, inverse, size, interpolation, border, fill)
+        found = sample_matrix(plane, inverse, size, interpolation, border, fill)
     else:
         found = _sample_field(plane, chart, shift, interpolation, border, fill)
     if found.dtype == image.dtype:
@@ -365,9 +367,16 @@ def _groups(channels: int) -> list[slice]:
     return groups + [slice(i, i + 1) for i in range(fours, channels)]
 
 
-def _by_groups(image: Array, size: Size, fill: Array, call: Callable[..., Array]) -> Array:
+def _by_groups(
+    image: Array, size: Size, interpolation: str, fill: Array, call: Callable[..., Array]
+) -> Array:
     """Call a sampler of OpenCV on groups of channels with their border values."""
     groups = _groups(image.shape[-1])
+    if image.shape[-1] == 3 and interpolation == "bilinear":
+        pixels = image.shape[0] * image.shape[1]
+        if pixels <= WIDEN * size[0] * size[1]:
+            found = call(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), borderValue=[*fill.tolist(), 0])
+            return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB).reshape(*size, 3)
     if len(groups) == 1:
         return call(image, borderValue=fill.tolist()).reshape(*size, -1)
     out = np.empty((*size, image.shape[-1]), image.dtype)
@@ -377,7 +386,7 @@ def _by_groups(image: Array, size: Size, fill: Array, call: Callable[..., Array]
     return out
 
 
-def _sample_matrix(
+def sample_matrix(
     image: Array, inverse: Array, size: Size, interpolation: str, border: str, fill: Array
 ) -> Array:
     """Sample one image where a matrix from output to input points."""
@@ -398,7 +407,7 @@ def _sample_matrix(
         flags=FLAGS[interpolation] | cv2.WARP_INVERSE_MAP,
         borderMode=BORDERS[border].cv2,
     )
-    return _by_groups(image, size, fill, call)
+    return _by_groups(image, size, interpolation, fill, call)
 
 
 def _is_folded(interpolation: str, border: str) -> bool:
@@ -456,7 +465,7 @@ def _sample_field(
         interpolation=FLAGS[interpolation],
         borderMode=BORDERS[border].cv2,
     )
-    return _by_groups(image, size, fill, call)
+    return _by_groups(image, size, interpolation, fill, call)
 
 
 def gather(

@@ -38,7 +38,9 @@ def _rounded(x: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _fill(fill: tuple[float, ...], x: Array, dtype: npt.DTypeLike) -> Array:
-    return np.broadcast_to(np.asarray(fill, np.float64) * full_range(dtype), (x.shape[-1],))
+    values = np.asarray(fill, np.float64) * full_range(dtype)
+    whole = np.dtype(dtype).kind in "iu"
+    return np.broadcast_to(np.rint(values) if whole else values, (x.shape[-1],))
 
 
 # --- geometry -------------------------------------------------------------------------------
@@ -79,8 +81,6 @@ def _window(x: Array, how: maps.Sampling, dtype: npt.DTypeLike) -> Array:
     view = x[rows][:, columns]
     outside = (rows < 0)[:, None] | (columns < 0)
     value = _fill(fill, x, dtype)
-    if np.dtype(dtype).kind in "iu":
-        value = np.rint(value)
     return np.where(outside[..., None], value, view)
 
 
@@ -210,7 +210,7 @@ def _noise(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike) -> Array:
 def _erase(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:
     x = x.copy()
     for left, top, right, bottom in stage.rectangles[sample]:
-        x[top:bottom, left:right] = _rounded(_fill(stage.fill, x, dtype), dtype)
+        x[top:bottom, left:right] = _fill(stage.fill, x, dtype)
     return x
 
 

@@ -1,0 +1,37 @@
+"""`imgkit augment`: keyed variants of every image of a folder."""
+
+from __future__ import annotations
+
+import click
+
+from imgkit.cli import options
+
+
+@click.command(short_help="Write random variants of every image of a folder.")
+@options.folder
+@options.recipe
+def augment(
+    request: options.Request, draws: options.Draws, pipeline: str | None, ops: tuple[str, ...]
+) -> int:
+    """Draw variants of every image of SRC, and write them to DST.
+
+    A variant depends on the image, the pipeline, the seed, the epoch, the image's path below SRC
+    and the number of the copy, and on nothing else: more files, more copies or more workers
+    change none of those that are there. 'imgkit preview' shows variants before they are written.
+
+    \b
+    Examples:
+      imgkit augment photos out --pipeline samples/pipelines/augment.yaml --copies 4 --seed 7
+      imgkit augment photos out --op 'Rotate degrees=-15,15' --op 'HorizontalFlip p=0.5'
+      imgkit augment photo.jpg out/ --op 'RandomResizedCrop size=224' --copies 20 --format webp
+    """
+    recipe, hint = options.read_recipe(pipeline, ops)
+    from imgkit.cli.execute import execute
+    from imgkit.folder.steps import is_transform
+
+    if not any(is_transform(step) for step in recipe.steps):
+        raise click.BadParameter(
+            "no operation is a transform, so all variants would be alike: use imgkit run",
+            param_hint=hint,
+        )
+    return execute(request, recipe.steps, hint, options.choose_seed(recipe, draws))

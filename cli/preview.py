@@ -1,0 +1,162 @@
+"""`imgkit preview`: originals and variants side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from imgkit.cli import options
+
+
+@click.command(short_help="Show originals and variants side by side, as a picture or a page.")
+@click.argument(
+    "pipeline", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="PIPELINE"
+)
+@click.argument("src", type=click.Path(exists=True))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE.png|FILE.html",
+    type=click.Path(dir_okay=False),
+    help="A contact sheet, or a page that shows the drawn numbers too.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, 500),
+    default=8,
+    show_default=True,
+    help="Images to show, taken evenly from those of SRC.",
+)
+@click.option(
+    "--variants", type=click.IntRange(1, 100), default=4, show_default=True, help="Of each image."
+)
+@options.SEED
+@options.EPOCH
+@click.option(
+    "--labels",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="JSON of boxes, their labels and keypoints for each relative path.",
+)
+def preview(
+    pipeline: str,
+    src: str,
+    output: str,
+    count: int,
+    variants: int,
+    seed: int | None,
+    epoch: int,
+    labels: str | None,
+) -> int:
+    """Show what a pipeline file does to images of SRC, a folder or one file.
+
+    The variants are those that 'imgkit augment' writes for the same seed and epoch. The page is
+    one file: it opens without a network. --labels draws boxes and keypoints where the pipeline
+    takes them: {"a.jpg": {"boxes": [[x0, y0, x1, y1]], "labels": ["cat"], "keypoints": [[x, y]]}}
+
+    \b
+    Examples:
+      imgkit preview samples/pipelines/augment.yaml photos -o page.html
+      imgkit preview augment.yaml photos -o sheet.png --count 12 --variants 6 --seed 7
+      imgkit preview augment.yaml photos -o page.html --labels boxes.json
+    """
+    if not output.lower().endswith((".png", ".html", ".htm")):
+        raise click.BadParameter(f"{output!r} ends in neither .png nor .html", param_hint="-o")
+    recipe = options.read_file(pipeline, "PIPELINE")
+    from imgkit.folder import sheet, steps
+    from imgkit.folder.codec import encode
+    from imgkit.folder.run import commit, listening
+
+    known = read_labels(labels)
+    draws = options.choose_seed(recipe, options.Draws(variants, seed, epoch))
+    with options.usage("PIPELINE"):
+        program = steps.program(recipe.steps, draws.seed)
+        steps.probe(program)
+        if known:
+            sheet.check_program(program)
+        notes = "\n\n".join(steps.explain(program, None))
+    with options.usage("SRC"):
+        root, paths = choose(src, count)
+    check_labels(known, root, labels)
+    draws.tell()
+    with listening() as said:
+        made = [show(program, root, path, variants, epoch, known) for path in paths]
+    if said:
+        click.echo(f"warning: {said[0]}", err=True)
+    rows = [row for row in made if row is not None]
+    if not rows:
+        return 1
+    title = os.path.basename(pipeline) if pipeline != "-" else "pipeline"
+    facts = {"images": str(len(rows)), "variants": str(variants)}
+    facts |= {} if draws.seed is None else {"seed": str(draws.seed), "epoch": str(epoch)}
+    if output.lower().endswith(".png"):
+        data = encode(sheet.contact_sheet(rows, title, facts), "png")
+    else:
+        data = sheet.page(rows, title, facts, notes).encode("utf-8", "backslashreplace")
+    with options.usage("-o"):
+        commit(output, data)
+    return 0 if len(rows) == len(paths) else 1
+
+
+def read_labels(path: str | None) -> dict[str, Any]:
+    """Read the sidecar file."""
+    from imgkit.folder.sheet import read_labels as check
+
+    if path is None:
+        return {}
+    with options.usage("--labels"), open(path, encoding="utf-8") as file:
+        try:
+            content = json.load(file)
+        except ValueError as error:
+            raise ValueError(f"{path} is not JSON: {error}") from None
+        return check(content)
+
+
+def choose(src: str, count: int) -> tuple[str, list[str]]:
+    """Return the folder and the paths of the images to show, taken evenly."""
+    from imgkit.folder.scan import scan, shown
+
+    if os.path.isfile(src):
+        return os.path.dirname(src) or os.curdir, [os.path.basename(src)]
+    found = [image.path for image in scan(src).images]
+    if not found:
+        raise ValueError(f"{shown(src)} has no images")
+    step = max(1.0, len(found) / count)
+    return src, [found[int(i * step)] for i in range(min(count, len(found)))]
+
+
+def check_labels(known: dict[str, Any], root: str, labels: str | None) -> None:
+    """Refuse labels of which none belongs to an image of SRC."""
+    if known and not any(os.path.isfile(os.path.join(root, path)) for path in known):
+        raise click.BadParameter(
+            f"{labels} names no image of SRC; its first path is {next(iter(known))!r}",
+            param_hint="--labels",
+        )
+
+
+def show(
+    program: Any, root: str, path: str, variants: int, epoch: int, known: dict[str, Any]
+) -> Any:
+    """Make the row of an image; None, and a line on stderr, if it fails."""
+    from imgkit.folder import sheet
+    from imgkit.folder.codec import decode
+    from imgkit.folder.run import failed
+    from imgkit.folder.scan import draw_index, shown
+
+    try:
+        with open(os.path.join(root, path), "rb") as file:
+            image = decode(file.read())
+        labels = known.get(path, {})
+        drawn = [
+            sheet.draw_variant(program, image, (epoch, draw_index(path, copy)), str(copy), labels)
+            for copy in range(1, variants + 1)
+        ]
+        return sheet.Row(sheet.draw_original(image, shown(path), labels), tuple(drawn))
+    except Exception as error:  # as in a run: one image costs itself alone
+        row = failed(path, error)
+        click.echo(f"failed: {shown(path)}: {row.error}: {row.message}", err=True)
+        return None

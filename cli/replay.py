@@ -1,0 +1,97 @@
+"""`imgkit replay`: make one output again, and compare."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from imgkit.cli import options
+
+
+@click.command(short_help="Make one output again, and say whether its bytes agree.")
+@click.argument("outfile", type=click.Path())
+@click.option(
+    "--src",
+    type=click.Path(exists=True, file_okay=False),
+    show_default="where they were",
+    help="The folder where the inputs are now.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|-",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write what was made; '-' is stdout.",
+)
+def replay(outfile: str, src: str | None, output: str | None) -> int:
+    """Make OUTFILE again from its input and the journal, and say whether the bytes agree.
+
+    The journal, in .imgkit/ of the folder that OUTFILE was written to, tells the input, the
+    pipeline, the seed and the key. Exit code 0: the bytes agree; 1: they differ.
+
+    \b
+    Examples:
+      imgkit replay out/sub/cat_0003.jpg
+      imgkit replay out/sub/cat_0003.jpg --src /mnt/photos -o again.jpg
+    """
+    from imgkit.folder.journal import find
+    from imgkit.folder.run import commit, rebuild, sha256
+    from imgkit.folder.scan import shown
+
+    with options.usage("OUTFILE"):
+        _dst, run, entry = find(outfile)
+    with options.usage("--src" if src else "OUTFILE"):
+        made = rebuild(run, entry, src)
+    if output == "-":
+        sys.stdout.buffer.write(made)
+    elif output:
+        with options.usage("--output"):
+            commit(output, made)
+    there = read(outfile)
+    key = f"seed {entry.seed}, epoch {entry.epoch}, index {entry.index}"
+    click.echo(f"{shown(entry.path)}, {key if entry.seed is not None else 'no draws'}", err=True)
+    verdict = compare(sha256(made), entry.sha256, None if there is None else sha256(there))
+    click.echo(f"{shown(outfile)}: {verdict}", err=True)
+    if sha256(made) != entry.sha256:
+        click.echo(changed(run.versions), err=True)
+    return 0 if sha256(made) == (entry.sha256 if there is None else sha256(there)) else 1
+
+
+def read(outfile: str) -> bytes | None:
+    """Return the bytes of a file; None if there is none."""
+    if not os.path.exists(outfile):
+        return None
+    with open(outfile, "rb") as file:
+        return file.read()
+
+
+def compare(made: str, noted: str, there: str | None) -> str:
+    """Say how three hashes agree: made now, noted in the journal, of the file (None: missing)."""
+    if there is None:
+        return "the file is missing; " + (
+            "what was made agrees with the journal"
+            if made == noted
+            else "what was made differs from what the journal noted"
+        )
+    if made == there:
+        return "the bytes agree" + ("" if made == noted else ", though the journal noted others")
+    if made == noted:
+        return "the bytes differ: the file was changed since the run"
+    if there == noted:
+        return "the bytes differ: the file is as the run made it, and now others are made"
+    return "the bytes differ, and the file was changed since the run"
+
+
+def changed(before: dict[str, str]) -> str:
+    """Say which versions are not those of the run."""
+    from imgkit.folder.journal import versions
+
+    now = versions()
+    moved = [
+        f"{name} {before.get(name, 'none')} -> {now.get(name, 'none')}"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
+    ]
+    return "versions: " + (", ".join(moved) or "those of the run")

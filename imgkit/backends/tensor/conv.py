@@ -1,0 +1,117 @@
+"""Convolution of tensors on any axes.
+
+A CPU tensor without gradient takes the array backend's route. Natively there are three: direct,
+one axis after the other for kernels of low rank, and products of spectra for what is left of the
+large ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imgkit.backends.array import conv as array
+from imgkit.backends.array.conv_routes import (
+    Choice,
+    Problem,
+    as_problem,
+    dilated,
+    kernel_of,
+    ranked,
+    terms_of,
+    window,
+)
+from imgkit.backends.tensor.pixels import constant, depthwise, extend
+from imgkit.backends.tensor.views import in_order, is_viewed
+
+Array = np.typing.NDArray[Any]
+Run = Callable[[Tensor], Tensor]
+
+# Taps on a pixel from which spectra are faster: benchmarks/tensor.py, 8x3x256x256 on one core.
+SPECTRAL_TAPS = 400
+
+__all__ = ["as_problem", "explain", "prepare"]
+
+
+def explain(problem: Problem) -> Choice:
+    """Return the array backend's route, which a CPU tensor without gradient takes."""
+    return array.explain(problem)
+
+
+def prepare(p: Problem) -> Run:
+    """Return the function of the tensor that runs a problem; it keeps no pixels."""
+    terms = _terms(p)
+    dtype = getattr(torch, p.dtype)
+
+    def run(x: Tensor) -> Tensor:
+        if is_viewed(x):
+            return in_order(_through_array(p, x), x)
+        last = tuple(range(x.ndim - len(p.axes), x.ndim))
+        moved = x.to(dtype).movedim(p.axes, last)
+        kept = moved.shape[: x.ndim - len(p.axes)]
+        planes = moved.reshape(1, math.prod(kept), *moved.shape[len(kept) :])
+        w = window(p)
+        pads = [(0, 0)] * len(p.axes)
+        if p.mode != "valid":
+            pads = list(zip(w.before, w.after, strict=True))
+        found = _correlate(p, terms, extend(planes, pads, p.border, p.value))
+        return in_order(found.reshape(*kept, *found.shape[2:]).movedim(last, p.axes), x)
+
+    return run
+
+
+def _through_array(p: Problem, x: Tensor) -> Tensor:
+    """Run the array backend on a view."""
+    result = array.prepare(p)(x.numpy(force=True))
+    return torch.from_numpy(np.ascontiguousarray(result))
+
+
+def _terms(p: Problem) -> list[list[Array]] | None:
+    """Return the kernel as sums of products of 1-D factors, or None to take it whole."""
+    if p.method in ("direct", "shift-add", "fft", "overlap-add") or not ranked(p):
+        return None
+    terms = terms_of(p)
+    taps = sum(len(factor) for term in terms for factor in term)
+    named = p.method in ("separable", "low-rank")
+    return [list(term) for term in terms] if named or taps < math.prod(p.size) else None
+
+
+def _correlate(p: Problem, terms: list[list[Array]] | None, planes: Tensor) -> Tensor:
+    """Correlate ``(1, B, *S)`` where the kernel lies inside."""
+    if terms is not None:
+        return torch.stack([_by_axes(term, p.stride, planes) for term in terms]).sum(0)
+    taps = kernel_of(p)
+    spectral = p.method in ("fft", "overlap-add")
+    if spectral or (p.method == "auto" and taps.size >= SPECTRAL_TAPS):
+        return _spectral(dilated(taps, p.dilation), p.stride, planes)
+    weight = constant(taps, planes).expand(planes.shape[1], 1, *taps.shape)
+    return depthwise(planes, weight, p.stride, p.dilation)
+
+
+def _by_axes(term: list[Array], stride: tuple[int, ...], planes: Tensor) -> Tensor:
+    """Correlate one axis after the other with 1-D factors, dilated already."""
+    rank = len(term)
+    for axis, (taps, step) in enumerate(zip(term, stride, strict=True)):
+        shape = [1] * rank
+        shape[axis] = len(taps)
+        weight = constant(taps, planes).reshape(1, 1, *shape).expand(planes.shape[1], 1, *shape)
+        steps = [1] * rank
+        steps[axis] = step
+        planes = depthwise(planes, weight, steps, [1] * rank)
+    return planes
+
+
+def _spectral(taps: Array, stride: tuple[int, ...], planes: Tensor) -> Tensor:
+    """Multiply spectra: those of the image and of the flipped kernel."""
+    axes = tuple(range(2, planes.ndim))
+    sizes = planes.shape[2:]
+    flipped = constant(taps[(slice(None, None, -1),) * taps.ndim], planes)
+    spectrum = torch.fft.rfftn(planes, sizes, axes) * torch.fft.rfftn(flipped, sizes)
+    found = torch.fft.irfftn(spectrum, sizes, axes)
+    inside = (slice(k - 1, None, s) for k, s in zip(taps.shape, stride, strict=True))
+    return found[(slice(None), slice(None), *inside)]

@@ -1,0 +1,145 @@
+"""CPU tensors as NumPy views: what the array backend can do for a tensor it does here."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Array = npt.NDArray[Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_native: ContextVar[bool] = ContextVar("imgkit_native", default=False)
+
+PLAIN = (Tensor, torch.nn.Parameter)  # not the fake, wrapped or tracing kinds
+HELD = (torch.uint8, torch.uint16, torch.float32, torch.float64)  # what NumPy has, too
+
+
+@contextmanager
+def native() -> Iterator[None]:
+    """Run CPU tensors by torch's own operations, too, within this context."""
+    token = _native.set(True)
+    try:
+        yield
+    finally:
+        _native.reset(token)
+
+
+def is_viewed(x: Tensor) -> bool:
+    """Whether the array backend works on the memory of `x`.
+
+    It does for a plain CPU tensor of a dtype that NumPy has, where no gradient is asked for.
+    """
+    return (
+        x.device.type == "cpu"
+        and type(x) in PLAIN
+        and x.dtype in HELD
+        and not (x.requires_grad and torch.is_grad_enabled())
+        and not _native.get()
+        and not torch.compiler.is_compiling()
+    )
+
+
+def viewed(together: bool = False) -> Callable[[Function], Function]:
+    """Let a native function of ``(N, C, H, W)`` give what it can to the array backend.
+
+    Args:
+        together: whether the channels of a pixel belong together. Where they do not, the planes
+            of a contiguous tensor are seen as gray images and stay where they are.
+    """
+
+    def decorate(function: Function) -> Function:
+        family = function.__module__.rpartition(".")[2]
+
+        @functools.wraps(function)
+        def run(x: Tensor, *args: Any, **options: Any) -> Any:
+            if not is_viewed(x):
+                return in_order(function(x, *args, **options), x)
+            return through_array(family, function.__name__, x, together, *args, **options)
+
+        return cast(Function, run)
+
+    return decorate
+
+
+def on_host(family: str, name: str) -> Callable[..., Any]:
+    """Return a function that the array backend alone has: tensors move to the host and back."""
+
+    def run(x: Tensor, *args: Any, **options: Any) -> Any:
+        if x.requires_grad and torch.is_grad_enabled():
+            raise ValueError(
+                f"x requires a gradient: {name} runs on the host and has none; pass x.detach()"
+            )
+        if torch.compiler.is_compiling() or type(x) not in PLAIN:
+            raise ValueError(
+                f"{name} runs on the host: it cannot be compiled or traced; call it outside"
+            )
+        held = x.detach().to("cpu", x.dtype if x.dtype in HELD else torch.float32)
+        result = through_array(family, name, held, True, *args, **options)
+        back = x.dtype if result.dtype == held.dtype and held.dtype != x.dtype else result.dtype
+        return result.to(x.device, back)
+
+    run.__name__ = name
+    return run
+
+
+def through_array(
+    family: str, name: str, x: Tensor, together: bool, *args: Any, **options: Any
+) -> Any:
+    """Run the array backend's function of a name; results lie in memory in the order of `x`."""
+    run = getattr(importlib.import_module(f"imgkit.backends.array.{family}"), name)
+    args = tuple(as_numpy(a) if isinstance(a, torch.dtype) else a for a in args)
+    n, c = x.shape[:2]
+    planes = not together and not is_channels_last(x)
+    if planes:
+        view = x.numpy(force=True).reshape(n * c, *x.shape[2:], 1)
+    else:
+        view = x.permute(0, 2, 3, 1).contiguous().numpy(force=True)
+
+    def back(result: Array) -> Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(result))
+        if planes:
+            return tensor.reshape(n, c, *result.shape[1:3])
+        return in_order(tensor.permute(0, 3, 1, 2), x)
+
+    result = run(view, *args, **options)
+    return tuple(map(back, result)) if isinstance(result, tuple) else back(result)
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """Whether the channels of a pixel of a batch lie side by side, and not its columns."""
+    return x.ndim == 4 and not x.is_contiguous() and x.permute(0, 2, 3, 1).is_contiguous()
+
+
+def in_order(result: Any, x: Tensor) -> Any:
+    """Return a result, or each of several, in the order of memory that `x` has."""
+    if isinstance(result, tuple):
+        return tuple(in_order(one, x) for one in result)
+    if result.ndim != 4:
+        return result.contiguous()
+    last = is_channels_last(x)
+    return result.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
+def ordered(function: Function) -> Function:
+    """Let results lie in memory as the tensor they come from."""
+
+    @functools.wraps(function)
+    def run(x: Tensor, *args: Any, **options: Any) -> Any:
+        return in_order(function(x, *args, **options), x)
+
+    return cast(Function, run)
+
+
+def as_numpy(dtype: torch.dtype) -> np.dtype[Any]:
+    """Return NumPy's dtype of a name; the float32 that stands for the halves."""
+    halves = (torch.float16, torch.bfloat16)
+    return np.dtype("float32" if dtype in halves else str(dtype).removeprefix("torch."))

@@ -1,0 +1,180 @@
+"""Datasets: a pipeline inside them, keyed by (epoch, index), whoever asks for the sample."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from imgkit.augment.pipeline import Pipeline
+from imgkit.draws import EPOCH_BITS, check_bits
+from imgkit.folder import codec, scan
+from imgkit.image import check_choice
+from imgkit.torch.transform import Transform, check_transform
+
+Array = npt.NDArray[Any]
+
+
+class _WithEpoch(Dataset[Any]):
+    """A dataset that shares its epoch with all processes that have a copy of it."""
+
+    def __init__(self) -> None:
+        self._epoch = _shared(0)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if not self._epoch.is_shared():  # a plain pickle is on its own
+            self._epoch = _shared(int(self._epoch))
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the keys."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch of the keys, in all workers."""
+        self._epoch.fill_(check_bits(epoch, "epoch", EPOCH_BITS))
+
+
+def _shared(epoch: int) -> torch.Tensor:
+    """Return an integer in memory that processes share."""
+    return torch.tensor(epoch, dtype=torch.int64).share_memory_()
+
+
+class Keyed(_WithEpoch):
+    """A dataset whose sample i is transformed with the key (epoch, i).
+
+    Nothing else decides the numbers: not the worker, the order, the batch or a resume. Call
+    `set_epoch` before each epoch; it reaches persistent workers, too. (A `DataLoader` reads
+    ahead: set the epoch before its iterator is made, not while it runs.)
+
+    Args:
+        dataset: has ``__getitem__`` and ``__len__``; its samples are those of `Transform`.
+        pipeline: a `Pipeline`, or a `Transform` with options.
+
+    Example:
+        >>> import imgkit as ik
+        >>> images = [(torch.zeros(3, 8, 8, dtype=torch.uint8), label) for label in (0, 1)]
+        >>> data = Keyed(images, ik.Pipeline([ik.RandomCrop(4)], seed=7))
+        >>> data.set_epoch(3)
+        >>> data[1][0].shape, data[1][1]
+        (torch.Size([3, 4, 4]), 1)
+    """
+
+    def __init__(self, dataset: Any, pipeline: Pipeline | Transform) -> None:
+        if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+            raise TypeError(
+                f"dataset is a {type(dataset).__name__}: it needs __getitem__ and __len__; "
+                "samples of a stream have no index to be keyed by"
+            )
+        self.dataset = dataset
+        super().__init__()
+        self.transform = check_transform(pipeline)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            raise TypeError("index is a slice: samples are keyed one by one; use Subset")
+        place = int(index)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"index is {place}: the dataset has {len(self)} samples")
+        place %= len(self)
+        return self.transform(self.dataset[place], key=(self.epoch, place))
+
+
+CHANNELS = ("rgb", "gray", "as stored")
+
+
+class ImageFolder(_WithEpoch):
+    """A folder with one folder of images for each class: samples (image (C, H, W), label).
+
+    Files are read as `imgkit.folder.codec` reads them: upright, 16 bits kept, transparency over
+    white. Classes are sorted by name, files by path; hidden files and other files are left out.
+
+    Args:
+        root: the folder.
+        pipeline: a `Pipeline` or `Transform` to run on each image, with the key (epoch, index);
+            see `Keyed` for `set_epoch`.
+        channels: "rgb" repeats the channel of gray images, "gray" makes all images gray, "as
+            stored" leaves them.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or no image in it.
+        ValueError: a file cannot be decoded; the message names it.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        pipeline: Pipeline | Transform | None = None,
+        *,
+        channels: str = "rgb",
+    ) -> None:
+        self.root = os.fspath(root)
+        self.channels = check_choice(channels, "channels", CHANNELS)
+        self.transform = None if pipeline is None else check_transform(pipeline)
+        self.classes, self.samples = _tree(self.root)
+        self.class_to_idx = {name: label for label, name in enumerate(self.classes)}
+        self.targets = [label for _, label in self.samples]
+        super().__init__()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def name(self, index: int) -> str:
+        """Return the path of a sample, as messages show it."""
+        return scan.shown(self.samples[index][0])
+
+    def decode(self, index: int) -> Array:
+        """Return the image of a sample as an array (H, W, C), before the pipeline."""
+        path = self.samples[index][0]
+        try:
+            with open(path, "rb") as file:
+                image = codec.decode(file.read())
+            return _channels(image if image.ndim == 3 else image[..., None], self.channels)
+        except (codec.BadImage, ValueError) as error:
+            raise ValueError(f"{scan.shown(path)}: {error}") from error
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{scan.shown(path)} is gone since it was listed") from error
+
+    def __getitem__(self, index: Any) -> tuple[Any, int]:
+        place = range(len(self))[int(index)]
+        image = torch.from_numpy(self.decode(place)).permute(2, 0, 1)
+        if self.transform is not None:
+            image = self.transform(image, key=(self.epoch, place))
+        return image, self.targets[place]
+
+
+def _tree(root: str) -> tuple[list[str], list[tuple[str, int]]]:
+    """Return the sorted classes of a folder, and its images with their labels."""
+    if not os.path.isdir(root):
+        raise FileNotFoundError(f"root is {scan.shown(root)}: there is no such folder")
+    with os.scandir(root) as entries:
+        classes = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    found = [
+        (os.path.join(root, name, image.path), label)
+        for label, name in enumerate(classes)
+        for image in scan.scan(os.path.join(root, name)).images
+    ]
+    if not found:
+        raise FileNotFoundError(
+            f"root is {scan.shown(root)}: it has no images in folders, one for each class"
+        )
+    return classes, found
+
+
+def _channels(image: Array, channels: str) -> Array:
+    """Make an image (H, W, C) RGB or gray, if it is one of them."""
+    from imgkit.ops.color import grayscale
+
+    if channels == "rgb" and image.shape[2] == 1:
+        return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
+    if channels == "gray" and image.shape[2] == 3:
+        return np.asarray(grayscale(image))[..., None]
+    return image if image.flags.writeable else image.copy()

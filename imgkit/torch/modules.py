@@ -1,0 +1,122 @@
+"""Every function of layer one that takes an image, as an `nn.Module`.
+
+The classes are made from `imgkit.registry`: an option of the function is an option of its
+module, in the same order and with the same default. Options are kept as numbers and words;
+tensors among them (a weight, a field) are buffers, which follow ``.to(device)`` and lie in the
+`state_dict`. `native=True` runs CPU tensors by torch's own operations even where no gradient is
+asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from imgkit.backends.tensor.views import native as native_context
+from imgkit.registry import FUNCTIONS, HOST_ONLY, PUBLIC
+
+SPELLED = {"clahe": "CLAHE", "autocontrast": "AutoContrast"}  # as the transforms are
+# Functions of an image; the others speak about shapes and kernels.
+IMAGE_FUNCTIONS = tuple(
+    name for name, op in FUNCTIONS.items() if op.result != "other" or name in ("gradient", "conv2d")
+)
+FIELD_NDIM = 3  # arrays of as many axes are kept as buffers, smaller ones as numbers
+
+
+class Function(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
+    """A function of layer one together with its options."""
+
+    function: str  # name in `imgkit`
+
+    def __init__(self, *args: Any, native: bool = False, **options: Any) -> None:
+        super().__init__()
+        named = _signature(self.function).bind(*args, **options).arguments
+        self.native = native
+        self.options = {}
+        for name, value in named.items():
+            if isinstance(value, np.ndarray) and value.ndim >= FIELD_NDIM:
+                value = torch.from_numpy(value.copy())
+            if isinstance(value, nn.Parameter):
+                self.register_parameter(name, value)
+            elif isinstance(value, torch.Tensor):
+                self.register_buffer(name, value)
+            else:
+                self.options[name] = _plain(value)
+
+    def forward(self, x: Any) -> Any:
+        """Run the function on an image, a batch or a list of images."""
+        held = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        if isinstance(x, (list, tuple)):
+            return [_call(self.function, self.native, one, **self.options, **held) for one in x]
+        return _call(self.function, self.native, x, **self.options, **held)
+
+    def extra_repr(self) -> str:
+        """Name the options."""
+        held = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        shapes = {name: tuple(tensor.shape) for name, tensor in held.items()}
+        options = {**self.options, **({"native": True} if self.native else {})}
+        words = [f"{name}={value!r}" for name, value in options.items()]
+        return ", ".join([*words, *(f"{name}: {shape}" for name, shape in shapes.items())])
+
+
+# Dynamo keeps the call whole, so that checks and plans, which are Python and NumPy, run as they
+# are; what they do to the tensor is traced below it.
+@torch.compiler.allow_in_graph  # type: ignore[untyped-decorator]
+def _call(function: str, native: bool, x: Any, **options: Any) -> Any:
+    """Run a public function."""
+    run = getattr(importlib.import_module(PUBLIC[function]), function)
+    if not native:
+        return run(x, **options)
+    with native_context():
+        return run(x, **options)
+
+
+def _plain(value: Any) -> Any:
+    """Return arrays and sequences as nested tuples of numbers."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _signature(function: str) -> inspect.Signature:
+    """Return the signature of a public function without its image."""
+    run = getattr(importlib.import_module(PUBLIC[function]), function)
+    _, *options = inspect.signature(run).parameters.values()
+    return inspect.Signature(options)
+
+
+def _class_name(function: str) -> str:
+    """Return the name in capitals: `max_pool` becomes `MaxPool`."""
+    words = (word.capitalize() for word in function.split("_"))
+    return SPELLED.get(function, "".join(words))
+
+
+def _make(function: str) -> type[Function]:
+    """Make the module of one function."""
+    run = getattr(importlib.import_module(PUBLIC[function]), function)
+    native = inspect.Parameter("native", inspect.Parameter.KEYWORD_ONLY, default=False)
+    options = _signature(function).parameters.values()
+    note = f"\n\nOn the host alone: {HOST_ONLY[function]}." if function in HOST_ONLY else ""
+    summary, _, details = (inspect.getdoc(run) or "").partition("\n\n")
+    arguments = details.partition("\n>>> ")[0].rstrip()  # the examples call the function
+    return type(
+        _class_name(function),
+        (Function,),
+        {
+            "function": function,
+            "__doc__": f"{summary}\n\n`imgkit.{function}` as a module.{note}\n\n{arguments}",
+            "__module__": __name__,
+            "__signature__": inspect.Signature([*options, native]),
+        },
+    )
+
+
+__all__ = ["IMAGE_FUNCTIONS", "Function"]  # and the modules
+for _name in IMAGE_FUNCTIONS:
+    globals()[_class_name(_name)] = _make(_name)
+    __all__ += [_class_name(_name)]

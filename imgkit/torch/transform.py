@@ -1,0 +1,279 @@
+"""A pipeline as the callable that datasets take: samples of any form in, the same form out.
+
+A NumPy array stays one, ``(H, W, C)`` as the pipeline gives it; a tensor stays a tensor
+``(C, H, W)``; a Pillow image becomes a tensor ``(C, H, W)``; tv_tensors stay theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from imgkit.augment.output import ToCHW
+from imgkit.augment.pipeline import Pipeline
+from imgkit.augment.scene import read
+from imgkit.pillow import is_pillow, orientation
+from imgkit.torch import samples
+from imgkit.torch.samples import Part, Path
+
+Array = npt.NDArray[Any]
+Key = tuple[int, int]
+
+
+def check_pipeline(pipeline: Any) -> Pipeline:
+    """Return `pipeline` if it is one."""
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(
+            f"pipeline is a {type(pipeline).__name__}: pass an imgkit Pipeline; "
+            "Pipeline.from_torchvision and Pipeline.from_yaml make them of other things"
+        )
+    return pipeline
+
+
+def is_channels_first(pipeline: Pipeline) -> bool:
+    """Whether a pipeline puts the channels of an array first."""
+    return any(isinstance(op, ToCHW) and op.p for op in pipeline.ops)
+
+
+def channels_first(pipeline: Pipeline) -> Pipeline:
+    """Return the same pipeline, with channels first; ToCHW draws nothing, so keys mean the same."""
+    if is_channels_first(pipeline):
+        return pipeline
+    return Pipeline([*pipeline.ops, ToCHW()], seed=pipeline.seed)
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A pipeline for samples of any form: the callable that datasets take as their transform.
+
+    It goes where torchvision, timm and Hugging Face datasets take one: ``transform=`` (image in,
+    image out), ``transforms=`` (image and target in, both out), and ``set_transform`` (a dict of
+    lists in and out). What moves is described in `imgkit.torch.samples`.
+
+    Args:
+        pipeline: what happens to the image and to all that belongs to it.
+        names: what the parts of a sample are, where neither type nor name tells.
+        box_format: "xyxy", "xywh" or "cxcywh", of boxes that do not tell.
+        box_normalized: True if boxes are fractions of the width and height.
+        min_visibility: 0 to 1, the share of its area that a box must keep.
+        fill_mask: what masks hold where they show no source pixel.
+
+    Raises:
+        TypeError, ValueError: an argument is not what it should be; a sample has no image.
+
+    Example:
+        >>> import imgkit as ik, numpy as np
+        >>> flip = Transform(ik.Pipeline([ik.HorizontalFlip()], seed=7))
+        >>> image = torch.arange(3.0).div(2).expand(1, 2, 3)
+        >>> flip(image, {"boxes": torch.tensor([[0.0, 0, 1, 2]])})[1]["boxes"]
+        tensor([[2., 0., 3., 2.]])
+    """
+
+    pipeline: Pipeline
+    names: Any = ("image",)
+    box_format: str = "xyxy"
+    box_normalized: bool = False
+    min_visibility: float = 0.0
+    fill_mask: float = 0
+    _first: Pipeline = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_first", channels_first(check_pipeline(self.pipeline)))
+        samples.check_names(self.names)
+        read({"labels": (), **self._options()})
+
+    def __call__(self, *sample: Any, key: Any = None) -> Any:
+        """Run on a sample, or on a dict of lists.
+
+        Args:
+            *sample: one sample; or its parts, which come out as a tuple.
+            key: ``(epoch, index)``; without one, calls are counted as the pipeline counts them.
+
+        Returns:
+            The sample in the form it came in.
+        """
+        whole = sample[0] if len(sample) == 1 else sample
+        if isinstance(whole, Mapping) and self._is_columns(whole):
+            return self._columns(whole, key)
+        parts = samples.find(whole, self.names)
+        image = parts[0].value
+        known = self._key(key)
+        if len(parts) == 1 and samples.is_viewed(image):
+            return samples.put(whole, {parts[0].path: self._image(image, known)})
+        if samples.is_viewed(image):
+            return samples.put(whole, self._together(parts, known))
+        moved = self.labels(parts, known)
+        moved[parts[0].path] = samples.like(self.pipeline(image, key=known), image)
+        return samples.put(whole, moved)
+
+    def labels(self, parts: list[Part], key: Key) -> dict[Path, Any]:
+        """Return what belongs to the image, moved, by path; the image is only measured."""
+        labels = _Labels(parts, self.box_format)
+        if not labels.named:
+            return {}
+        size = samples.size_of(parts[0].value)
+        options = self._options() | {"box_format": labels.box_format, "size": size}
+        output = self.pipeline.plan(size, key).out_size
+        moved = self.pipeline(**labels.named, **options, key=key)
+        return labels.back(moved, (_one(output[0]), _one(output[1])))
+
+    def _key(self, key: Any) -> Key:
+        known = self.pipeline.keys(key, None)
+        return known.epoch, int(known.indices[0])
+
+    def _options(self) -> dict[str, Any]:
+        names = ("box_format", "box_normalized", "min_visibility", "fill_mask")
+        return {name: getattr(self, name) for name in names}
+
+    def _image(self, image: Any, key: Key) -> Any:
+        array = isinstance(image, np.ndarray)
+        result = (self.pipeline if array else self._first)(
+            image if array else samples.pixels(image), key=key
+        )
+        return samples.image_back(result, image)
+
+    def _together(self, parts: list[Part], key: Key) -> dict[Path, Any]:
+        """Run on the image and what belongs to it, planned once."""
+        image = parts[0].value
+        if is_pillow(image) and orientation(image) != 1:
+            raise ValueError(
+                f"image has EXIF orientation {orientation(image)}, and labels that may mean it "
+                "turned or not: pass ImageOps.exif_transpose(image), or clear the tag"
+            )
+        labels = _Labels(parts, self.box_format)
+        array = isinstance(image, np.ndarray)
+        options = self._options() | {"box_format": labels.box_format}
+        moved = (self.pipeline if array else self._first)(
+            image=image if array else samples.pixels(image), **labels.named, **options, key=key
+        )
+        result = moved["image"]
+        first = not array or (is_channels_first(self.pipeline) and result.ndim == 3)
+        size = result.shape[-2:] if first else result.shape[:2]
+        return {parts[0].path: samples.image_back(result, image)} | labels.back(moved, size)
+
+    def _is_columns(self, sample: Mapping[Any, Any]) -> bool:
+        return any(
+            isinstance(value, list) and name == "image"
+            for path, name, value in samples.leaves(sample, self.names)
+            if len(path) == 1
+        )
+
+    def _columns(self, columns: Mapping[Any, Any], key: Any) -> dict[Any, Any]:
+        """Run on a dict of lists, row by row."""
+        count = len(next(iter(columns.values())))
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        known = self.pipeline.keys(key, count)
+        done = [
+            self(row, key=(known.epoch, int(index)))
+            for row, index in zip(rows, known.indices, strict=True)
+        ]
+        return {name: [row[name] for row in done] for name in columns}
+
+
+def _one(length: Any) -> int:
+    return int(np.asarray(length).reshape(-1)[0])
+
+
+class _Labels:
+    """The labels of one sample on their way through a pipeline, under its names."""
+
+    def __init__(self, parts: list[Part], box_format: str) -> None:
+        self.parts = parts[1:]
+        self.box_format = box_format
+        self.named: dict[str, Any] = {}
+        owners = [p for p in self.parts if p.name in ("boxes", "oriented_boxes")]
+        if len(owners) > 1:
+            places = " and ".join(p.place for p in owners)
+            raise ValueError(f"{places} are both boxes: a sample has one set of boxes")
+        self.owner = owners[0] if owners else None
+        self.count = -1 if self.owner is None else len(self.owner.value)
+        if self.owner is not None:
+            self.named[self.owner.name] = self._boxes(self.owner)
+            self.named["labels"] = np.arange(self.count)
+        self.masks = [p for p in self.parts if p.name in ("mask", "masks")]
+        self.stacks = [samples.masks_in(part) for part in self.masks]
+        if self.masks:
+            self.named["masks"] = [mask for stack in self.stacks for mask in stack]
+        for name in ("keypoints", "polygons"):
+            self._take(name)
+
+    def _boxes(self, part: Part) -> Array:
+        """Return boxes (N, 4), or (N, 5) if they are turned."""
+        value = part.value
+        own = getattr(value, "format", None)
+        if own is None:
+            return samples.numbers(value).reshape(self.count, 5 if "oriented" in part.name else 4)
+        if part.name == "boxes":
+            self.box_format = own.value.lower()
+            return samples.numbers(value)
+        return samples.numbers(_turned(value, "CXCYWHR"))
+
+    def _take(self, name: str) -> None:
+        found = [p for p in self.parts if p.name == name]
+        if len(found) > 1:
+            raise ValueError(f"{found[0].place} and {found[1].place} are both {name}: keep one")
+        for part in found:
+            if name == "keypoints":
+                points = samples.numbers(part.value)
+                self.named[name] = points.reshape(-1, points.shape[-1])
+            else:
+                self.named[name] = [samples.numbers(polygon) for polygon in part.value]
+
+    def back(self, moved: dict[str, Any], size: tuple[int, int]) -> dict[Path, Any]:
+        """Return the moved labels by path, each in the form it came in."""
+        rows = moved.get("labels")
+        size = (int(size[0]), int(size[1]))
+        result: dict[Path, Any] = {}
+        masks = iter(moved.get("masks", ()))
+        for part, stack in zip(self.masks, self.stacks, strict=True):
+            result[part.path] = samples.masks_back([next(masks) for _ in stack], part, size)
+        for part in self.parts:
+            if part is self.owner:
+                result[part.path] = _boxes_back(moved[part.name], part.value, size)
+            elif part.name == "keypoints":
+                points = moved["keypoints"].reshape(samples.numbers(part.value).shape)
+                result[part.path] = samples.numbers_back(points, part.value, size)
+            elif part.name == "polygons":
+                result[part.path] = moved["polygons"]
+            if rows is not None and self._follows(part):
+                value = result.get(part.path, part.value)
+                result[part.path] = samples.select(value, rows, part, self.count)
+        return result
+
+    def _follows(self, part: Part) -> bool:
+        """Whether a part has one row for each box."""
+        if self.owner is None or part is self.owner or part.path[:-1] != self.owner.path[:-1]:
+            return False
+        if part.name in samples.ROWS:
+            return True
+        stacked = getattr(part.value, "ndim", 0) == 3 or isinstance(part.value, (list, tuple))
+        return part.name in ("mask", "masks", "keypoints") and stacked and (
+            len(part.value) == self.count
+        )  # fmt: skip
+
+
+def _turned(boxes: Any, form: str) -> Any:
+    """Return oriented boxes of torchvision's in another of its formats."""
+    if boxes.format.value == form:
+        return boxes
+    from torchvision.transforms.v2.functional import convert_bounding_box_format
+
+    return convert_bounding_box_format(boxes.float(), new_format=form)
+
+
+def _boxes_back(result: Array, value: Any, size: tuple[int, int]) -> Any:
+    own = getattr(value, "format", None)
+    if own is None or own.value in ("XYXY", "XYWH", "CXCYWH", "CXCYWHR"):
+        return samples.numbers_back(result, value, size)
+    middle = type(value)(torch.from_numpy(result).float(), format="CXCYWHR", canvas_size=size)
+    return _turned(middle, own.value)
+
+
+def check_transform(pipeline: Any) -> Transform:
+    """Return a `Transform` of a pipeline, or the one that was passed."""
+    return pipeline if isinstance(pipeline, Transform) else Transform(check_pipeline(pipeline))
