@@ -17,8 +17,13 @@ from importlib.metadata import version
 from benchmarks.harness import run_suite, table
 
 HERE = pathlib.Path(__file__).parent
-SUITES = ("conv", "edges", "pool", "resample", "color", "imports")
-PACKAGES = ("numpy", "scipy", "opencv-python", "scikit-image", "torch", "torchvision", "kornia")
+SUITES = (
+    "conv", "edges", "pool", "resample", "color", "pipelines", "ops", "imports"
+)  # fmt: skip
+PACKAGES = (
+    "numpy", "scipy", "opencv-python", "scikit-image", "torch", "torchvision", "kornia",
+    "albumentations",
+)  # fmt: skip
 
 
 def one_thread() -> None:

@@ -212,20 +212,23 @@ def _matrix_run(
     border, fill = ("edge", first.fill) if first.kind == "resize" else (first.border, first.fill)
     if canvases and _is_window(rest[: places[0]], window):
         border, fill = "constant", canvases.pop(0).fill
-    options = {
-        "interpolation": next(
-            (s.hop.interpolation for s in rest if s.hop.kind != "move"), "bilinear"
-        ),
-        "antialias": any(s.hop.antialias for s in rest if s.hop.kind != "move"),
-    }
+    sampling = Sampling(
+        "warp",
+        window,
+        pad,
+        matrix,
+        out_size,
+        border,
+        fill,
+        interpolation=next((s.hop.interpolation for s in rest if s.hop.kind != "move"), "bilinear"),
+        antialias=any(s.hop.antialias for s in rest if s.hop.kind != "move"),
+        canvases=tuple(canvases),
+    )
     if first.kind == "resize" and border == "edge" and not canvases:
         resized = _as_resize(rest, leading @ _shift(window), window)
         if resized is not None:
-            return Sampling("resize", window, pad, matrix, out_size, "edge", resized=resized[0],
-                            move=resized[1], **options)  # fmt: skip
-    return Sampling(
-        "warp", window, pad, matrix, out_size, border, fill, canvases=tuple(canvases), **options
-    )
+            return sampling._replace(kind="resize", resized=resized[0], move=resized[1])
+    return sampling
 
 
 def _matrix(step: _Step) -> Array:

@@ -252,7 +252,7 @@ class Transform:
         return {}
 
     def happens(self, part: int, numbers: Numbers) -> Array:
-        """Tell for which samples a part happens: those of the op, unless parts exclude each other."""
+        """Tell for which samples a part happens: all the op's, unless parts exclude each other."""
         return numbers["active"]
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> Any:

@@ -171,8 +171,7 @@ def drawn(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, Numbers | Non
             for name, value in record.items()
             if name not in ("op", "occurrence", "active", "key")  # a key makes noise, not sense
         )
-        name = record["op"] if isinstance(record["op"], str) else "policy"
-        listed.append((name, numbers if happens else None))
+        listed.append((str(record["op"]), numbers if happens else None))
     return listed
 
 

@@ -19,7 +19,7 @@ from imgkit.torch.transform import Transform, check_transform
 Array = npt.NDArray[Any]
 
 
-class _WithEpoch(Dataset[Any]):
+class _WithEpoch(Dataset[Any]):  # type: ignore[misc]  # torch is not read by mypy
     """A dataset that shares its epoch with all processes that have a copy of it."""
 
     def __init__(self) -> None:

@@ -56,7 +56,8 @@ def find(sample: Any, names: Any) -> list[Part]:
     Raises:
         TypeError, ValueError: there is no image, or two, or a part that might be a mask.
     """
-    parts, others = [], []
+    parts: list[Part] = []
+    others: list[Part] = []
     for path, name, value in leaves(sample, names):
         known = name or ("image" if not path else _by_type(value))
         (others if known in (None, "alone") else parts).append(Part(path, known or "", value))

@@ -103,8 +103,6 @@ class Transform:
         parts = samples.find(whole, self.names)
         image = parts[0].value
         known = self._key(key)
-        if len(parts) == 1 and samples.is_viewed(image):
-            return samples.put(whole, {parts[0].path: self._image(image, known)})
         if samples.is_viewed(image):
             return samples.put(whole, self._together(parts, known))
         moved = self.labels(parts, known)
@@ -130,31 +128,39 @@ class Transform:
         names = ("box_format", "box_normalized", "min_visibility", "fill_mask")
         return {name: getattr(self, name) for name in names}
 
-    def _image(self, image: Any, key: Key) -> Any:
-        array = isinstance(image, np.ndarray)
-        result = (self.pipeline if array else self._first)(
-            image if array else samples.pixels(image), key=key
-        )
-        return samples.image_back(result, image)
-
     def _together(self, parts: list[Part], key: Key) -> dict[Path, Any]:
-        """Run on the image and what belongs to it, planned once."""
+        """Run on the image and what belongs to it."""
         image = parts[0].value
-        if is_pillow(image) and orientation(image) != 1:
-            raise ValueError(
-                f"image has EXIF orientation {orientation(image)}, and labels that may mean it "
-                "turned or not: pass ImageOps.exif_transpose(image), or clear the tag"
-            )
+        kept = isinstance(image, np.ndarray)
+        result, moved = self.run(parts, image if kept else samples.pixels(image), key, not kept)
+        return {parts[0].path: samples.image_back(result, image)} | moved
+
+    def run(
+        self, parts: list[Part], image: Array, key: Key, first: bool = True
+    ) -> tuple[Array, dict[Path, Any]]:
+        """Run on an array and the labels that belong to it, planned once.
+
+        Args:
+            parts: the parts of the sample.
+            image: the pixels of the first of them.
+            key: ``(epoch, index)``.
+            first: put the channels first, whatever the pipeline says.
+
+        Returns:
+            The pixels, and the moved labels by path.
+        """
+        pipeline = self._first if first else self.pipeline
+        if len(parts) == 1:
+            return pipeline(image, key=key), {}
         labels = _Labels(parts, self.box_format)
-        array = isinstance(image, np.ndarray)
+        if not labels.named:
+            return pipeline(image, key=key), {}
+        _check_turned(parts[0].value)
         options = self._options() | {"box_format": labels.box_format}
-        moved = (self.pipeline if array else self._first)(
-            image=image if array else samples.pixels(image), **labels.named, **options, key=key
-        )
+        moved = pipeline(image=image, **labels.named, **options, key=key)
         result = moved["image"]
-        first = not array or (is_channels_first(self.pipeline) and result.ndim == 3)
-        size = result.shape[-2:] if first else result.shape[:2]
-        return {parts[0].path: samples.image_back(result, image)} | labels.back(moved, size)
+        planar = is_channels_first(pipeline) and result.ndim == 3
+        return result, labels.back(moved, result.shape[-2:] if planar else result.shape[:2])
 
     def _is_columns(self, sample: Mapping[Any, Any]) -> bool:
         return any(
@@ -173,6 +179,15 @@ class Transform:
             for row, index in zip(rows, known.indices, strict=True)
         ]
         return {name: [row[name] for row in done] for name in columns}
+
+
+def _check_turned(image: Any) -> None:
+    """Refuse labels of an image that has yet to be turned upright."""
+    if is_pillow(image) and orientation(image) != 1:
+        raise ValueError(
+            f"image has EXIF orientation {orientation(image)}, and labels that may mean it turned "
+            "or not: pass ImageOps.exif_transpose(image), or clear the tag"
+        )
 
 
 def _one(length: Any) -> int:

@@ -17,7 +17,9 @@ MEAN, STD = 0.45, 0.225
 def photo(dtype="uint8", shape=(46, 53, 3), seed=0):
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[: shape[0], : shape[1]] / max(shape)
-    waves = [np.sin(2 * np.pi * (a * x + b * y) + c) for a, b, c in rng.uniform(-3, 3, (shape[2], 3))]
+    waves = [
+        np.sin(2 * np.pi * (a * x + b * y) + c) for a, b, c in rng.uniform(-3, 3, (shape[2], 3))
+    ]
     values = 0.5 + 0.3 * np.stack(waves, axis=-1) + 0.1 * rng.random(shape)
     return saturate(np.clip(values, 0, 1) * full_range(dtype), dtype)
 
@@ -43,8 +45,16 @@ PIPELINES = {
                 ik.ToFloat()],
 }  # fmt: skip
 ROUNDED = {  # stages that read whole levels: a tie before them is rounded either way
-    "jitter, gamma, posterize": [ik.ColorJitter(0.3, 0.3, 0.3), ik.Gamma((0.7, 1.4)), ik.Posterize(5)],
-    "warp, blur, jitter": [ik.Rotate((-20, 20)), ik.GaussianBlur((0.5, 2)), ik.ColorJitter(0.3, 0.3)],
+    "jitter, gamma, posterize": [
+        ik.ColorJitter(0.3, 0.3, 0.3),
+        ik.Gamma((0.7, 1.4)),
+        ik.Posterize(5),
+    ],
+    "warp, blur, jitter": [
+        ik.Rotate((-20, 20)),
+        ik.GaussianBlur((0.5, 2)),
+        ik.ColorJitter(0.3, 0.3),
+    ],
     "blur, sharpen, equalize": [ik.BoxBlur(3), ik.Sharpen(0.5), ik.Equalize()],
     "jpeg, median": [ik.JpegCompression(60), ik.MedianBlur(3), ik.ToFloat()],
 }

@@ -27,7 +27,14 @@ def photos(tmp_path):
 
 @pytest.fixture
 def out(photos, tmp_path):
-    ops = ("--op", "Rotate degrees=-40,40", "--op", "box_blur size=3", "--op", "GaussianNoise std=0.1")
+    ops = (
+        "--op",
+        "Rotate degrees=-40,40",
+        "--op",
+        "box_blur size=3",
+        "--op",
+        "GaussianNoise std=0.1",
+    )
     result = invoke("augment", photos, tmp_path / "out", *ops, "--copies", 2, "--epoch", 3)
     assert result.exit_code == 0, result.output
     return tmp_path / "out"

@@ -89,7 +89,9 @@ def back(hop, at):
 
 def spacing(at):
     """Return how far apart two neighbouring output pixels read, where it is farthest."""
-    steps = [np.hypot(d[..., 0], d[..., 1]).max() for d in (np.diff(at, axis=0), np.diff(at, axis=1))]
+    steps = [
+        np.hypot(d[..., 0], d[..., 1]).max() for d in (np.diff(at, axis=0), np.diff(at, axis=1))
+    ]
     return float(max(steps))
 
 
@@ -223,7 +225,9 @@ def fitting(ops):
 
 
 @settings(deadline=None, max_examples=200)
-@given(ops=chains.filter(fitting), picture=st.sampled_from(sorted(IMAGES)), index=st.integers(0, 99))
+@given(
+    ops=chains.filter(fitting), picture=st.sampled_from(sorted(IMAGES)), index=st.integers(0, 99)
+)
 def test_any_fused_chain_is_its_ops_one_by_one(ops, picture, index):
     aug, x, key = ik.Pipeline(ops, seed=1), IMAGES[picture](), (0, index)
     near = near_a_border(aug, SIZE, key)
@@ -276,7 +280,9 @@ def test_merged_steps_are_the_steps_one_by_one(drawn, seed):
 def test_steps_that_cannot_clip_become_one():
     steps = np.concatenate([make(np.array([0.7])) for make in STEPS], axis=1)
     assert merge_steps(steps).shape == (1, 1, 3, 7)
-    steps = np.concatenate([brightness_step(np.array([1.5])), contrast_step(np.array([0.7]))], axis=1)
+    steps = np.concatenate(
+        [brightness_step(np.array([1.5])), contrast_step(np.array([0.7]))], axis=1
+    )
     assert merge_steps(steps).shape == (1, 2, 3, 7)
 
 

@@ -349,7 +349,9 @@ def test_shape_dtype_batch_and_purity(op, dtype, batch, size, channels, seed) ->
     assert not np.shares_memory(result, x)
     if batch:
         for image, one in zip(x, result, strict=True):
-            np.testing.assert_array_equal(function(image, **op.example), one)
+            # OpenCV fuses multiply and add in its vector loop alone, not in a row's tail
+            ulp = 0 if x.dtype.kind == "u" and op.result == "input" else 2e-7
+            np.testing.assert_allclose(function(image, **op.example), one, rtol=ulp, atol=ulp)
     flipped = function(x[..., ::-1, ::-1, :], **op.example)
     if op.name != "clahe":  # its tiles start at the top left
         # sums in another order: the last digit

@@ -222,7 +222,7 @@ def _along_links(how: maps.Sampling, view: Array, fill: Array, dtype: npt.DTypeL
 
 
 def _color(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
-    """Run linear steps on gray, or the one factor that other channels allow; `pointwise` has RGB."""
+    """Run linear steps on gray, or the one factor that other channels allow; not on RGB."""
     top = full_range(dtype)
     values = _as_float(x)
     for step in stage.steps[sample]:
@@ -288,6 +288,7 @@ def _jpeg(x: Array, quality: Any) -> Array:
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if rgb else image
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
     back = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB if rgb else cv2.IMREAD_GRAYSCALE)
+    assert back is not None  # it was encoded two lines above
     back = back.reshape(image.shape)
     if x.dtype == np.uint8:
         return back[None]

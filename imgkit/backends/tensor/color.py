@@ -176,4 +176,4 @@ def to_uint8(x: Tensor) -> Tensor:
     return saturate((work(x) * (255 / full_range(x.dtype))), torch.uint8)
 
 
-clahe = on_host("color", "clahe")  # its tiles are OpenCV's
+clahe = on_host("color", "clahe", keeps=True)  # its tiles are OpenCV's

@@ -18,7 +18,7 @@ from torch import Tensor
 from imgkit import geometry
 from imgkit.backends.array.resample import OVERSHOOT, nearest_index, tap_weights
 from imgkit.backends.tensor.pixels import along, constant, extend, movable, work
-from imgkit.backends.tensor.views import is_viewed, ordered, through_array, viewed
+from imgkit.backends.tensor.views import is_channels_last, is_viewed, ordered, through_array, viewed
 from imgkit.border import source_index
 from imgkit.geometry import Move, Size
 from imgkit.image import saturate
@@ -84,11 +84,10 @@ def move(x: Tensor, how: Move, size: Size, border: str, fill: Array) -> Tensor:
 def _by_planes(name: str, x: Tensor, border: str, fill: Array, *args: Any) -> Tensor:
     """Run the array backend; where the fill differs by channel, channels go together."""
     uniform = border != "constant" or (fill == fill[0]).all()
-    shown = fill[:1] if uniform else fill
-    together = not uniform
-    if uniform and x.shape[1] > 1 and x.permute(0, 2, 3, 1).is_contiguous():
-        shown = fill
-    return through_array("resample", name, x, together, *args, border, shown)
+    planes = uniform and not is_channels_last(x)
+    return through_array(
+        "resample", name, x, not planes, *args, border, fill[:1] if planes else fill
+    )
 
 
 # --- resizing ---------------------------------------------------------------------------

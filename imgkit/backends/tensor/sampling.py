@@ -378,8 +378,8 @@ def _elastic(link: Link, own: Numbers) -> Tensor:
     row = torch.arange(2 * rows * columns, device=raw.device)
     part = torch.div(row, rows * columns, rounding_mode="floor")
     line = torch.div(row, columns, rounding_mode="floor") % rows
-    place = (part * down + line.clamp(max=10**6).minimum(down - 1)) * across
-    place = place + (row % columns).minimum(across - 1)
+    place = (part * down + torch.minimum(line, down - 1)) * across
+    place = place + torch.minimum(row % columns, across - 1)
     value = ((raw.gather(1, place) >> 40) & 0xFFFFFF).to(torch.float64) * 2.0**-23 - 1.0
     lattice = value.unflatten(1, (2, rows, columns))
     weights = [_splines(n, k, own["spacing"]) for n, k in zip(link.size, link.nodes, strict=True)]

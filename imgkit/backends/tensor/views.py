@@ -70,8 +70,14 @@ def viewed(together: bool = False) -> Callable[[Function], Function]:
     return decorate
 
 
-def on_host(family: str, name: str) -> Callable[..., Any]:
-    """Return a function that the array backend alone has: tensors move to the host and back."""
+def on_host(family: str, name: str, keeps: bool = False) -> Callable[..., Any]:
+    """Return a function that the array backend alone has: tensors move to the host and back.
+
+    Args:
+        family: module of the array backend.
+        name: of the function.
+        keeps: whether its results have the dtype of the image.
+    """
 
     def run(x: Tensor, *args: Any, **options: Any) -> Any:
         if x.requires_grad and torch.is_grad_enabled():
@@ -84,8 +90,7 @@ def on_host(family: str, name: str) -> Callable[..., Any]:
             )
         held = x.detach().to("cpu", x.dtype if x.dtype in HELD else torch.float32)
         result = through_array(family, name, held, True, *args, **options)
-        back = x.dtype if result.dtype == held.dtype and held.dtype != x.dtype else result.dtype
-        return result.to(x.device, back)
+        return result.to(x.device, x.dtype if keeps else result.dtype)
 
     run.__name__ = name
     return run

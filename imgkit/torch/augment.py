@@ -1,0 +1,176 @@
+"""A pipeline as an `nn.Module`, for batches on any device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from imgkit.augment.pipeline import Pipeline
+from imgkit.pillow import is_pillow
+from imgkit.torch import samples
+from imgkit.torch.transform import Transform, check_pipeline, check_transform
+
+SHAPING = (
+    "Resize", "RandomResizedCrop", "RandomCrop", "CenterCrop", "Pad", "Letterbox", "Rotate90",
+    "Transpose",
+)  # fmt: skip
+
+
+class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
+    """Runs a pipeline on a batch, with numbers of its own for every sample.
+
+    **Keys.** With ``key=(epoch, indices)`` the result follows from the key alone. Without one
+    the pipeline counts its calls: sample n of this process gets the key (0, n), and nothing is
+    repeated; the count is no part of `state_dict`, and starts at 0 in a new process. A pipeline
+    without a seed draws fresh entropy.
+
+    **Modes.** In training mode the pipeline runs. In eval mode `evaluate` runs; without it
+    images pass through, as they do in `nn.Dropout`, if the pipeline leaves size and dtype
+    alone. A pipeline that does not (it crops, resizes, normalizes) raises instead, as the
+    network would be fed something else than in training.
+
+    Args:
+        pipeline: a `Pipeline`; or a `Transform`, whose options say what labels mean.
+        evaluate: the pipeline for eval mode, such as ``Preprocess("imagenet").pipeline``.
+
+    Example:
+        >>> import imgkit as ik
+        >>> model = nn.Sequential(Augment(ik.Pipeline([ik.HorizontalFlip(0.5)], seed=7)))
+        >>> model.eval()(torch.zeros(2, 3, 4, 4)).shape
+        torch.Size([2, 3, 4, 4])
+    """
+
+    def __init__(
+        self, pipeline: Pipeline | Transform, evaluate: Pipeline | None = None
+    ) -> None:
+        super().__init__()
+        self.transform = check_transform(pipeline)
+        self.pipeline = self.transform.pipeline
+        self.evaluate = None if evaluate is None else check_pipeline(evaluate)
+
+    def forward(self, x: Any = None, *, key: Any = None, **targets: Any) -> Any:
+        """Run on images, or on images and what belongs to them.
+
+        Args:
+            x: a batch (N, C, H, W), an image (C, H, W) or (H, W), or a list of images.
+            key: ``(epoch, index)``, or ``(epoch, indices)`` for N samples.
+            **targets: `image` and its `boxes`, `labels`, `masks`, `mask`, `keypoints`,
+                `polygons`: for a batch one entry an image.
+
+        Returns:
+            The images, a batch as a batch and a list as a list; or a dict of the targets.
+
+        Raises:
+            TypeError, ValueError: these are no images, they lie on several devices, or the
+                results of a stacked batch differ in size.
+        """
+        images = targets.get("image") if x is None else x
+        if images is None:
+            raise TypeError("x is missing: pass a batch (N, C, H, W), or image=... by name")
+        if x is not None and targets:
+            raise TypeError("pass the images alone, or everything by name: image=..., boxes=...")
+        pipeline = self._current()
+        if pipeline is None:
+            return images if x is not None else targets
+        _check_key(key)
+        known = pipeline.keys(key, _count(images))
+        index = int(known.indices[0]) if _count(images) is None else known.indices
+        done = _stacked(pipeline(_check_images(images), key=(known.epoch, index)), images)
+        if x is not None:
+            return done
+        return {**targets, **self._labels(pipeline, targets, known), "image": done}
+
+    def _current(self) -> Pipeline | None:
+        """Return the pipeline of the mode; None to pass through."""
+        if self.training or self.evaluate is not None:
+            return self.pipeline if self.training else self.evaluate
+        changing = [
+            node.op.name
+            for node in self.pipeline._recipe.nodes
+            if node.op.p and (node.op.name in SHAPING or "normalize" in node.op.parts)
+        ]
+        if changing:
+            raise ValueError(
+                f"Augment is in eval mode, and its pipeline has {', '.join(changing)}, without "
+                "which the network sees something else than in training: pass evaluate=Pipeline("
+                "[...]) with what evaluation needs, or call Augment in training alone"
+            )
+        return None
+
+    def _labels(self, pipeline: Pipeline, targets: dict[str, Any], known: Any) -> dict[str, Any]:
+        """Return the labels, image by image, by the same keys."""
+        single = _count(targets["image"]) is None
+        mover = check_transform(pipeline) if pipeline is not self.pipeline else self.transform
+        rows = []
+        for i, index in enumerate(known.indices.tolist()):
+            row = targets if single else {name: value[i] for name, value in targets.items()}
+            parts = samples.find(row, {"image": "image"})
+            moved = mover.labels(parts, (known.epoch, index))
+            rows.append({part.name: moved.get(part.path, part.value) for part in parts[1:]})
+        if single:
+            return rows[0]
+        names = rows[0] if rows else ()
+        return {name: _gather(targets[name], [row[name] for row in rows]) for name in names}
+
+    def extra_repr(self) -> str:
+        """Name the pipelines."""
+        tail = "" if self.evaluate is None else f", evaluate={self.evaluate!r}"
+        return f"{self.pipeline!r}{tail}"
+
+
+def _gather(value: Any, column: list[Any]) -> Any:
+    """Return masks that came stacked as a stack; everything else image by image."""
+    stacked = isinstance(value, torch.Tensor) and value.ndim >= 3 and len(column) > 0
+    if stacked and len({tuple(v.shape) for v in column}) == 1:
+        return torch.stack(column)
+    return column
+
+
+def _count(images: Any) -> int | None:
+    """Return the number of images of a batch or list; None for one image."""
+    if isinstance(images, (list, tuple)):
+        return len(images)
+    return len(images) if getattr(images, "ndim", 0) == 4 else None
+
+
+def _check_images(images: Any) -> Any:
+    """Return images as tensors of one device."""
+    if isinstance(images, (list, tuple)):
+        checked = [_check_images(image) for image in images]
+        devices = sorted({str(image.device) for image in checked})
+        if len(devices) > 1:
+            raise ValueError(
+                f"x has images on {' and '.join(devices)}: move them to one device first"
+            )
+        return checked
+    if is_pillow(images):
+        return torch.from_numpy(samples.pixels(images).copy()).permute(2, 0, 1)
+    if not isinstance(images, torch.Tensor):
+        raise TypeError(
+            f"x is a {type(images).__name__}: Augment takes tensors (N, C, H, W); for arrays call "
+            "the pipeline itself, or to_chw(torch.from_numpy(x))"
+        )
+    return images
+
+
+def _check_key(key: Any) -> None:
+    """Refuse indices that lie on a device: reading them would wait for it."""
+    indices = key[1] if isinstance(key, tuple) and len(key) == 2 else key
+    if isinstance(indices, torch.Tensor) and indices.device.type != "cpu":
+        raise ValueError(
+            f"key indices are on {indices.device}: pass them on the CPU, before they are moved; "
+            "reading them back would wait for the device"
+        )
+
+
+def _stacked(done: Any, images: Any) -> Any:
+    """Return the result of a batch, if it is one."""
+    if isinstance(done, list) and isinstance(images, torch.Tensor):
+        sizes = sorted({tuple(image.shape[-2:]) for image in done})
+        raise ValueError(
+            f"results have sizes {sizes}: a stacked batch needs one; end the pipeline with Resize "
+            "or RandomResizedCrop, or pass a list of images"
+        )
+    return done

@@ -1,0 +1,170 @@
+"""What trained networks expect of an image: resize, crop, normalize.
+
+A preset names what a family of networks was trained with; a timm data config (a dict) says it in
+numbers. Images of any kind come out as normalized float tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from imgkit.augment.geometric import CenterCrop, Resize
+from imgkit.augment.output import PRESETS, Normalize, ToCHW
+from imgkit.augment.pipeline import Pipeline
+from imgkit.image import check_choice, check_int, check_number
+from imgkit.ops.color import grayscale
+from imgkit.torch import samples
+
+Size = tuple[int, int]
+
+
+class Recipe(NamedTuple):
+    """How a network wants its images: `resize` is the shorter edge, or a size to squash to."""
+
+    resize: int | Size
+    crop: Size
+    interpolation: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+RECIPES: dict[str, Recipe] = {
+    # torchvision's ImageClassification: ResNet and its kin, weights V1
+    "imagenet": Recipe(256, (224, 224), "bilinear", *PRESETS["imagenet"]),
+    # OpenAI's and open_clip's CLIP
+    "clip": Recipe(224, (224, 224), "bicubic", *PRESETS["clip"]),
+    # SigLIP squashes; its paper's and open_clip's "resize_mode": "squash"
+    "siglip": Recipe((224, 224), (224, 224), "bicubic", *PRESETS["siglip"]),
+    # timm's inception_v3: floor(299 / 0.875)
+    "inception": Recipe(341, (299, 299), "bicubic", *PRESETS["inception"]),
+    "mnist": Recipe((28, 28), (28, 28), "bilinear", *PRESETS["mnist"]),
+    "cifar10": Recipe((32, 32), (32, 32), "bilinear", *PRESETS["cifar10"]),
+}
+
+
+class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
+    """The deterministic transform for inference: image in, normalized (C, H, W) tensor out.
+
+    Presets: "imagenet" (resize the shorter edge to 256, crop 224), "clip" (224, bicubic),
+    "siglip" (squash to 224, bicubic), "inception" (341, crop 299, bicubic), "mnist" (28, gray),
+    "cifar10" (32). `pipeline` is the same as an imgkit `Pipeline`.
+
+    Args:
+        preset: a preset's name, or a timm data config: a dict with `input_size`, `mean`, `std`,
+            `interpolation`, `crop_pct` and `crop_mode` ("center" or "squash").
+        size: the side of the crop, if it is not the preset's; the resize keeps its proportion.
+
+    Raises:
+        ValueError: there is no such preset, or the config asks for what imgkit has not.
+
+    Example:
+        >>> import numpy as np
+        >>> Preprocess("clip")(np.zeros((300, 400, 3), np.uint8)).shape
+        torch.Size([3, 224, 224])
+    """
+
+    def __init__(self, preset: str | Mapping[str, Any] = "imagenet", size: int | None = None):
+        super().__init__()
+        recipe = _from_config(preset) if isinstance(preset, Mapping) else _preset(preset)
+        self.recipe = recipe if size is None else _scaled(recipe, check_int(size, "size", 1))
+        resize, crop, interpolation, mean, std = self.recipe
+        edge = "shorter" if isinstance(resize, int) else "both"
+        self.pipeline = Pipeline(
+            [
+                Resize(resize, edge=edge, interpolation=interpolation),
+                CenterCrop(crop),
+                Normalize(mean, std),
+                ToCHW(),
+            ],
+            seed=0,
+        )
+
+    def forward(self, x: Any) -> Any:
+        """Prepare one image, a batch or a list.
+
+        Args:
+            x: a Pillow image, an array (H, W) or (H, W, C), a tensor (C, H, W), a batch of
+                either, or a list of them. Gray becomes RGB where the network wants 3 channels,
+                RGB gray where it wants 1.
+
+        Returns:
+            (C, H, W) float32 (float64 for float64), or (N, C, H, W).
+        """
+        if isinstance(x, (list, tuple)):
+            if not x:
+                return torch.empty(0, len(self.recipe.mean), *self.recipe.crop)
+            return torch.stack([self(image) for image in x])
+        if isinstance(x, torch.Tensor) and not (x.ndim < 4 and samples.is_viewed(x)):
+            return self._on_device(x)
+        if getattr(x, "ndim", 0) == 4:
+            return self(list(x))
+        image = self._channels(samples.pixels(x))
+        return torch.from_numpy(self.pipeline(image, key=0))
+
+    def _on_device(self, x: torch.Tensor) -> torch.Tensor:
+        """Run on a batch, or where NumPy cannot: on a device, in half precision."""
+        wanted, held = len(self.recipe.mean), x.shape[-3] if x.ndim > 2 else 1
+        x = x[None] if x.ndim == 2 else x
+        if held == 1 and wanted == 3:
+            x = x.expand(*x.shape[:-3], 3, *x.shape[-2:])
+        elif held == 3 and wanted == 1:
+            x = grayscale(x, keep_channels=True)[..., :1, :, :]
+        key = np.zeros(len(x), np.uint64) if x.ndim == 4 else 0
+        return self.pipeline(x, key=key)
+
+    def _channels(self, image: Any) -> Any:
+        wanted, held = len(self.recipe.mean), image.shape[2]
+        if held == 1 and wanted == 3:
+            return np.broadcast_to(image, (*image.shape[:2], 3))
+        if held == 3 and wanted == 1:
+            return grayscale(image)[..., None]
+        return image
+
+    def extra_repr(self) -> str:
+        """Name the numbers."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.recipe._asdict().items())
+
+
+def _preset(name: Any) -> Recipe:
+    return RECIPES[check_choice(name, "preset", RECIPES)]
+
+
+def _scaled(recipe: Recipe, size: int) -> Recipe:
+    """Return a recipe for another size of the crop."""
+    if not isinstance(recipe.resize, int):
+        return recipe._replace(resize=(size, size), crop=(size, size))
+    share = recipe.crop[0] / recipe.resize
+    return recipe._replace(resize=math.floor(size / share), crop=(size, size))
+
+
+def _from_config(config: Mapping[str, Any]) -> Recipe:
+    """Read a timm data config, as `timm.data.resolve_data_config` returns it."""
+    channels, height, width = config.get("input_size", (3, 224, 224))
+    share = check_number(config.get("crop_pct") or 0.875, "crop_pct", 0, above=True)
+    mode = check_choice(config.get("crop_mode") or "center", "crop_mode", ("center", "squash"))
+    interpolation = check_choice(
+        config.get("interpolation", "bicubic"), "interpolation", ("nearest", "bilinear", "bicubic")
+    )
+    before = math.floor(height / share), math.floor(width / share)
+    if mode == "center" and height != width:
+        raise ValueError(
+            f"input_size is {(channels, height, width)}: with crop_mode 'center' it must be square"
+        )
+    mean, std = (_numbers(config, name, channels) for name in ("mean", "std"))
+    resize = before if mode == "squash" else before[0]
+    return Recipe(resize, (height, width), interpolation, mean, std)
+
+
+def _numbers(config: Mapping[str, Any], name: str, channels: int) -> tuple[float, ...]:
+    if name not in config:
+        raise ValueError(f"{name} is missing: the config has {', '.join(map(str, config))}")
+    values = tuple(check_number(v, f"{name}[{i}]") for i, v in enumerate(config[name]))
+    if len(values) not in (1, channels):
+        raise ValueError(f"{name} is {values}: input_size has {channels} channels")
+    return values * (channels if len(values) == 1 else 1)
