@@ -16,11 +16,9 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network fo
 import albumentations as A
 import cv2
 import kornia.augmentation as K
-import numpy as np
 import skimage.data
 import torch
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import v2
+from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 import imgkit as ik
@@ -86,8 +84,10 @@ def moves(case: Maker) -> Iterator[Case]:
 def warps(case: Maker) -> Iterator[Case]:
     plain: dict[str, Any] = {"antialias": False}
     cut = "torchvision shows half a pixel less at the border"
-    yield case(ik.Rotate(17, **plain), A.Rotate((17, 17), p=1), v2.RandomRotation((17, 17), BILINEAR),
-               K.RandomRotation((17.0, 17.0), p=1), {"albumentations": 1.0}, note=cut)  # fmt: skip
+    yield case(
+        ik.Rotate(17, **plain), A.Rotate((17, 17), p=1), v2.RandomRotation((17, 17), BILINEAR),
+        K.RandomRotation((17.0, 17.0), p=1), {"albumentations": 1.0}, note=cut,
+    )  # fmt: skip
     yield case(
         ik.Affine(10, 0.0, 1.1, **plain), A.Affine(rotate=(10, 10), scale=(1.1, 1.1), p=1),
         v2.RandomAffine((-10, -10), scale=(1.1, 1.1), interpolation=BILINEAR),
@@ -122,8 +122,10 @@ def colors(case: Maker) -> Iterator[Case]:
                {"albumentations": 0.0, "torchvision": 0.0})  # fmt: skip
     yield case(ik.Solarize(0.5), A.Solarize((0.5, 0.5), p=1), v2.RandomSolarize(128, 1.0), None,
                {"albumentations": 0.0, "torchvision": 0.0})  # fmt: skip
-    yield case(ik.Equalize(), A.Equalize(p=1), v2.RandomEqualize(1.0), K.RandomEqualize(p=1),
-               {"torchvision": 0.0}, 1.0, "albumentations has OpenCV's formula, others Pillow's")  # fmt: skip
+    yield case(
+        ik.Equalize(), A.Equalize(p=1), v2.RandomEqualize(1.0), K.RandomEqualize(p=1),
+        {"torchvision": 0.0}, 1.0, "albumentations has OpenCV's formula, others Pillow's",
+    )  # fmt: skip
     yield case(ik.AutoContrast(), A.AutoContrast(method="pil", p=1), v2.RandomAutocontrast(1.0),
                None, level)  # fmt: skip
     yield case(ik.CLAHE(2.0), A.CLAHE((2.0, 2.0), p=1), None, K.RandomClahe((2.0, 2.0), p=1),
@@ -133,7 +135,7 @@ def colors(case: Maker) -> Iterator[Case]:
 
 def filters(case: Maker) -> Iterator[Case]:
     yield case(
-        ik.GaussianBlur(1.5), A.GaussianBlur(13, (1.5, 1.5), p=1), v2.GaussianBlur(13, 1.5),
+        ik.GaussianBlur(1.5), A.GaussianBlur((13, 13), (1.5, 1.5), p=1), v2.GaussianBlur(13, 1.5),
         K.RandomGaussianBlur((13, 13), (1.5, 1.5), p=1),
         {"albumentations": 1.0, "torchvision": 1.0}, 1.0,
     )  # fmt: skip
@@ -148,9 +150,11 @@ def filters(case: Maker) -> Iterator[Case]:
     yield case(ik.Sharpen(1.0), A.Sharpen((0.5, 0.5), p=1), None, None,
                note="another kernel there")  # fmt: skip
     yield case(ik.Emboss(1.0), A.Emboss((1.0, 1.0), p=1), note="another kernel there")
-    yield case(ik.JpegCompression(60), A.ImageCompression(quality_range=(60, 60), p=1),
-               v2.JPEG(60), None, {"torchvision": 0.0},
-               note="albumentations hands its RGB to a BGR codec, and other colors come back")  # fmt: skip
+    yield case(
+        ik.JpegCompression(60), A.ImageCompression(quality_range=(60, 60), p=1), v2.JPEG(60), None,
+        {"torchvision": 0.0},
+        note="albumentations hands its RGB to a BGR codec, and other colors come back",
+    )  # fmt: skip
 
 
 def noise(case: Maker) -> Iterator[Case]:

@@ -19,8 +19,7 @@ import kornia.augmentation as K
 import numpy as np
 import skimage.data
 import torch
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms import v2
+from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 import imgkit as ik
@@ -94,7 +93,7 @@ def leave_tv() -> list[Any]:
     return [v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
 
 
-# --- crops ----------------------------------------------------------------------------------------
+# --- crops ------------------------------------------------------------------------------------
 
 
 def crop(x: Any, antialias: bool) -> Case:
@@ -132,8 +131,8 @@ def crop(x: Any, antialias: bool) -> Case:
     same(name, fixed, twins, dict.fromkeys(twins, level))
     mine, peers = build(0.5)
     goal = {"torchvision": 3.0} if antialias else {"albumentations": 1.8}
-    return Case(name, mine, peers, dict.fromkeys(peers, None), goal,
-                f"own draws; {LAYOUTS}" + ("" if antialias else "; kornia aligns the corners"))  # fmt: skip
+    note = f"own draws; {LAYOUTS}" + ("" if antialias else "; kornia aligns the corners")
+    return Case(name, mine, peers, dict.fromkeys(peers, None), goal, note)
 
 
 def crop_affine_jitter(x: Any) -> Case:
@@ -149,8 +148,8 @@ def crop_affine_jitter(x: Any) -> Case:
         peers = {
             "albumentations": albumentations(
                 x, A.RandomResizedCrop((224, 224), **box), A.HorizontalFlip(p=p),
-                A.Affine(rotate=turn, translate_percent=(-0.1, 0.1) if p < 1 else (0, 0), scale=grow,
-                         shear=(-5, 5) if p < 1 else (0, 0), p=1),
+                A.Affine(rotate=turn, translate_percent=(-0.1, 0.1) if p < 1 else (0, 0),
+                         scale=grow, shear=(-5, 5) if p < 1 else (0, 0), p=1),
                 A.ColorJitter(light, light, light, (-hue, hue), p=1), A.Normalize(), A.ToTensorV2(),
             ),
             "torchvision": torchvision(
@@ -179,7 +178,7 @@ def crop_affine_jitter(x: Any) -> Case:
                 f"own draws; one interpolation here, two there; {LAYOUTS}")  # fmt: skip
 
 
-# --- warps ------------------------------------------------------------------------------------------
+# --- warps ------------------------------------------------------------------------------------
 
 
 def three_warps(x: Any) -> Case:
@@ -219,7 +218,7 @@ def three_warps(x: Any) -> Case:
                 f"own draws; one interpolation here, three there; {LAYOUTS}")  # fmt: skip
 
 
-# --- color -------------------------------------------------------------------------------------------
+# --- color ------------------------------------------------------------------------------------
 
 
 class TorchGamma(torch.nn.Module):
@@ -275,7 +274,7 @@ def rand_augment(x: Any) -> Case:
     )  # fmt: skip
 
 
-# --- overhead ----------------------------------------------------------------------------------------
+# --- overhead ---------------------------------------------------------------------------------
 
 
 def waiting(seconds: float) -> Callable[[], None]:
@@ -310,8 +309,10 @@ def overhead() -> Iterator[Case]:
     )  # fmt: skip
     one = [ik.HorizontalFlip(p=0.5)], [A.HorizontalFlip(p=0.5)], [v2.RandomHorizontalFlip()]
     for name, (mine, theirs, others) in {
-        "flip": one, "crop + flip + normalize + CHW": short, "crop + flip + affine + jitter + normalize + CHW": long,
-    }.items():  # fmt: skip
+        "flip": one,
+        "crop + flip + normalize + CHW": short,
+        "crop + flip + affine + jitter + normalize + CHW": long,
+    }.items():
         peers = {
             limit: waiting(OVERHEAD),
             "albumentations": albumentations(x, *theirs),

@@ -29,6 +29,7 @@ FAMILIES = {
     "erase": "Holes",
     "output": "Output",
     "policy": "Policies",
+    "control": "Control",
 }
 
 

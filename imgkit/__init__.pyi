@@ -26,6 +26,7 @@ from imgkit.augment.filters import Laplacian as Laplacian
 from imgkit.augment.filters import MedianBlur as MedianBlur
 from imgkit.augment.filters import MotionBlur as MotionBlur
 from imgkit.augment.filters import Sharpen as Sharpen
+from imgkit.augment.filters import Sharpness as Sharpness
 from imgkit.augment.filters import Sobel as Sobel
 from imgkit.augment.geometric import Affine as Affine
 from imgkit.augment.geometric import CenterCrop as CenterCrop
@@ -45,6 +46,9 @@ from imgkit.augment.geometric import Shear as Shear
 from imgkit.augment.geometric import Translate as Translate
 from imgkit.augment.geometric import Transpose as Transpose
 from imgkit.augment.geometric import VerticalFlip as VerticalFlip
+from imgkit.augment.mix import CutMix as CutMix
+from imgkit.augment.mix import MixUp as MixUp
+from imgkit.augment.mix import Mosaic as Mosaic
 from imgkit.augment.noise import GaussianNoise as GaussianNoise
 from imgkit.augment.noise import SaltPepper as SaltPepper
 from imgkit.augment.output import Normalize as Normalize
@@ -52,6 +56,10 @@ from imgkit.augment.output import ToCHW as ToCHW
 from imgkit.augment.output import ToFloat as ToFloat
 from imgkit.augment.pipeline import Pipeline as Pipeline
 from imgkit.augment.plan import Plan as Plan
+from imgkit.augment.policy import AugMix as AugMix
+from imgkit.augment.policy import AutoAugment as AutoAugment
+from imgkit.augment.policy import RandAugment as RandAugment
+from imgkit.augment.policy import TrivialAugment as TrivialAugment
 from imgkit.augment.transform import Choice as Choice
 from imgkit.kernels import kernel as kernel
 from imgkit.ops.arithmetic import conv_output_size as conv_output_size

@@ -1,11 +1,35 @@
 """Layer two: what a network needs, on torch tensors.
 
 Every function of layer one is a module here under its name in capitals: `Sobel`, `MaxPool`,
-`GaussianBlur`. This package imports torch; nothing else in imgkit imports this package.
+`GaussianBlur`. `Augment` runs a pipeline on batches; `Keyed`, `ImageFolder`, `Loader` and
+`Transform` bring it to datasets; `Preprocess` is for inference; `MixUp` and `CutMix` mix
+batches. This package imports torch; nothing else in imgkit imports this package.
 """
 
 from imgkit.backends.tensor.views import native
 from imgkit.torch import modules
+from imgkit.torch.augment import Augment
+from imgkit.torch.data import ImageFolder, Keyed
+from imgkit.torch.layout import bgr_to_rgb, rgb_to_bgr, to_chw, to_hwc
+from imgkit.torch.loader import Loader
+from imgkit.torch.mix import CutMix, MixUp
 from imgkit.torch.modules import *  # noqa: F403
+from imgkit.torch.preprocess import Preprocess
+from imgkit.torch.transform import Transform
 
-__all__ = [*modules.__all__, "native"]
+__all__ = [
+    *modules.__all__,
+    "Augment",
+    "CutMix",
+    "ImageFolder",
+    "Keyed",
+    "Loader",
+    "MixUp",
+    "Preprocess",
+    "Transform",
+    "bgr_to_rgb",
+    "native",
+    "rgb_to_bgr",
+    "to_chw",
+    "to_hwc",
+]

@@ -37,14 +37,12 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
 
     Example:
         >>> import imgkit as ik
-        >>> model = nn.Sequential(Augment(ik.Pipeline([ik.HorizontalFlip(0.5)], seed=7)))
+        >>> model = nn.Sequential(Augment(ik.Pipeline([ik.HorizontalFlip(p=0.5)], seed=7)))
         >>> model.eval()(torch.zeros(2, 3, 4, 4)).shape
         torch.Size([2, 3, 4, 4])
     """
 
-    def __init__(
-        self, pipeline: Pipeline | Transform, evaluate: Pipeline | None = None
-    ) -> None:
+    def __init__(self, pipeline: Pipeline | Transform, evaluate: Pipeline | None = None) -> None:
         super().__init__()
         self.transform = check_transform(pipeline)
         self.pipeline = self.transform.pipeline

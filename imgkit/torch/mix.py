@@ -94,7 +94,7 @@ class MixUp(_Mixer):
         seed: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.mixer = mix.MixUp(alpha, num_classes=num_classes, p=p, seed=seed)
+        self.mixer = mix.MixUp(alpha=alpha, num_classes=num_classes, p=p, seed=seed)
 
     def _pixels(self, images: torch.Tensor, partner: torch.Tensor, drawn: Result) -> torch.Tensor:
         exact = torch.float64 if images.dtype == torch.float64 else torch.float32
@@ -130,7 +130,7 @@ class CutMix(_Mixer):
     ) -> None:  # fmt: skip
         super().__init__()
         self.mixer = mix.CutMix(
-            alpha, min_visibility=min_visibility, num_classes=num_classes, p=p, seed=seed
+            alpha=alpha, min_visibility=min_visibility, num_classes=num_classes, p=p, seed=seed
         )
 
     def _pixels(self, images: torch.Tensor, partner: torch.Tensor, drawn: Result) -> torch.Tensor:

@@ -150,7 +150,7 @@ class Transform:
             The pixels, and the moved labels by path.
         """
         pipeline = self._first if first else self.pipeline
-        if len(parts) == 1:
+        if len(parts) < 2:
             return pipeline(image, key=key), {}
         labels = _Labels(parts, self.box_format)
         if not labels.named:

@@ -123,7 +123,7 @@ def test_another_epoch_is_another_draw():
     assert distinct(np.concatenate([first, second])) == 2 * COUNT
 
 
-# --- without a loader -----------------------------------------------------------------------
+# --- without a loader -------------------------------------------------------------------------
 
 
 def test_a_seeded_pipeline_counts_its_calls():

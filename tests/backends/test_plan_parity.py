@@ -39,7 +39,8 @@ PIPELINES = {
               ik.Saturation((0.5, 1.5)), ik.ToFloat()],
     "noise and holes": [ik.GaussianNoise((0, 0.1)), ik.SaltPepper(0.05), ik.Erase(fill=0.3),
                         ik.GridMask(), ik.Normalize(MEAN, STD)],
-    "color after geometry": [ik.Perspective(0.4, fill=0.25), ik.Saturation(0.4), ik.Letterbox((40, 60))],
+    "color after geometry": [ik.Perspective(0.4, fill=0.25), ik.Saturation(0.4),
+                             ik.Letterbox((40, 60))],
     "choices": [ik.OneOf([ik.Rotate((-40, 40)), ik.Brightness((0.5, 1.5)), ik.GaussianNoise(0.05)]),
                 ik.SomeOf((1, 2), [ik.VerticalFlip(), ik.Contrast(1.4), ik.Translate(0.1, 0.1)]),
                 ik.ToFloat()],
@@ -125,10 +126,14 @@ def test_what_leaves_as_floats_was_never_rounded():
 
 @settings(deadline=None, max_examples=40)
 @given(
-    seed=st.integers(0, 2**64 - 1), index=st.integers(0, 2**64 - 1), epoch=st.integers(0, 2**32 - 1),
-    height=st.integers(9, 40), width=st.integers(9, 40), dtype=st.sampled_from(["uint8", "float32"]),
+    seed=st.integers(0, 2**64 - 1),
+    index=st.integers(0, 2**64 - 1),
+    epoch=st.integers(0, 2**32 - 1),
+    height=st.integers(9, 40),
+    width=st.integers(9, 40),
+    dtype=st.sampled_from(["uint8", "float32"]),
     name=st.sampled_from(sorted(PIPELINES)),
-)  # fmt: skip
+)
 def test_any_key_and_size_agree_with_the_oracle(seed, index, epoch, height, width, dtype, name):
     aug, x = ik.Pipeline(PIPELINES[name], seed=seed), photo(dtype, (height, width, 3), seed % 7)
     found, expected = aug(x, key=(epoch, index)), aug.reference(x, (epoch, index))

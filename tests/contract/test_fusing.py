@@ -112,13 +112,24 @@ def assert_agree(found, expected, near, tolerance):
     assert apart.max(initial=0) <= tolerance
 
 
-# --- named chains against the oracle --------------------------------------------------------------
+# --- named chains against the oracle ----------------------------------------------------------
 
 CHAINS = {
-    "rotate, center crop, rotate": [ik.Rotate(20, fill=0.9), ik.CenterCrop((40, 44)), ik.Rotate(-35, fill=0.2)],
-    "random resized crop, rotate, flip": [ik.RandomResizedCrop((48, 52), (0.3, 0.8)), ik.Rotate(25), ik.HorizontalFlip()],
-    "the same without antialias": [ik.RandomResizedCrop((48, 52), (0.3, 0.8), antialias=False),
-                                   ik.Rotate(25, antialias=False), ik.HorizontalFlip()],
+    "rotate, center crop, rotate": [
+        ik.Rotate(20, fill=0.9),
+        ik.CenterCrop((40, 44)),
+        ik.Rotate(-35, fill=0.2),
+    ],
+    "random resized crop, rotate, flip": [
+        ik.RandomResizedCrop((48, 52), (0.3, 0.8)),
+        ik.Rotate(25),
+        ik.HorizontalFlip(),
+    ],
+    "the same without antialias": [
+        ik.RandomResizedCrop((48, 52), (0.3, 0.8), antialias=False),
+        ik.Rotate(25, antialias=False),
+        ik.HorizontalFlip(),
+    ],
     "pad, rotate": [ik.Pad((5, 9, 3, 0), fill=0.3), ik.Rotate(40, fill=0.8)],
     "pad by reflection, rotate": [ik.Pad(6, border="reflect"), ik.Rotate(15, fill=0.8)],
     "crop, pad, rotate": [ik.CenterCrop((44, 40)), ik.Pad(5, fill=0.3), ik.Rotate(15, fill=0.8)],
@@ -135,14 +146,30 @@ CHAINS = {
     "constant, then reflect": [ik.Rotate(10, fill=0.7), ik.Translate(0.15, -0.1, border="reflect")],
     "edge, then wrap": [ik.Scale(0.8, border="edge"), ik.Translate(0.2, 0.1, border="wrap")],
     "flip, rotate by symmetry": [ik.HorizontalFlip(), ik.Rotate(10, border="symmetric")],
-    "random crop with padding, shear": [ik.RandomCrop((50, 54), padding=6, fill=0.2), ik.Shear(8, -5, fill=0.6)],
+    "random crop with padding, shear": [
+        ik.RandomCrop((50, 54), padding=6, fill=0.2),
+        ik.Shear(8, -5, fill=0.6),
+    ],
     "shrink, enlarge": [ik.Scale(0.6, fill=0.2), ik.Scale(1.5, fill=0.9)],
     "enlarge, shrink: the canvas cuts": [ik.Scale(1.6, fill=0.2), ik.Scale(0.7, fill=0.9)],
-    "flip, random resized crop": [ik.HorizontalFlip(), ik.RandomResizedCrop((48, 52), (0.3, 0.8)), ik.Rotate90(1)],
+    "flip, random resized crop": [
+        ik.HorizontalFlip(),
+        ik.RandomResizedCrop((48, 52), (0.3, 0.8)),
+        ik.Rotate90(1),
+    ],
     "turn, letterbox": [ik.Rotate90(1), ik.Letterbox((70, 80), fill=0.5), ik.VerticalFlip()],
-    "crop, transpose, resize": [ik.CenterCrop((40, 50)), ik.Transpose(), ik.Resize((70, 60), antialias=False)],
-    "rotate, shear, scale, translate": [ik.Rotate(20), ik.Shear(10), ik.Scale(1.1), ik.Translate(0.1)],
-}  # fmt: skip
+    "crop, transpose, resize": [
+        ik.CenterCrop((40, 50)),
+        ik.Transpose(),
+        ik.Resize((70, 60), antialias=False),
+    ],
+    "rotate, shear, scale, translate": [
+        ik.Rotate(20),
+        ik.Shear(10),
+        ik.Scale(1.1),
+        ik.Translate(0.1),
+    ],
+}
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -182,7 +209,7 @@ def test_what_a_canvas_cuts_away_does_not_come_back():
         assert np.allclose(frame, 0.9)
 
 
-# --- any chain ----------------------------------------------------------------------------------------
+# --- any chain --------------------------------------------------------------------------------
 
 
 def between(low, high):
@@ -250,7 +277,7 @@ def test_bytes_of_a_fused_chain_are_within_a_level(ops, index):
     assert_agree(aug(x8, key=key), expected, near, LEVEL + 255 * TOLERANCE)
 
 
-# --- linear color --------------------------------------------------------------------------------------
+# --- linear color -----------------------------------------------------------------------------
 
 
 def run_steps(x, steps):
@@ -318,7 +345,7 @@ def test_color_chains_are_their_ops_one_by_one(ops, dtype):
         assert np.abs(found - expected).max() <= (1e-4 if dtype == "float32" else 1)
 
 
-# --- torchvision's jitter -------------------------------------------------------------------------------
+# --- torchvision's jitter ---------------------------------------------------------------------
 
 
 def torchvision_jitter(x, numbers):

@@ -80,7 +80,7 @@ def each_op(condition=lambda op: True):
     return pytest.mark.parametrize("op", chosen, ids=lambda op: op.name)
 
 
-# --- images -------------------------------------------------------------------------------
+# --- images -----------------------------------------------------------------------------------
 
 
 @each_op()
@@ -222,7 +222,7 @@ def test_memory_layout_does_not_matter(op, dtype, view):
     assert np.array_equal(found, pipeline(op)(np.ascontiguousarray(x), key=2))
 
 
-# --- the oracle -----------------------------------------------------------------------------
+# --- the oracle -------------------------------------------------------------------------------
 
 
 def assert_close(found, expected, name, x_dtype):
@@ -376,7 +376,7 @@ def test_chosen_by_control_ops(op):
             assert np.array_equal(aug(x, key=(0, index)), alone(x, key=(0, index)))
 
 
-# --- round trips -------------------------------------------------------------------------------
+# --- round trips ------------------------------------------------------------------------------
 
 
 @each_op()
@@ -417,7 +417,7 @@ def test_pipeline_goes_through_yaml_and_json(op):
     assert ik.Pipeline.from_json(aug.to_json()) == aug
 
 
-# --- declarations -------------------------------------------------------------------------------
+# --- declarations -----------------------------------------------------------------------------
 
 
 @each_op()
@@ -426,7 +426,7 @@ def test_declaration_is_frozen_documented_and_checks_p(op):
     assert inspect.getdoc(type(made))
     with pytest.raises(dataclasses.FrozenInstanceError):
         made.p = 0.5
-    with pytest.raises(ValueError, match="p is 1.5: it must be at least 0 and at most 1"):
+    with pytest.raises(ValueError, match=r"p is 1\.5: it must be at least 0 and at most 1"):
         transform(op, p=1.5)
     with pytest.raises(TypeError, match="p is 'often': it must be a number"):
         transform(op, p="often")
@@ -449,7 +449,7 @@ def test_bad_images_are_refused_by_name_value_and_rule(op, bad, message):
         pipeline(op)(bad, key=0 if not isinstance(bad, list) else (0, [0, 1]))
 
 
-# --- exact moves --------------------------------------------------------------------------------
+# --- exact moves ------------------------------------------------------------------------------
 
 images = st.builds(
     lambda height, width, channels, dtype, seed: image(dtype, (height, width, channels), seed),

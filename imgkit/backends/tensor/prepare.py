@@ -19,7 +19,6 @@ from imgkit.backends.tensor.filters import filter_numbers
 from imgkit.backends.tensor.pointwise import curve_parts
 from imgkit.backends.tensor.resolve import FIELD, RESIZE, Maps
 from imgkit.backends.tensor.sampling import Link, Path, Resampling
-from imgkit.maps import _hat_basis
 
 Array = npt.NDArray[Any]
 Numbers = dict[str, Array]
@@ -190,8 +189,8 @@ def _link(hop: Any, rows: Array, mine: Array, size: tuple[int, int]) -> tuple[Li
     field = hop.field
     if field.kind == "grid":
         nodes = np.where(mine[:, None, None, None], field.nodes[rows], 0.0)
-        basis = {"rows": _hat_basis(size[0], nodes.shape[1]), "columns": _hat_basis(size[1], nodes.shape[2])}
-        return Link("grid", size, False), basis | {"nodes": nodes}
+        rows_of, columns_of = (_hats(n, k) for n, k in zip(size, nodes.shape[1:3], strict=True))
+        return Link("grid", size, False), {"rows": rows_of, "columns": columns_of, "nodes": nodes}
     spacing = np.maximum(field.smoothness[rows] * np.sqrt(3.0), 1.0)
     lattice = np.stack([np.ceil((side - 1) / spacing).astype(np.int64) + 3 for side in size], axis=1)
     numbers = {
@@ -202,6 +201,12 @@ def _link(hop: Any, rows: Array, mine: Array, size: tuple[int, int]) -> tuple[Li
     }
     most = lattice.max(axis=0).tolist()
     return Link("elastic", size, False, (most[0], most[1])), numbers
+
+
+def _hats(length: int, nodes: int) -> Array:
+    """Return linear weights (length, nodes) of nodes from the first to the last pixel."""
+    t = np.arange(length) * (nodes - 1) / max(length - 1, 1)
+    return np.clip(1 - np.abs(t[:, None] - np.arange(nodes)), 0, None)
 
 
 # --- pixels one by one -----------------------------------------------------------------------
