@@ -91,7 +91,7 @@ def _once(call: Call, repeat: int = 1) -> float:
 def run_suite(cases: Iterator[Case], quick: bool) -> Iterator[Row]:
     """Measure all cases of a suite, row by row."""
     for case in cases:
-        yield from measure(case, 0.1 if quick else 1.0)
+        yield from measure(case, 0.1 if quick else 0.3)
 
 
 def table(title: str, rows: list[Row]) -> str:

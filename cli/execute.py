@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -15,13 +18,17 @@ import click
 from imgkit.cli.options import Draws, Request, usage
 from imgkit.folder import codec
 from imgkit.folder.journal import Journal
+from imgkit.folder.lock import held
+from imgkit.folder.resume import last_seed, unfinished
 from imgkit.folder.run import (
     ENVIRONMENT,
+    Guards,
     Job,
     Report,
     Row,
     commit,
     convert,
+    describe,
     failed,
     output_kind,
     run,
@@ -52,6 +59,8 @@ def execute(
     draws = draws or Draws()
     limit = request.max_pixels
     job = Job(steps, request.quality, request.scale, limit, draws.seed, draws.epoch)
+    if draws.new:
+        draws, job = _same_seed(request, draws, job)
     with usage(hint):
         dtype = probe(job.program)
     with usage("--format"):
@@ -67,7 +76,7 @@ def execute(
             _check_layout(job, kind)
             output_kind(kind, dtype, request.scale)
     if request.dry_run:
-        return _dry_run(request, items)
+        return _dry_run(request, items, job)
     draws.tell()
     report = _run(request, items, job)
     _finish(request, report, job)
@@ -75,14 +84,71 @@ def execute(
 
 
 def _run(request: Request, items: list[Item], job: Job) -> Report:
-    """Do the work; a journal is kept where DST is a folder."""
+    """Do the work."""
     with usage("DST"):
         if not os.path.isfile(request.src):
             os.makedirs(request.dst, exist_ok=True)
-    src = os.path.dirname(request.src) if os.path.isfile(request.src) else request.src
-    kept = Journal(request.dst) if os.path.isdir(request.dst) else contextlib.nullcontext()
-    with kept as journal, Progress(len(items)) as progress:
-        return run(items, job, request.workers or _cores(), progress.show, journal, src or ".")
+    workers = request.workers or _cores()
+    with _journal(request) as journal, Progress(len(items)) as progress:
+        return run(
+            items,
+            job,
+            workers,
+            progress.show,
+            journal,
+            _root(request),
+            guards=Guards(request.timeout, request.memory or _memory() // workers),
+            engine=request.engine,
+            force=request.force,
+            max_failures=_allowed(request, len(items)),
+            asked=_ask,
+        )
+
+
+@contextlib.contextmanager
+def _journal(request: Request) -> Iterator[Journal | None]:
+    """Where DST is a folder, hold it for this run, and open its journal."""
+    if not os.path.isdir(request.dst):
+        yield None
+        return
+    with held(request.dst), Journal(request.dst) as journal:
+        yield journal
+
+
+def _root(request: Request) -> str:
+    """Return the folder that the paths of the inputs are relative to."""
+    return (os.path.dirname(request.src) or ".") if os.path.isfile(request.src) else request.src
+
+
+def _same_seed(request: Request, draws: Draws, job: Job) -> tuple[Draws, Job]:
+    """Where nobody chose a seed, take that of the run that this one goes on with, if any."""
+    seed = last_seed(request.dst, describe(job, _root(request)))
+    if seed is None:
+        return draws, job
+    click.echo(f"seed {seed}: as in the run before; --seed chooses another", err=True)
+    return replace(draws, seed=seed, new=False), replace(job, seed=seed)
+
+
+def _allowed(request: Request, total: int) -> int | None:
+    if request.max_failures is None:
+        return None
+    number, share = request.max_failures
+    return int(number * total / 100 if share else number)
+
+
+def _memory() -> int:
+    """Return most of the memory that this process may use, in bytes."""
+    pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    limits = [pages * os.sysconf("SC_PAGE_SIZE")] if pages else [1 << 40]
+    for path in ("memory.max", "memory/memory.limit_in_bytes"):  # of a container
+        with contextlib.suppress(OSError, ValueError), open(f"/sys/fs/cgroup/{path}") as file:
+            limits.append(int(file.read()))
+    return min(limits) * 4 // 5
+
+
+def _ask(number: int) -> None:
+    """Say what the first Ctrl-C does; by the plainest means, as this runs in a signal's handler."""
+    os.write(2, b"\nfinishing the images in work; again to stop at once\n")
 
 
 def _check_layout(job: Job, kind: str) -> None:
@@ -109,13 +175,21 @@ def _plan(request: Request, kind: str, copies: int) -> list[Item]:
     return plan(found.images, request.src, request.dst, kind, copies)
 
 
-def _dry_run(request: Request, items: list[Item]) -> int:
+def _dry_run(request: Request, items: list[Item], job: Job) -> int:
+    """Print what a run would write."""
+    todo = items
+    if not request.force and os.path.isdir(request.dst):
+        dst = os.path.realpath(request.dst)
+        todo = unfinished(items, dst, describe(job, _root(request)))
+    report = Report(len(items), skipped=len(items) - len(todo))
     if request.json:
-        names = [{"path": shown(item.path), "output": shown(item.target)} for item in items]
-        click.echo(json.dumps({**Report(len(items)).summary(), "plan": names}))
-    else:
-        for item in items:
-            click.echo(f"{shown(item.path)} -> {shown(item.target)}")
+        names = [{"path": shown(item.path), "output": shown(item.target)} for item in todo]
+        click.echo(json.dumps({**report.summary(), "plan": names}))
+        return 0
+    for item in todo:
+        click.echo(f"{shown(item.path)} -> {shown(item.target)}")
+    if report.skipped:
+        click.echo(f"{report.skipped} of {len(items)} are done", err=True)
     return 0
 
 
@@ -179,7 +253,7 @@ def _one(request: Request, job: Job, kind: str) -> Row:
 
 
 def _failure(row: Row) -> None:
-    click.echo(f"failed: {shown(row.path)}: {row.error}: {row.message}", err=True)
+    click.echo(f"{row.status}: {shown(row.path)}: {row.error}: {row.message}", err=True)
 
 
 def _summary(report: Report, job: Job) -> dict[str, Any]:
@@ -191,15 +265,25 @@ def _finish(request: Request, report: Report, job: Job) -> None:
     summary = _summary(report, job)
     if report.stopped:
         click.echo(f"Error: stopped: {report.stopped}", err=True)
+    elif report.exceeded:
+        click.echo(f"Error: stopped: more than {report.max_failures} images failed", err=True)
     if report.interrupted:
-        click.echo("Interrupted: what is written is whole; the rest is not begun.", err=True)
-    click.echo(
-        f"{report.total} images: {report.ok} ok, {len(report.failures)} failed, "
-        f"{summary['seconds']:.1f} s",
-        err=True,
-    )
+        click.echo("Interrupted: what is written is whole.", err=True)
+    if report.ending and report.done < report.total:
+        command = shlex.join(shown(word) for word in sys.argv[1:])
+        click.echo(f"{report.total - report.done} images are not begun. To go on:", err=True)
+        click.echo(f"  imgkit {command}", err=True)
+    click.echo(f"{report.total} images: {_counts(report)}, {summary['seconds']:.1f} s", err=True)
     if request.json:
         click.echo(json.dumps(summary))
+
+
+def _counts(report: Report) -> str:
+    failures = len(report.failures) - report.quarantined
+    counts = [f"{report.ok} ok", f"{failures} failed"]
+    counts += [f"{report.skipped} done before"] if report.skipped else []
+    counts += [f"{report.quarantined} quarantined"] if report.quarantined else []
+    return ", ".join(counts)
 
 
 class Progress:
@@ -214,11 +298,17 @@ class Progress:
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
             from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            self.bar = Bar(console=Console(stderr=True), transient=True)
+            self.bar = Bar(
+                *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+                *(TextColumn("{task.fields[told]}"), TimeRemainingColumn()),
+                console=Console(stderr=True),
+                transient=True,
+            )
             self.bar.start()
-            self.task = self.bar.add_task("images", total=self.total)
+            self.task = self.bar.add_task("images", total=self.total, told="")
         return self
 
     def __exit__(
@@ -238,9 +328,19 @@ class Progress:
             self.warned = True
             told = f"warning: {shown(row.path)}: {row.warning} (further warnings are not shown)"
             click.echo(told, err=True)
-        done = report.ok + len(report.failures)
         if self.bar:
-            self.bar.update(self.task, completed=done)
+            self.bar.update(self.task, completed=report.done, told=_pace(report)[0])
         elif time.monotonic() - self.last > PLAIN_SECONDS:
             self.last = time.monotonic()
-            click.echo(f"{done}/{self.total} images, {len(report.failures)} failed", err=True)
+            click.echo(f"{report.done}/{self.total} images, {', '.join(_pace(report))}", err=True)
+
+
+def _pace(report: Report) -> tuple[str, str]:
+    """Return the rate with the failures, and the time that is left, as text."""
+    worked = report.done - report.skipped
+    rate = worked / max(1e-3, time.monotonic() - report.started)
+    left = int((report.total - report.done) / rate)
+    return (
+        f"{rate:.3g}/s, {len(report.failures)} failed",
+        f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left",
+    )

@@ -13,15 +13,19 @@ import click
 
 COMMANDS = (
     *("run", "augment", "conv", "edges", "pool", "preview", "explain", "replay"),
-    *("ops", "doctor"),
+    *("verify", "report", "stats", "ops", "doctor"),
 )
-ENVIRONMENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+ENVIRONMENT = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+    errno.EBUSY,
+)
 
 
 class Group(click.Group):
     """Commands by name, one module each; and every exit code in one place.
 
-    0 all well, 1 some images failed, 2 usage, 4 environment, 130 interrupted.
+    0 all well, 1 some images failed, 2 usage, 3 too many failed, 4 environment, 130 and 143
+    interrupted.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -63,7 +67,8 @@ class Group(click.Group):
         except OSError as error:
             if error.errno not in ENVIRONMENT:
                 raise
-            click.echo(f"Error: {error.strerror}: {error.filename!a}", err=True)
+            where = "" if error.filename is None else f": {error.filename!a}"
+            click.echo(f"Error: {error.strerror}{where}", err=True)
             sys.exit(4)
         except ImportError as error:
             if "libGL" not in str(error):
@@ -77,7 +82,8 @@ class Group(click.Group):
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="'imgkit COMMAND --help' shows examples. Exit codes: 0 all well, 1 some images "
-    "failed, 2 wrong usage, 4 disk full or no permission, 130 interrupted.",
+    "failed, 2 wrong usage, 3 too many failed, 4 disk full or no permission, 130 and 143 "
+    "interrupted.",
 )
 @click.version_option(package_name="imgkit-cv", prog_name="imgkit")
 def main() -> None:

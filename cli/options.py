@@ -29,6 +29,11 @@ class Request:
     scale: str | tuple[float, float] | None
     workers: int | None
     max_pixels: int
+    timeout: float
+    memory: int | None
+    max_failures: tuple[float, bool] | None  # how many; of a hundred, if true
+    engine: str
+    force: bool
     dry_run: bool
     json: bool
 
@@ -78,6 +83,41 @@ def read_numbers(
     return numbers[0] if len(numbers) == 1 else numbers
 
 
+def read_bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """Read ``1500M`` or ``2G``."""
+    if value is None:
+        return None
+    powers = {"K": 10, "M": 20, "G": 30}
+    text = value.upper().removesuffix("B").removesuffix("I")
+    try:
+        number = float(text[:-1]) * 2 ** powers[text[-1:]]
+        if not 2**24 <= number < 2**60:
+            raise ValueError
+    except (ValueError, KeyError):
+        raise click.BadParameter(
+            f"{value!r} is no size from 16M up, like 1500M or 2G", ctx, param
+        ) from None
+    return int(number)
+
+
+def read_failures(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, bool] | None:
+    """Read ``N`` or ``P%``."""
+    if value is None:
+        return None
+    share = value.endswith("%")
+    try:
+        number = float(value[:-1]) if share else int(value)
+        if not 0 <= number <= (100 if share else float("inf")):
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is neither a number of images nor a share like 5%", ctx, param
+        ) from None
+    return number, share
+
+
 @contextmanager
 def usage(hint: str | None = None) -> Iterator[None]:
     """Turn the library's refusals of arguments into usage errors, exit code 2."""
@@ -123,6 +163,35 @@ SHARED = (
         show_default=True,
         help="Larger images fail before they are decoded.",
     ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        default=300,
+        show_default=True,
+        metavar="S",
+        help="An image that takes more seconds fails.",
+    ),
+    click.option(
+        "--memory",
+        metavar="SIZE",
+        callback=read_bytes,
+        show_default="this machine's, shared evenly",
+        help="What each worker may use, as 1500M or 2G; an image that needs more fails.",
+    ),
+    click.option(
+        "--max-failures",
+        metavar="N|P%",
+        callback=read_failures,
+        help="Stop when more images have failed, exit code 3.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(("local", "ray")),
+        default="local",
+        show_default=True,
+        help="Processes of this machine, or a Ray cluster.",
+    ),
+    click.option("--force", is_flag=True, help="Make every output again, also those done."),
     click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing."),
     click.option("--json", is_flag=True, help="Print one JSON object on stdout at the end."),
 )

@@ -251,7 +251,7 @@ def _as_resize(
     rest: list[_Step], entering: Array, window: tuple[int, int, int, int]
 ) -> tuple[tuple[int, int], Array] | None:
     """Return the size a window is resized to and the moves that follow, if that is the run."""
-    if any(step.hop.kind != "move" or step.hop.outside for step in rest[1:]):
+    if any(step.hop.kind != "move" for step in rest[1:]):  # none cuts: the caller has looked
         return None
     matrix = _matrix(rest[0]) @ entering
     (a, b, x), (c, d, y), _ = matrix.tolist()
@@ -353,10 +353,11 @@ def positions(
         ]
         return transform(np.linalg.inv(sampling.matrix), at), cuts
     cuts = []
-    for link in sampling.links:
+    for place, link in enumerate(sampling.links):
         if link.displacement is not None:
-            at = at + _sample_field(link.displacement.astype(dtype, copy=False), at)
-        elif link.inverse is not None:
+            field = link.displacement.astype(dtype, copy=False)
+            at += field if place == 0 else _sample_field(field, at)  # the first lies on the grid
+        elif link.inverse is not None and (link.inverse != IDENTITY).any():
             at = transform(link.inverse, at)
         if link.canvas is not None:
             weight = coverage(at, link.canvas.size, sampling.interpolation)
@@ -468,10 +469,6 @@ def _between(outer: tuple[Array, Array], inner: tuple[Array, Array], width: int)
 def _sample_field(field: Array, at: Array) -> Array:
     """Return a field at positions, bilinear, repeated beyond its edge."""
     height, width = field.shape[:2]
-    if at.shape == field.shape and at[0, 0, 0] == 0 and at[-1, -1, 0] == width - 1:
-        whole = grid((height, width), at.dtype)
-        if np.array_equal(at, whole):
-            return field
     x, y = np.clip(at[..., 0], 0, width - 1), np.clip(at[..., 1], 0, height - 1)
     x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
     x1, y1 = np.minimum(x0 + 1, width - 1), np.minimum(y0 + 1, height - 1)
@@ -617,8 +614,10 @@ def displacement(field: Any, sample: int, size: tuple[int, int]) -> Array:
     nodes = field.nodes[sample]
     rows = _hat_basis(size[0], nodes.shape[0])
     columns = _hat_basis(size[1], nodes.shape[1])
-    moved = np.einsum("hr,rcd,wc->hwd", rows, nodes, columns, optimize=True)
-    return np.asarray(moved, np.float32)
+    moved = np.empty((*size, 2), np.float32)
+    for axis in (0, 1):
+        moved[..., axis] = (rows @ nodes[..., axis]) @ columns.T
+    return moved
 
 
 @functools.lru_cache(maxsize=4)  # an image, its mask and its boxes ask for the same field
@@ -631,9 +630,11 @@ def _elastic(amount: float, sigma: float, key0: int, key1: int, size: tuple[int,
     shape = (2, rows.shape[1], columns.shape[1])
     raw = np.random.Philox(key=np.array([key0, key1], np.uint64)).random_raw(int(np.prod(shape)))
     lattice = ((raw >> np.uint64(40)).astype(np.float32) * 2.0**-23 - 1.0).reshape(shape)
-    moved = np.matmul(rows @ lattice, columns.T)  # (2, H, W)
-    length = np.sqrt((moved[0] ** 2 + moved[1] ** 2).max())
-    result = np.stack([moved[0], moved[1]], axis=-1) * np.float32(amount / max(length, 1e-12))
+    result = np.empty((*size, 2), np.float32)
+    for axis in (0, 1):
+        result[..., axis] = (rows @ lattice[axis]) @ columns.T
+    length = float(np.sqrt(np.einsum("hwd,hwd->hw", result, result).max()))
+    result *= np.float32(amount / max(length, 1e-12))
     result.flags.writeable = False
     return result
 

@@ -55,6 +55,15 @@ def mask_from_pillow(picture: Any) -> Array:
     return upright(np.asarray(picture), orientation(picture))
 
 
+def opened(value: Any, name: str = "image") -> Any:
+    """Return what a call was given, with Pillow's images, also those of a list, as arrays."""
+    if is_pillow(value):
+        return mask_from_pillow(value) if name in ("mask", "masks") else from_pillow(value)
+    if isinstance(value, (list, tuple)) and any(is_pillow(each) for each in value):
+        return [opened(each, name) for each in value]
+    return value
+
+
 def orientation(picture: Any) -> int:
     """EXIF orientation 1..8. Read after `load`: Pillow turns TIFF itself and clears the tag."""
     value = picture.getexif().get(ORIENTATION, 1)

@@ -18,7 +18,8 @@ from imgkit.augment.plan import Plan
 from imgkit.augment.transform import Size, Transform
 from imgkit.backends import backend
 from imgkit.draws import SEED_BITS, Calls, Key, Stream, check_bits, parse_key
-from imgkit.image import as_batch, check_image, image_size
+from imgkit.image import as_batch, channels, check_image, image_size, is_tensor, like_input
+from imgkit.pillow import opened
 
 Array = npt.NDArray[Any]
 
@@ -74,7 +75,8 @@ class Pipeline:
         """Run on an image or batch (array in, array out), or on named targets (dict out).
 
         Args:
-            x: an image (H, W), (H, W, C), a batch (N, H, W, C), or a list of images.
+            x: an image (H, W), (H, W, C), a batch (N, H, W, C), or a list of images; Pillow's
+                images count as arrays, see `imgkit.pillow`.
             key: ``(epoch, index)``, an index, or ``(epoch, indices)`` for a batch.
             **targets: `image`, `mask`, `masks`, `boxes`, `labels`, `keypoints`, `polygons`, ...;
                 see `imgkit.augment.targets`.
@@ -90,16 +92,24 @@ class Pipeline:
             return run_targets(self, key, targets)
         if x is None:
             raise TypeError("x is missing: pass an image, or image=... and its labels by name")
+        x = opened(x)
         if isinstance(x, (list, tuple)) and all(hasattr(image, "shape") for image in x):
             return self._ragged(x, key)
         self.check(x)
         batched = x.ndim == 4
         keys = self.keys(key, len(x) if batched else None)
         plan = self._plan(image_size(x), keys)
+        if is_tensor(x):
+            return self._run_tensor(plan, x)
         results = [self.run(plan, i, image) for i, image in enumerate(as_batch(x))]
         if not batched:
             return plain(results[0], x.ndim)
         return stack(results, x, plan)
+
+    def _run_tensor(self, plan: Plan, x: Any) -> Any:
+        """Run a plan on a tensor, channels first; see `imgkit.backends.tensor.plan`."""
+        result = backend(x, "plan").run_batch(plan.stages, as_batch(x))
+        return result if isinstance(result, list) else like_input(result, x)
 
     def _ragged(self, images: Sequence[Any], key: Any) -> list[Any]:
         keys = self.keys(key, len(images))
@@ -116,14 +126,14 @@ class Pipeline:
     def check(self, x: Any) -> None:
         """Raise unless the ops can run on `x`; warn about floats out of range."""
         check_image(x)
-        channels = x.shape[-1] if x.ndim > 2 else 1
-        if self._colorful and channels not in (1, 3):
+        found = channels(x)
+        if self._colorful and found not in (1, 3):
             raise ValueError(
-                f"image has {channels} channels: {self._colorful} needs 1 (gray) or 3 (RGB)"
+                f"image has {found} channels: {self._colorful} needs 1 (gray) or 3 (RGB)"
             )
         for name, count in self._channels.items():
-            if count != channels:
-                raise ValueError(f"image has {channels} channels: {name} has values for {count}")
+            if count != found:
+                raise ValueError(f"image has {found} channels: {name} has values for {count}")
         warn_range(x)
 
     def reference(self, x: Any, key: Any, fuse: bool = True) -> Any:
@@ -281,6 +291,8 @@ def _empty(x: Array, plan: Plan) -> Array:
 
 def warn_range(x: Array) -> None:
     """Warn once about floats outside 0..1: color ops will clip them."""
+    if is_tensor(x):  # asking a device would wait for it
+        return
     if x.dtype.kind == "f" and x.size and not (x.min() >= 0 and x.max() <= 1):
         warnings.warn(
             f"image has values from {x.min():g} to {x.max():g}: floats mean 0..1, and color ops "

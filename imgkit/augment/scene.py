@@ -13,6 +13,7 @@ from imgkit import maps
 from imgkit.augment import boxes
 from imgkit.draws import Key, parse_key
 from imgkit.image import check_array, check_choice, check_int, check_number, nearest
+from imgkit.pillow import opened
 
 if TYPE_CHECKING:
     from imgkit.augment.pipeline import Pipeline
@@ -71,7 +72,7 @@ def read(targets: Named) -> tuple[Named, Options]:
         if name not in NAMES and name not in Options._fields:
             known = nearest(name, (*NAMES, *Options._fields))
             raise TypeError(f"{name!r} is no target and no option of a call: {known}")
-    named = {name: value for name, value in targets.items() if name in NAMES}
+    named = {name: opened(value, name) for name, value in targets.items() if name in NAMES}
     if not named:
         raise TypeError(f"no target was passed: {', '.join(NAMES)}")
     options = Options(**{name: v for name, v in targets.items() if name in Options._fields})

@@ -1,8 +1,9 @@
 """Bytes to image and image to bytes. Nothing here touches a path.
 
 **Reading.** The format is told by the content, never by the name: PNG, JPEG, WebP, TIFF, BMP,
-GIF, AVIF and ``.npy``. The header is read first, and too many pixels are refused before any is
-decoded. The first frame is read. What comes out is ``(H, W)`` gray or ``(H, W, 3)`` RGB:
+GIF, AVIF and ``.npy``; a few others only where they are allowed by name. The header is read
+first, and too many pixels, frames or scans are refused before any is decoded. The first frame is
+read. What comes out is ``(H, W)`` gray or ``(H, W, 3)`` RGB:
 
 - 16 bits stay 16 bits, float TIFF stays float;
 - 1-bit becomes 0 and 255, a palette its colors, CMYK, YCbCr and Lab become RGB;
@@ -11,6 +12,7 @@ decoded. The first frame is read. What comes out is ``(H, W)`` gray or ``(H, W, 
 - TIFF and ``.npy`` of another number of channels come as they are, ``(H, W, C)``.
 
 A file that ends early or whose checksum is wrong is an error, never an image with gray rows.
+Damage inside the data of a JPEG cannot be told: the format has no checksum.
 
 **Writing.** PNG, JPEG, WebP, TIFF and ``.npy``; the same image gives the same bytes. A result
 that the format cannot hold (floats in PNG, 16 bits in JPEG) is an error that says what to do.
@@ -19,109 +21,186 @@ Booleans are written as 0 and 255. WebP has no gray: a gray image becomes equal 
 
 from __future__ import annotations
 
+import contextlib
 import io
-import struct
+import threading
 import warnings
-import zlib
-from typing import Any, cast
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.folder.header import (
+    ALLOWABLE,
+    check_pixels,
+    check_whole,
+    count_frames,
+    recognize,
+    webp_size,
+)
+from imgkit.folder.header import EXTENSIONS as EXTENSIONS
+from imgkit.folder.header import BadImage as BadImage
+from imgkit.folder.header import sniff as sniff
+from imgkit.folder.tiff import decode_tiff, is_shallow
 from imgkit.image import MAX_CHANNELS, check_image
-from imgkit.pillow import ORIENTATION, orientation, over_white, pixels, upright
+from imgkit.pillow import orientation, over_white, pixels, upright
 
 Array = npt.NDArray[Any]
 
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses to open an image
-EXTENSIONS = {
-    ".png": "png",
-    ".jpg": "jpg",
-    ".jpeg": "jpg",
-    ".jpe": "jpg",
-    ".jfif": "jpg",
-    ".webp": "webp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".bmp": "bmp",
-    ".gif": "gif",
-    ".avif": "avif",
-    ".npy": "npy",
-}
+MAX_FRAMES = 1000
+MAX_SCANS = 500  # of a JPEG, each of which costs a pass over all its pixels; cameras make ten
+SCALES = (8, 4, 2)  # by which a JPEG can be made smaller while it is decoded
 WRITABLE = ("png", "jpg", "webp", "tiff", "npy")
 HOLD_FLOATS = ("tiff", "npy")
 LONGEST = {"jpg": 65500, "webp": 16383}  # pixels on a side, of libjpeg and of the WebP format
-PILLOW_NAMES = {"jpg": "JPEG"}  # the others are the format's name in capitals
-
-
-class BadImage(ValueError):
-    """A file that cannot be read, or a result that its format cannot hold.
-
-    `kind` is one word for machines: empty, unknown, too_large, truncated, corrupt, unsupported
-    or unfit.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return BadImage, (self.kind, str(self))
+PILLOW_NAMES = {"jpg": "JPEG"} | ALLOWABLE  # the others are the format's name in capitals
 
 
 # --- reading ----------------------------------------------------------------------------
 
 
-def sniff(data: bytes) -> str | None:
-    """Name the format of a file by its first 16 bytes, or return None.
+class Decoded(NamedTuple):
+    """An image, the format and number of frames of its file, and what is worth knowing of it."""
 
-    >>> sniff(b"\\x89PNG\\r\\n\\x1a\\n")
-    'png'
-    """
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1", b"msf1"):
-        return "avif"
-    starts = {
-        b"\x89PNG\r\n\x1a\n": "png",
-        b"\xff\xd8\xff": "jpg",
-        b"II*\0": "tiff",
-        b"MM\0*": "tiff",
-        b"II+\0": "tiff",
-        b"MM\0+": "tiff",
-        b"BM": "bmp",
-        b"GIF87a": "gif",
-        b"GIF89a": "gif",
-        b"\x93NUMPY": "npy",
-    }
-    return next((name for start, name in starts.items() if data.startswith(start)), None)
+    image: Array
+    kind: str
+    frames: int = 1
+    notes: tuple[str, ...] = ()
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Array:
+class Limits(NamedTuple):
+    """What is refused before it is decoded, and what is not: see `read`."""
+
+    max_pixels: int = MAX_PIXELS
+    max_frames: int = MAX_FRAMES
+    allow: Collection[str] = ()
+    allow_truncated: bool = False
+
+
+STRICT = Limits()
+
+
+def decode(
+    data: bytes,
+    max_pixels: int = MAX_PIXELS,
+    *,
+    max_frames: int = MAX_FRAMES,
+    allow: Collection[str] = (),
+    allow_truncated: bool = False,
+    shrink_to: tuple[int, int] | None = None,
+) -> Array:
     """Return the image in a file's bytes, upright, as gray ``(H, W)`` or RGB ``(H, W, 3)``.
+
+    What `read` notes of the file is a `UserWarning`.
 
     Args:
         data: the whole file.
         max_pixels: larger images are refused before they are decoded.
+        max_frames: animations of more frames, and TIFF files of more pages, are refused.
+        allow: names of formats to read beside the trusted ones, of `header.ALLOWABLE`.
+        allow_truncated: read what there is of a file that ends early. What is missing is gray or
+            black; a file that the decoder cannot begin is an error all the same.
+        shrink_to: (height, width) that the upright image will be resized to, antialiased, with
+            nothing before. A JPEG then comes out smaller by `decode_scale`; other formats take
+            no notice.
 
     Raises:
         BadImage: with the reason and its kind.
     """
-    kind = sniff(data)
+    limits = Limits(max_pixels, max_frames, allow, allow_truncated)
+    decoded = read(data, limits, shrink_to)
+    for note in decoded.notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    return decoded.image
+
+
+def decode_scale(size: tuple[int, int], target: tuple[int, int]) -> int:
+    """Return by how much a JPEG may be made smaller while it is decoded: 1, 2, 4 or 8.
+
+    The decoder leaves out frequencies, in a fraction of the time. At least twice the target is
+    kept in both directions, so that an antialiased resize does the rest, and a scale must divide
+    the size, as positions would shift otherwise: photographs then stay within 2 levels, on
+    average, of the full decode.
+
+    Args:
+        size: (height, width) of the file's image.
+        target: (height, width) that it will be resized to.
+
+    >>> decode_scale((3024, 4032), (480, 640)), decode_scale((3024, 4032), (1600, 2000))
+    (2, 1)
+    """
+    sides = tuple(zip(size, target, strict=True))
+    return next((s for s in SCALES if all(n >= 2 * s * m and n % s == 0 for n, m in sides)), 1)
+
+
+def read(data: bytes, limits: Limits = STRICT, shrink_to: tuple[int, int] | None = None) -> Decoded:
+    """Decode as `decode` does, and say of what: format, frames, notes.
+
+    Raises:
+        BadImage: with the reason and its kind.
+    """
+    kind = _format(data, limits.allow)
+    frames = count_frames(data, kind, limits.max_frames)
+    if frames > limits.max_frames:
+        raise BadImage("too_large", f"more than {limits.max_frames} frames")
+    notes = (f"the {kind} file has {frames} frames: the first is read",) if frames > 1 else ()
+    try:
+        check_whole(data, kind)
+        return Decoded(_decode(data, kind, limits.max_pixels, shrink_to), kind, frames, notes)
+    except BadImage as error:
+        if error.kind != "truncated" or not limits.allow_truncated:
+            raise
+        with _lenient():
+            image = _decode(data, kind, limits.max_pixels, shrink_to)
+        return Decoded(image, kind, frames, (*notes, f"{error}; what there is of it is read"))
+
+
+_lenience = threading.Lock()
+
+
+@contextlib.contextmanager
+def _lenient() -> Iterator[None]:
+    """Have Pillow fill what is missing; its switch is one for the process, so it is put back."""
+    from PIL import ImageFile
+
+    with _lenience:
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _format(data: bytes, allow: Collection[str]) -> str:
+    """Return the format by the content, if it may be read."""
     if not data:
         raise BadImage("empty", "the file is empty")
-    if kind is None:
+    kind = sniff(data)
+    if kind is not None:
+        return kind
+    other = recognize(data)
+    if other is None:
         raise BadImage("unknown", f"no image format starts with {data[:8]!r}")
-    if kind == "png":
-        _check_png(data)
-    if kind == "webp" and len(data) < 8 + int.from_bytes(data[4:8], "little"):
-        raise BadImage("truncated", "the webp file ends early")
+    if other not in ALLOWABLE:
+        raise BadImage("unsupported", f"{other} files are not read: convert them first")
+    if other not in allow:
+        raise BadImage(
+            "unsupported", f"{other} files are not read unless --allow-format {other} is given"
+        )
+    return other
+
+
+def _decode(data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None) -> Array:
+    """Decode, and turn whatever a decoder raises into `BadImage`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own limits and errors stand in for theirs
             if kind == "npy":
                 return _decode_npy(data, max_pixels)
-            return _decode_picture(data, kind, max_pixels)
+            return _decode_picture(data, kind, max_pixels, shrink_to)
     except BadImage:
         raise
     except Exception as error:  # decoders raise more than eight types on damaged input
@@ -130,61 +209,46 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Array:
 
 def _bad(kind: str, error: Exception) -> BadImage:
     """Turn a decoder's own error into ours."""
-    text = str(error) or type(error).__name__
-    if type(error).__name__ == "DecompressionBombError":
+    text = (str(error) or type(error).__name__).partition(" <_io.BytesIO")[0]
+    bomb = type(error).__name__ == "DecompressionBombError"
+    if bomb or "too large" in text.lower() or "memory used" in text:
         return BadImage("too_large", text)
+    if isinstance(error, MemoryError):
+        return BadImage("memory", f"the {kind} file needs more memory than there is")
+    if text.startswith("Unsupported"):
+        return BadImage("unsupported", f"the {kind} file is of a rare kind: {text}")
     ended = any(word in text.lower() for word in ("truncated", "eof", "end of file"))
     if isinstance(error, EOFError) or ended:
         return BadImage("truncated", f"the {kind} file ends early: {text}")
-    return BadImage("corrupt", f"the {kind} file is damaged: {text}".replace(_address(text), ""))
+    return BadImage("corrupt", f"the {kind} file is damaged: {text}")
 
 
-def _address(text: str) -> str:
-    """The part of Pillow's message that differs from run to run."""
-    start = text.find(" <_io.BytesIO")
-    return text[start:] if start >= 0 else "\0"
-
-
-def _check_pixels(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise BadImage(
-            "too_large",
-            f"{width} x {height} is {width * height} pixels: the limit is {max_pixels}",
-        )
-
-
-def _check_png(data: bytes) -> None:
-    """Walk the chunks: lengths, and checksums of those that matter (their names begin large)."""
-    view, at = memoryview(data), 8
-    while at + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + length
-        if end > len(data):
-            break
-        (written,) = struct.unpack_from(">I", data, end - 4)
-        if kind[:1].isupper() and zlib.crc32(view[at + 4 : end - 4]) != written:
-            raise BadImage("corrupt", f"the png file is damaged: checksum of {kind!r} is wrong")
-        if kind == b"IEND":
-            return
-        at = end
-    raise BadImage("truncated", "the png file ends early: no IEND chunk")
-
-
-def _decode_picture(data: bytes, kind: str, max_pixels: int) -> Array:
+def _decode_picture(
+    data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None
+) -> Array:
     from PIL import Image, UnidentifiedImageError
 
+    if kind == "webp":
+        check_pixels(*webp_size(data), max_pixels)
+    # no marker stands in the data of a scan, so this counts scans, and those of a thumbnail
+    if kind == "jpg" and data.count(b"\xff\xda") > MAX_SCANS:
+        raise BadImage("too_large", f"the jpg file has more than {MAX_SCANS} scans")
     try:
         opened = Image.open(io.BytesIO(data), formats=[PILLOW_NAMES.get(kind, kind.upper())])
     except UnidentifiedImageError:
         if kind != "tiff":
             raise
-        return _decode_tiff(data, max_pixels)  # Pillow has no mode for 16-bit or float RGB
+        return decode_tiff(data, max_pixels)  # Pillow has no mode for 16-bit or float RGB
     with opened as picture:
-        _check_pixels(picture.width, picture.height, max_pixels)
+        check_pixels(picture.width, picture.height, max_pixels)
         if kind == "png" and data[24] == 16:
             return upright(_decode_deep(data), orientation(picture))
-        if kind == "tiff" and not _is_shallow(picture):
-            return _decode_tiff(data, max_pixels)
+        if kind == "tiff" and not is_shallow(picture):
+            return decode_tiff(data, max_pixels)
+        if kind == "jpg" and shrink_to is not None:
+            target = shrink_to if orientation(picture) < 5 else shrink_to[::-1]
+            scale = decode_scale((picture.height, picture.width), target)
+            picture.draft(picture.mode, (picture.width // scale, picture.height // scale))
         picture.load()
         try:
             image = pixels(picture)
@@ -209,55 +273,6 @@ def _decode_deep(data: bytes) -> Array:
     return np.ascontiguousarray(image[..., ::-1])
 
 
-def _is_shallow(picture: Any) -> bool:
-    """Whether Pillow keeps every bit of this TIFF: up to 8 bits, or one channel.
-
-    Extra channels of no stated meaning (tag 338 is 0) are data, which Pillow takes for alpha.
-    """
-    bits = picture.tag_v2.get(258, (1,))
-    if 0 in picture.tag_v2.get(338, ()):
-        return False
-    return max(bits) <= 8 or (len(bits) == 1 and max(bits) <= 32)
-
-
-def _decode_tiff(data: bytes, max_pixels: int) -> Array:
-    """Decode what Pillow has no mode for: 16-bit and float color, float64, many channels."""
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        if not file.pages:
-            raise BadImage("truncated", "the tiff file ends early: it has no page")
-        page = cast(Any, file.pages[0])
-        _check_pixels(page.imagewidth, page.imagelength * page.imagedepth, max_pixels)
-        if page.samplesperpixel > MAX_CHANNELS:
-            raise BadImage("unsupported", f"{page.samplesperpixel} channels: at most 512")
-        image = _tiff_pixels(data, page)
-        tag = page.tags.get(ORIENTATION)
-        alpha = bool(page.extrasamples) and page.extrasamples[-1] in (1, 2)
-    if image.dtype.name not in ("uint8", "uint16", "float32", "float64"):
-        raise BadImage("unsupported", f"{image.dtype} pixels: images have 8, 16 or float")
-    if alpha and image.dtype.kind == "u" and image.shape[-1] in (2, 4):
-        image = over_white(image[..., :-1], image[..., -1:])
-    if image.ndim == 3 and image.shape[2] == 1:
-        image = image[..., 0]
-    return upright(image, int(tag.value) if tag is not None else 1)
-
-
-def _tiff_pixels(data: bytes, page: Any) -> Array:
-    """Pixels as (H, W) or (H, W, C); compressed ones that tifffile cannot unpack by OpenCV."""
-    import cv2
-
-    try:
-        image = page.asarray()
-    except (ValueError, ImportError) as error:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if image is None:
-            raise error from None
-        return cast(Array, image if image.ndim == 2 else image[..., [2, 1, 0, 3][: image.shape[2]]])
-    planar = image.ndim == 3 and page.planarconfig == 2
-    return cast(Array, np.moveaxis(image, 0, -1) if planar else image)
-
-
 def _decode_npy(data: bytes, max_pixels: int) -> Array:
     from numpy.lib import format as npy
 
@@ -266,10 +281,16 @@ def _decode_npy(data: bytes, max_pixels: int) -> Array:
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in readers:
         raise BadImage("unsupported", f"npy version {version}: versions 1.0 and 2.0 are read")
-    shape = readers[version](file)[0]
+    shape, _, dtype = readers[version](file)
     if len(shape) not in (2, 3):
         raise BadImage("unsupported", f"an array of shape {shape}: one image is (H, W[, C])")
-    _check_pixels(shape[1], shape[0], max_pixels)
+    channels = shape[2] if len(shape) == 3 else 1
+    if channels > MAX_CHANNELS:
+        raise BadImage("unsupported", f"{channels} channels: at most {MAX_CHANNELS}")
+    check_pixels(shape[1], shape[0], max_pixels, channels)
+    needed = file.tell() + shape[0] * shape[1] * channels * dtype.itemsize
+    if not dtype.hasobject and needed > len(data):
+        raise BadImage("truncated", f"the npy file ends early: {len(data)} bytes of {needed}")
     array = np.load(io.BytesIO(data), allow_pickle=False)
     try:
         return check_image(array, "array")
@@ -366,8 +387,16 @@ def _encode_picture(image: Array, kind: str, quality: int) -> bytes:
 
     _check_fits(image, kind)
     options = {
-        "png": [],  # OpenCV's default: 5 times as fast as zlib level 6, a third larger
-        "jpg": [cv2.IMWRITE_JPEG_QUALITY, quality],
+        "png": [
+            *(cv2.IMWRITE_PNG_COMPRESSION, 1),  # 5 times as fast as level 6, a third larger
+            *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+            *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
+        ],
+        "jpg": [
+            *(cv2.IMWRITE_JPEG_QUALITY, quality),
+            *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420),
+            *(cv2.IMWRITE_JPEG_PROGRESSIVE, 0, cv2.IMWRITE_JPEG_OPTIMIZE, 0),
+        ],
         "webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
     }[kind]
     if image.ndim == 3:

@@ -16,7 +16,7 @@ import importlib.metadata
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -45,7 +45,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one output: status is "ok" or "failed"."""
+    """What became of one output: status is "ok", "failed" or "quarantined"."""
 
     run: str
     path: str  # of the input, below the run's `src`
@@ -63,6 +63,7 @@ class Entry:
     error: str
     message: str
     sha256: str  # of the output
+    written: int  # bytes of the output
     version: str  # of imgkit
 
 
@@ -116,7 +117,10 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.close(self._file)
+        try:
+            os.fsync(self._file)
+        finally:
+            os.close(self._file)
 
     def add(self, record: Run | Entry) -> None:
         """Append one line, by one write."""
@@ -124,6 +128,8 @@ class Journal:
         self._write(json.dumps({"line": kind, **dataclasses.asdict(record)}).encode() + b"\n")
 
     def _write(self, line: bytes) -> None:
+        if os.fstat(self._file).st_nlink == 0:  # lines would go nowhere, and nobody would know
+            raise FileNotFoundError(errno.ENOENT, "the journal was removed", NAME)
         if os.write(self._file, line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), NAME)
 
@@ -139,22 +145,42 @@ class Journal:
 # --- reading ----------------------------------------------------------------------------
 
 
+def stream(dst: str) -> Iterator[Run | Entry]:
+    """Yield the records in the order in which they were written.
+
+    Raises:
+        FileNotFoundError: if DST has no journal.
+    """
+    with open(os.path.join(dst, OWN, NAME), "rb") as file:
+        for line in file:
+            record = _parse(line)
+            if record is not None:
+                yield record
+
+
+def runs(dst: str) -> Iterator[Run]:
+    """Yield the runs alone, in their order, as `stream` does and many times as fast."""
+    with open(os.path.join(dst, OWN, NAME), "rb") as file:
+        for line in file:
+            record = _parse(line) if line.startswith(b'{"line": "run"') else None
+            if isinstance(record, Run):
+                yield record
+
+
 def read(dst: str) -> tuple[dict[str, Run], dict[str, Entry]]:
     """Return the runs by their id, and the last entry of every output by its path below DST.
 
     Raises:
         FileNotFoundError: if DST has no journal.
     """
-    runs: dict[str, Run] = {}
+    begun: dict[str, Run] = {}
     entries: dict[str, Entry] = {}
-    with open(os.path.join(dst, OWN, NAME), "rb") as file:
-        for line in file:
-            record = _parse(line)
-            if isinstance(record, Run):
-                runs[record.id] = record
-            elif record is not None:
-                entries[record.output] = record
-    return runs, entries
+    for record in stream(dst):
+        if isinstance(record, Run):
+            begun[record.id] = record
+        else:
+            entries[record.output] = record
+    return begun, entries
 
 
 def _parse(line: bytes) -> Run | Entry | None:

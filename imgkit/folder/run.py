@@ -1,7 +1,8 @@
 """Run steps over planned images: read, decode, apply, encode, commit.
 
 Whatever happens to an image becomes one `Row`; `process` never raises. An output appears whole
-or not at all: it is written beside its place under a temporary name and then renamed.
+or not at all: it is written beside its place under a temporary name and then renamed. What a
+journal knows to be done already is skipped, and whatever an engine loses is done again here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import contextlib
 import errno
 import functools
 import hashlib
+import importlib
 import os
+import signal
+import threading
 import time
 import uuid
 import warnings
@@ -23,7 +27,8 @@ import numpy.typing as npt
 
 from imgkit.folder import codec
 from imgkit.folder.journal import Entry, Journal, Run, new_run
-from imgkit.folder.scan import OWN, Item, draw_index, shown
+from imgkit.folder.resume import marked, sweep, unfinished
+from imgkit.folder.scan import Item, draw_index, shown
 from imgkit.folder.steps import Program, Step, apply, document, program, read_recipe
 
 # What no other image will survive either: the disk is full, read-only, or not ours.
@@ -47,6 +52,16 @@ class Job:
         return program(self.steps, self.seed)
 
 
+class Guards(NamedTuple):
+    """What one image may cost before it counts as failed; None: whatever it takes."""
+
+    timeout: float | None = None  # seconds
+    memory: int | None = None  # bytes that a worker may claim on top of what it starts with
+
+
+UNGUARDED = Guards()
+
+
 class Facts(NamedTuple):
     """What the journal tells of an input and of its output; hashes are SHA-256."""
 
@@ -54,10 +69,11 @@ class Facts(NamedTuple):
     mtime_ns: int = 0
     source: str = ""
     sha256: str = ""
+    written: int = 0  # bytes of the output
 
 
 class Row(NamedTuple):
-    """What became of one image: status is "ok" or "failed"."""
+    """What became of one image: status is "ok", "failed" or "quarantined"."""
 
     path: str
     status: str = "ok"
@@ -113,6 +129,11 @@ def _process(job: Job, item: Item) -> Row:
     try:
         with open(item.source, "rb") as file:
             data, status = file.read(), os.fstat(file.fileno())
+    except FileNotFoundError as error:
+        return failed(item.path, error)._replace(error="vanished")
+    except Exception as error:
+        return failed(item.path, error)
+    try:
         facts = Facts(status.st_size, status.st_mtime_ns, sha256(data))
         output = convert(job, data, item.kind, draw_index(item.path, item.copy))
     except Exception as error:  # every outcome is a row, whatever a decoder or operation raises
@@ -122,7 +143,7 @@ def _process(job: Job, item: Item) -> Row:
     except OSError as error:
         fatal = error.errno in ENVIRONMENT
         return failed(item.path, error, fatal)._replace(facts=facts)
-    return Row(item.path, facts=facts._replace(sha256=sha256(output)))
+    return Row(item.path, facts=facts._replace(sha256=sha256(output), written=len(output)))
 
 
 def sha256(data: bytes) -> str:
@@ -134,14 +155,21 @@ def failed(path: str, error: BaseException, fatal: bool = False) -> Row:
     """Make the row of a failure."""
     kind = getattr(error, "kind", None) or type(error).__name__
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if _is_memory(error) or _is_memory(error.__cause__):
+        kind = "oom"
     return Row(path, "failed", kind, " ".join(message.split()), fatal)
+
+
+def _is_memory(error: BaseException | None) -> bool:
+    """Tell whether memory ran out, in Python or in OpenCV."""
+    return isinstance(error, MemoryError) or "Insufficient memory" in str(error)
 
 
 def commit(target: str, data: bytes) -> None:
     """Write a file so that its name shows either nothing, the old file, or the whole new one."""
     folder = os.path.dirname(target) or os.curdir
     os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f"{OWN}-{os.getpid()}-{uuid.uuid4().hex}")
+    temporary = os.path.join(folder, marked(os.getpid()) + uuid.uuid4().hex)
     try:
         with open(temporary, "xb") as file:
             file.write(data)
@@ -163,25 +191,42 @@ class Report:
     skipped: int = 0
     quarantined: int = 0
     failures: list[Row] = field(default_factory=list)
+    max_failures: int | None = None  # more than these end the run
     stopped: str = ""  # why the run ended early
-    interrupted: bool = False
+    interrupted: int = 0  # the signal that asked it to end
     started: float = field(default_factory=time.monotonic)
 
     def add(self, row: Row) -> None:
         """Count one row."""
         if row.status == "ok":
             self.ok += 1
-        else:
-            self.failures.append(row)
-            if row.fatal:
-                self.stopped = f"{row.error}: {row.message}"
+            return
+        self.failures.append(row)
+        self.quarantined += row.status == "quarantined"
+        if row.fatal:
+            self.stopped = f"{row.error}: {row.message}"
+
+    @property
+    def done(self) -> int:
+        """How many images are dealt with, those skipped included."""
+        return self.ok + self.skipped + len(self.failures)
+
+    @property
+    def exceeded(self) -> bool:
+        """Tell whether more images failed than may."""
+        return self.max_failures is not None and len(self.failures) > self.max_failures
+
+    @property
+    def ending(self) -> bool:
+        """Tell whether no further image is to begin."""
+        return bool(self.stopped or self.interrupted or self.exceeded)
 
     @property
     def exit_code(self) -> int:
-        """0 all well, 1 some images failed, 4 the environment, 130 interrupted."""
+        """0 all well, 1 some failed, 3 too many did, 4 the environment, 130 or 143 a signal."""
         if self.interrupted:
-            return 130
-        return 4 if self.stopped else 1 if self.failures else 0
+            return 128 + self.interrupted
+        return 4 if self.stopped else 3 if self.exceeded else 1 if self.failures else 0
 
     def summary(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -190,7 +235,7 @@ class Report:
             "total": self.total,
             "ok": self.ok,
             "skipped": self.skipped,
-            "failed": len(rows),
+            "failed": len(rows) - self.quarantined,
             "quarantined": self.quarantined,
             "seconds": round(time.monotonic() - self.started, 3),
             "failures": [
@@ -207,47 +252,113 @@ def run(
     seen: Callable[[Row, Report], None],
     journal: Journal | None = None,
     src: str = "",
+    *,
+    guards: Guards = UNGUARDED,
+    engine: str = "local",
+    force: bool = False,
+    max_failures: int | None = None,
+    asked: Callable[[int], None] = lambda number: None,
 ) -> Report:
-    """Process all items and call `seen` after each; Ctrl-C ends it with what is done so far.
+    """Process all items and call `seen` after each.
 
-    With a journal, which must be open, it gets a line for each item; `src` is the folder that
-    the paths of the items are relative to.
+    The first Ctrl-C or SIGTERM lets the images in work finish and begins no other; the second
+    ends the run at once. Either way every output is whole, and the same call goes on from there.
+
+    Args:
+        items: what to do.
+        job: how.
+        workers: processes, at least 1.
+        seen: called with the row of every item that was worked on.
+        journal: open; it gets a line for each of these, and what it says is done is skipped.
+        src: the folder that the paths of the items are relative to, if there is a journal.
+        guards: what one image may cost.
+        engine: "local" or "ray".
+        force: skip nothing.
+        max_failures: when more images have failed, no other begins.
+        asked: called with the number of the first signal, from its handler.
     """
-    from imgkit.folder.engines import local
-
-    report = Report(len(items))
-    rows = local.rows(items, job, min(workers, len(items)))
+    report = Report(len(items), max_failures=max_failures)
+    todo = items
+    note: Callable[[Item, Row], None] = _no_note
     try:
-        note = _noting(journal, job, src)
-        for item, row in rows:
-            report.add(row)
-            note(item, row)
-            seen(row, report)
-            if report.stopped:
-                break
+        sweep({os.path.dirname(item.target) for item in items})
+        if journal is not None:
+            begun = describe(job, src)
+            todo = items if force else unfinished(items, journal.dst, begun)
+            note = _noting(journal, job, begun)
+        report.skipped = len(items) - len(todo)
+        with _stoppable(report, asked):
+            for item, row in _rows(todo, job, workers, guards, engine, report):
+                report.add(row)
+                note(item, row)
+                seen(row, report)
     except KeyboardInterrupt:
-        report.interrupted = True
-    except OSError as error:  # of the journal: what happens to an image is a row
-        report.stopped = f"journal: {error.strerror}"
-    finally:
-        rows.close()
+        report.interrupted = report.interrupted or signal.SIGINT
+    except OSError as error:  # of the journal or the workers: what happens to an image is a row
+        report.stopped = f"{error.filename or 'run'}: {error.strerror or error}"
     return report
+
+
+def _rows(
+    todo: list[Item], job: Job, workers: int, guards: Guards, engine: str, report: Report
+) -> Iterator[tuple[Item, Row]]:
+    """Yield every item once with its row; what the engine lost is done here, alone."""
+    left = {item.target: item for item in todo}
+    for name, processes in ((engine, workers), ("local", 1)):
+        module = importlib.import_module(f"imgkit.folder.engines.{name}")
+        again = list(left.values())
+        rows = module.rows(again, job, processes, guards, lambda: report.ending)
+        with contextlib.closing(rows):
+            for item, row in rows:
+                if left.pop(item.target, None) is not None:
+                    yield item, row
+        if not left or report.ending:
+            return
+    for item in left.values():
+        yield item, Row(item.path, "failed", "lost", "no worker gave an answer")
+
+
+@contextlib.contextmanager
+def _stoppable(report: Report, asked: Callable[[int], None]) -> Iterator[None]:
+    """Make the first signal a wish in the report, and the second a KeyboardInterrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        if report.interrupted:
+            raise KeyboardInterrupt
+        report.interrupted = number
+        asked(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # --- the journal ------------------------------------------------------------------------
 
 
-def _noting(journal: Journal | None, job: Job, src: str) -> Callable[[Item, Row], None]:
-    """Begin a run in the journal; return what adds a line for an item."""
-    if journal is None:
-        return lambda item, row: None
+def describe(job: Job, src: str) -> Run:
+    """Describe a run of a job over a folder that begins now."""
     done = {
         "pipeline": document(job.steps, job.seed),
         "epoch": job.epoch,
         "quality": job.quality,
         "scale": job.scale,
     }
-    begun = new_run(src, done, job.max_pixels)
+    return new_run(src, done, job.max_pixels)
+
+
+def _no_note(item: Item, row: Row) -> None:
+    """Without a journal nothing is noted."""
+
+
+def _noting(journal: Journal, job: Job, begun: Run) -> Callable[[Item, Row], None]:
+    """Begin a run in the journal; return what adds a line for an item."""
     journal.add(begun)
     return lambda item, row: journal.add(_entry(begun, job, item, row, journal.dst))
 

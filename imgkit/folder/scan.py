@@ -42,6 +42,8 @@ class Item(NamedTuple):
     target: str
     kind: str
     copy: int = 1  # which of the variants of the image
+    size: int = -1  # of the source when it was planned, in bytes
+    mtime_ns: int = -1
 
 
 def draw_index(path: str, copy: int = 1) -> int:
@@ -156,7 +158,8 @@ def plan(
     items = []
     for image in images:
         name, here = output_name(image.path, kind)
-        item = Item(image.path, os.path.join(src, image.path), os.path.join(dst, name), here)
+        source, target = os.path.join(src, image.path), os.path.join(dst, name)
+        item = Item(image.path, source, target, here, 1, image.size, image.mtime_ns)
         items.extend(numbered(item, copies))
     _check_collisions(items, dst)
     _check_folders({os.path.dirname(item.target) for item in items}, src, dst)
@@ -172,7 +175,8 @@ def plan_file(src: str, dst: str, kind: str = "same") -> Item:
     else:
         target, kind = dst, named_format(dst, kind)
     _check_not_source(src, target)
-    return Item(name, src, target, kind)
+    status = os.stat(src)
+    return Item(name, src, target, kind, 1, status.st_size, status.st_mtime_ns)
 
 
 def numbered(item: Item, copies: int) -> list[Item]:

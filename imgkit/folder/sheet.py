@@ -230,7 +230,7 @@ def _figure(picture: Picture, kind: str) -> str:
     coarse = " coarse" if max(height, width) <= COARSE else ""
     return (
         f'<figure class="{kind}"><div class="frame{coarse}" style="aspect-ratio:{width}/{height}">'
-        f'<img alt="" src="{_uri(picture.image)}">{_overlay(picture)}</div>'
+        f'<img alt="" src="{picture_uri(picture.image)}">{_overlay(picture)}</div>'
         f"<figcaption><b>{_text(picture.title)}</b> <span>{_text(picture.note)}</span></figcaption>"
         f"{_ops(picture.ops)}</figure>"
     )
@@ -297,7 +297,7 @@ def _text(value: str) -> str:
     return html.escape(value)
 
 
-def _uri(image: Array) -> str:
+def picture_uri(image: Array) -> str:
     """Return an image as the address of itself: PNG where small, else JPEG."""
     from PIL import Image
 

@@ -70,10 +70,22 @@ class Function(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
 def _call(function: str, native: bool, x: Any, **options: Any) -> Any:
     """Run a public function."""
     run = getattr(importlib.import_module(PUBLIC[function]), function)
+    options = {name: _fixed(value) for name, value in options.items()}
+    if isinstance(x, torch.Tensor) and not all(type(n) is int for n in x.shape):
+        x = x.view(_fixed(tuple(x.shape)))
     if not native:
         return run(x, **options)
     with native_context():
         return run(x, **options)
+
+
+def _fixed(value: Any) -> Any:
+    """Return numbers for symbols: plans need them, so each size and option is compiled anew."""
+    if isinstance(value, tuple):
+        return tuple(map(_fixed, value))
+    if isinstance(value, torch.SymInt):
+        return int(value)
+    return float(value) if isinstance(value, torch.SymFloat) else value
 
 
 def _plain(value: Any) -> Any:

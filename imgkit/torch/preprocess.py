@@ -53,7 +53,9 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
 
     Presets: "imagenet" (resize the shorter edge to 256, crop 224), "clip" (224, bicubic),
     "siglip" (squash to 224, bicubic), "inception" (341, crop 299, bicubic), "mnist" (28, gray),
-    "cifar10" (32). `pipeline` is the same as an imgkit `Pipeline`.
+    "cifar10" (32). On 8-bit images the result is within one level of what torchvision, timm and
+    open_clip make of them. `pipeline` is the same as one imgkit `Pipeline`, which does not round
+    to levels between the resize and the rest.
 
     Args:
         preset: a preset's name, or a timm data config: a dict with `input_size`, `mean`, `std`,
@@ -75,15 +77,10 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         self.recipe = recipe if size is None else _scaled(recipe, check_int(size, "size", 1))
         resize, crop, interpolation, mean, std = self.recipe
         edge = "shorter" if isinstance(resize, int) else "both"
-        self.pipeline = Pipeline(
-            [
-                Resize(resize, edge=edge, interpolation=interpolation),
-                CenterCrop(crop),
-                Normalize(mean, std),
-                ToCHW(),
-            ],
-            seed=0,
-        )
+        place = [Resize(resize, edge=edge, interpolation=interpolation), CenterCrop(crop)]
+        values = [Normalize(mean, std), ToCHW()]
+        self.pipeline = Pipeline([*place, *values], seed=0)
+        self._steps = Pipeline(place, seed=0), Pipeline(values, seed=0)
 
     def forward(self, x: Any) -> Any:
         """Prepare one image, a batch or a list.
@@ -104,8 +101,14 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
             return self._on_device(x)
         if getattr(x, "ndim", 0) == 4:
             return self(list(x))
-        image = self._channels(samples.pixels(x))
-        return torch.from_numpy(self.pipeline(image, key=0))
+        samples.size_of(x)  # says what an image is, where this is none
+        image = self._channels(samples.pixels(samples.check_single(x)))
+        return torch.from_numpy(self._run(image, 0))
+
+    def _run(self, x: Any, key: Any) -> Any:
+        """Resize to whole levels, which is what networks were trained with, then normalize."""
+        place, values = self._steps
+        return values(place(x, key=key), key=key)
 
     def _on_device(self, x: torch.Tensor) -> torch.Tensor:
         """Run on a batch, or where NumPy cannot: on a device, in half precision."""
@@ -116,7 +119,7 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         elif held == 3 and wanted == 1:
             x = grayscale(x, keep_channels=True)[..., :1, :, :]
         key = np.zeros(len(x), np.uint64) if x.ndim == 4 else 0
-        return self.pipeline(x, key=key)
+        return self._run(x, key)
 
     def _channels(self, image: Any) -> Any:
         wanted, held = len(self.recipe.mean), image.shape[2]

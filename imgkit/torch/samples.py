@@ -75,6 +75,8 @@ def find(sample: Any, names: Any) -> list[Part]:
             f"a sample needs one image, and has {found}: name its parts with "
             'names=("image", ...) for tuples or names={"img": "image"} for dicts'
         )
+    size_of(images[0].value)  # says what an image is, where this is none
+    check_single(images[0].value)
     _check_others(images[0], others)
     return images + [part for part in parts if part is not images[0]]
 
@@ -181,17 +183,23 @@ def is_viewed(image: Any) -> bool:
     return image.device.type == "cpu" and image.dtype in VIEWED and not image.requires_grad
 
 
+def check_single(image: Any) -> Any:
+    """Return `image` if it is one image of a kind that samples hold."""
+    if is_pillow(image):
+        return image
+    if check_image(image, "image").ndim == 4:
+        raise ValueError(f"image has shape {tuple(image.shape)}: a sample holds one image")
+    return image
+
+
 def pixels(image: Any) -> Array:
     """Return one image as an array (H, W, C); a tensor or array is seen, not copied."""
     if is_pillow(image):
         array = from_pillow(image)
     elif isinstance(image, torch.Tensor):
-        check_image(image, "image")
         array = image.numpy() if image.ndim == 2 else image.permute(1, 2, 0).numpy()
     else:
-        array = check_image(image, "image")
-    if array.ndim == 4 or (isinstance(image, torch.Tensor) and image.ndim == 4):
-        raise ValueError(f"image has shape {tuple(image.shape)}: a sample holds one image")
+        array = image
     return array[..., None] if array.ndim == 2 else array
 
 

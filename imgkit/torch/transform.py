@@ -115,7 +115,9 @@ class Transform:
         if not labels.named:
             return {}
         size = samples.size_of(parts[0].value)
-        options = self._options() | {"box_format": labels.box_format, "size": size}
+        options = self._options() | {"box_format": labels.box_format}
+        if not any(labels.stacks):
+            options["size"] = size
         output = self.pipeline.plan(size, key).out_size
         moved = self.pipeline(**labels.named, **options, key=key)
         return labels.back(moved, (_one(output[0]), _one(output[1])))

@@ -35,9 +35,9 @@ def invoke(*arguments, data=None):
 
 
 def files(folder):
-    """Every file below a folder but the journal, which stands in .imgkit/ alone."""
+    """Every file below a folder but those in .imgkit/."""
     found = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    return sorted(name for name in found if name != ".imgkit/journal.jsonl")
+    return sorted(name for name in found if not name.startswith(".imgkit/"))
 
 
 def read(path):

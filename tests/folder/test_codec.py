@@ -1,7 +1,12 @@
 """Decoding by content, honestly; encoding only what a format holds."""
 
+import importlib.util
 import io
+import pathlib
 import struct
+import subprocess
+import sys
+import threading
 import zlib
 
 import cv2
@@ -9,9 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+import imgkit as ik
 from imgkit.folder import codec
-from imgkit.folder.codec import BadImage, decode, encode, scaled
+from imgkit.folder.codec import BadImage, Limits, decode, decode_scale, encode, read, scaled
 
+HERE = pathlib.Path(__file__).parent
+SAMPLES = HERE.parent.parent / "samples" / "images"
 PILLOW = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 
 
@@ -201,6 +209,7 @@ def test_a_bomb_is_refused():
     assert caught.value.kind == "too_large"
 
 
+@pytest.mark.filterwarnings("ignore:the .* file has")  # damage may make it an animation
 @pytest.mark.parametrize("kind", [*PILLOW, "LZW", "float", "deep", "npy"])
 def test_damage_of_any_kind_raises_bad_image_alone(kind):
     image = smooth()
@@ -222,6 +231,238 @@ def test_damage_of_any_kind_raises_bad_image_alone(kind):
         except BadImage:
             bad += 1
     assert bad > 0
+
+
+# --- malformed files --------------------------------------------------------------------
+
+
+def load(name):
+    """Import a module that lies beside this one."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MALFORMED = load("malformed").files()
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_file_has_one_clear_outcome(name):
+    data, kinds = MALFORMED[name]
+    try:
+        read(data)
+        kind, message = "ok", "the image"
+    except BadImage as error:
+        kind, message = error.kind, str(error)
+    assert kind in kinds
+    assert 8 < len(message) < 200
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", [n for n, (_, kinds) in MALFORMED.items() if "too_large" in kinds])
+def test_a_bomb_costs_neither_memory_nor_time(name, tmp_path):
+    """In a process of its own, as memory that was used once stays with a process."""
+    (tmp_path / "bomb").write_bytes(MALFORMED[name][0])
+    code = """
+import resource, sys, time, cv2, tifffile, PIL.Image
+from imgkit.folder.codec import BadImage, decode, encode
+import numpy as np
+data = open(sys.argv[1], "rb").read()
+for kind in ("png", "tiff", "jpg", "webp"):
+    decode(encode(np.zeros((64, 64, 3), np.uint8), kind))
+before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+try:
+    decode(data)
+except BadImage as error:
+    seconds = time.perf_counter() - start
+    print(error.kind, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, seconds)
+"""
+    script = [sys.executable, "-c", code, str(tmp_path / "bomb")]
+    done = subprocess.run(script, capture_output=True, text=True, check=True, timeout=60)
+    kind, kilobytes, seconds = done.stdout.split()
+    assert kind == "too_large"
+    assert int(kilobytes) < 50_000
+    assert float(seconds) < 1
+
+
+@pytest.mark.parametrize("name", ["most.jpg", "no_eoi.jpg", "half.png", "most.png",
+                                  "no_iend.png", "most.bmp", "most.gif", "most.tif"])  # fmt: skip
+def test_a_file_that_ends_early_is_read_as_far_as_it_goes_if_that_is_allowed(name):
+    from PIL import ImageFile
+
+    data = MALFORMED[name][0]
+    found = read(data, Limits(allow_truncated=True))
+    assert found.image.shape == (64, 96, 3)
+    assert "ends early" in found.notes[0]
+    assert found.notes[0].endswith("what there is of it is read")
+    original = load("malformed").picture().astype(int)
+    rows = slice(40, 56) if name == "most.bmp" else slice(16)  # BMP begins at the bottom
+    assert np.abs(found.image[rows] - original[rows]).mean() < 12  # JPEG and 256 colors of grain
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
+    with pytest.warns(UserWarning, match="ends early"):
+        assert np.array_equal(decode(data, allow_truncated=True), found.image)
+
+
+def test_half_a_photograph_is_half_gray():
+    data = (SAMPLES / "astronaut.jpg").read_bytes()
+    with pytest.raises(BadImage, match="ends early"):
+        decode(data[: len(data) // 2])
+    whole, half = decode(data), read(data[: len(data) // 2], Limits(allow_truncated=True)).image
+    assert np.array_equal(half[:100], whole[:100])
+    assert np.ptp(half[-50:]) == 0
+
+
+def test_leave_to_read_truncated_files_is_none_for_damaged_ones():
+    for name in ("crc.png", "rotten.png", "html.jpg", "half.webp", "half.avif", "short.npy"):
+        with pytest.raises(BadImage):
+            read(MALFORMED[name][0], Limits(allow_truncated=True))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
+def test_of_an_animation_the_first_frame_is_read_and_it_is_said(kind):
+    data = load("malformed").animation(kind, 5)
+    found = read(data)
+    assert found.frames == 5
+    assert found.notes == (f"the {found.kind} file has 5 frames: the first is read",)
+    assert found.image.shape[:2] == (4, 4)
+    assert found.image.max() <= 2  # the first frame is black
+    with pytest.warns(UserWarning, match="5 frames"):
+        decode(data)
+    with pytest.raises(BadImage, match="more than 4 frames") as caught:
+        decode(data, max_frames=4)
+    assert caught.value.kind == "too_large"
+    assert read(saved(smooth(), kind)).frames == 1
+    assert read(saved(smooth(), kind)).notes == ()
+
+
+def test_ten_thousand_frames_are_counted_without_decoding():
+    data = load("malformed").gif(4, 4, 900)
+    assert read(data).frames == 900
+
+
+def test_other_formats_are_refused_by_name_and_read_where_allowed():
+    files = {kind: saved(smooth(), kind) for kind in ("ICO", "PPM", "JPEG2000", "DDS", "SGI")}
+    for kind, data in files.items():
+        name = {"JPEG2000": "jp2"}.get(kind, kind.lower())
+        with pytest.raises(BadImage, match=f"--allow-format {name}") as caught:
+            decode(data)
+        assert caught.value.kind == "unsupported"
+        assert decode(data, allow=[name]).shape[2] == 3
+    with pytest.raises(BadImage, match="eps files are not read: convert"):
+        decode(MALFORMED["program.eps"][0], allow=["eps"])
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50)
+    with pytest.raises(BadImage, match="heic files are not read"):
+        decode(heic)
+
+
+def test_a_picture_named_otherwise_is_what_its_bytes_say():
+    assert np.array_equal(decode(saved(smooth(), "PNG")), smooth())
+    assert read(saved(smooth(), "PNG")).kind == "png"
+
+
+def test_threads_may_decode_at_once():
+    data, failures = encode(smooth(), "png"), []
+
+    def work():
+        for _ in range(20):
+            if not np.array_equal(decode(data), smooth()):
+                failures.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+# --- orientation, depth -----------------------------------------------------------------
+
+
+def oriented(kind, orientation, image):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    best = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}
+    best |= {"JPEG": {"quality": 100, "subsampling": 0}}
+    return saved(image, kind, exif=exif, **best.get(kind, {}))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_format_comes_out_alike_and_upright(orientation):
+    """The picture as stored is turned so that all eight, undone, show one scene."""
+    scene = np.kron(np.arange(12, dtype=np.uint8).reshape(3, 4, 1) * 20, np.ones((32, 32, 3)))
+    scene = scene.astype(np.uint8)
+    store = {1: lambda x: x, 2: lambda x: x[:, ::-1], 3: lambda x: x[::-1, ::-1],
+             4: lambda x: x[::-1], 5: lambda x: x.swapaxes(0, 1),
+             6: lambda x: np.rot90(x), 7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
+             8: lambda x: np.rot90(x, -1)}  # fmt: skip
+    stored = np.ascontiguousarray(store[orientation](scene))
+    for kind in ("PNG", "JPEG", "WEBP", "TIFF", "AVIF"):
+        upright = decode(oriented(kind, orientation, stored))
+        assert upright.shape == scene.shape, kind
+        assert np.abs(upright.astype(int) - scene).max() <= 3, kind
+        for output in codec.WRITABLE:
+            if output != "npy":
+                with Image.open(io.BytesIO(encode(upright, output))) as again:
+                    assert again.getexif().get(0x0112, 1) == 1
+
+
+def test_orientation_of_a_png_that_imagemagick_wrote():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    block = exif.tobytes()
+    profile = f"\nexif\n{len(block):8}\n{block.hex()}\n".encode()
+    text = b"tEXtRaw profile type exif\0" + profile
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    plain = saved(smooth(), "PNG")
+    assert np.array_equal(decode(plain[:33] + chunk + plain[33:]), np.rot90(smooth(), -1))
+
+
+def test_sixteen_bits_survive_where_pillow_would_drop_them():
+    deep = smooth(np.uint16)
+    data = encode(deep, "png")
+    assert np.asarray(Image.open(io.BytesIO(data))).dtype == np.uint8  # what must not happen
+    assert decode(data).dtype == np.uint16
+    assert np.array_equal(decode(data), deep)
+    assert np.array_equal(decode(encode(deep[..., 0], "png")), deep[..., 0])
+
+
+# --- decoding smaller -------------------------------------------------------------------
+
+PHOTOGRAPHS = ("astronaut.jpg", "hubble.jpg", "rocket.jpg", "coffee.webp", "chelsea.png")
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize("scale", [2, 4, 8])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_a_smaller_decode_stays_within_two_levels(name, scale, interpolation):
+    image = decode((SAMPLES / name).read_bytes())
+    height, width = (side // 16 * 16 for side in image.shape[:2])
+    data = encode(image[:height, :width], "jpg", quality=90)
+    target = height // scale // 2, width // scale // 2
+    small = decode(data, shrink_to=target)
+    assert small.shape[:2] == (height // scale, width // scale)
+    full = ik.resize(decode(data), target, interpolation).astype(int)
+    assert np.abs(ik.resize(small, target, interpolation) - full).mean() <= 2
+
+
+def test_the_scale_leaves_twice_the_target_and_divides_the_size():
+    assert decode_scale((1600, 1600), (100, 100)) == 8
+    assert decode_scale((1600, 1600), (101, 100)) == 4
+    assert decode_scale((1600, 1604), (100, 100)) == 4
+    assert decode_scale((1600, 1601), (100, 100)) == 1
+    assert decode_scale((100, 100), (100, 100)) == 1
+
+
+def test_a_smaller_decode_knows_which_side_is_up_and_leaves_other_formats_alone():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = np.zeros((160, 320, 3), np.uint8)
+    data = saved(image, "JPEG", exif=exif)  # upright: 320 high, 160 wide
+    assert decode(data, shrink_to=(160, 40)).shape == (320, 160, 3)
+    assert decode(data, shrink_to=(80, 40)).shape == (160, 80, 3)
+    assert decode(saved(image, "PNG"), shrink_to=(8, 8)).shape == (160, 320, 3)
 
 
 # --- writing ----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ def entry(run, output, **changes):
     made = Entry(
         run=run.id, path=output, output=output, kind="png", size=3, mtime_ns=2**62, source="aa",
         op=run.op, seed=None, epoch=0, copy=1, index=2**64 - 1, status="ok", error="", message="",
-        sha256="bb", version="1",
+        sha256="bb", written=5, version="1",
     )  # fmt: skip
     return dataclasses.replace(made, **changes)
 

@@ -274,7 +274,7 @@ def test_the_network_sorts():
     """Zeros and ones suffice (Knuth's 0-1 principle)."""
     for size in range(2, 10):
         wires = np.array(list(itertools.product((0, 1), repeat=size))).T
-        for i, j, *_ in array_pool._selection_network(size, frozenset(range(size))):
+        for i, j, *_ in array_pool.selection_network(size, frozenset(range(size))):
             wires[i], wires[j] = np.minimum(wires[i], wires[j]), np.maximum(wires[i], wires[j])
         assert (np.diff(wires, axis=0) >= 0).all()
 

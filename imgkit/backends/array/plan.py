@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from imgkit import draws, geometry, maps
 from imgkit.backends.array import blur, color, edges, pointwise, resample
-from imgkit.border import source_index
 from imgkit.image import full_range, saturate
 from imgkit.kernels import EMBOSS, kernel
 
@@ -90,7 +89,12 @@ def _fill(fill: tuple[float, ...], channels: int, dtype: npt.DTypeLike) -> Array
 
 
 def _resample(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
-    return sample_map(maps.resolve(stage.hops, sample), x, dtype, fractions)
+    how = maps.resolve(stage.hops, sample)
+    result = sample_map(how, x, dtype, fractions)
+    cubic = how.kind != "move" and how.interpolation == "bicubic"
+    if fractions and cubic and np.dtype(dtype).kind in "iu":  # cubics overshoot, integers do not
+        np.clip(result, 0, full_range(dtype), out=result)
+    return result
 
 
 def sample_map(how: maps.Sampling, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
@@ -100,14 +104,18 @@ def sample_map(how: maps.Sampling, x: Array, dtype: npt.DTypeLike, fractions: bo
         return _move(view, how.matrix, how.out_size)
     if fractions and how.kind == "warp" and x.dtype.kind in "iu" and _is_plain(how):
         return _cut(_warp_as_float(view, how, dtype), how, dtype)
-    if fractions:
-        view = _as_float(view)
     if how.kind == "resize" and how.resized is not None:
         turned = how.move[0, 0] == 0
-        if view.shape[:2] != how.resized:
+        if fractions and np.dtype(dtype).kind in "iu":
+            view = resample.resize_to_float(
+                view, how.resized, how.interpolation, how.antialias, full_range(dtype)
+            )
+        elif view.shape[:2] != how.resized:
             view = resample.resize(view[None], how.resized, how.interpolation, how.antialias)[0]
         same = not turned and (how.move == np.eye(3)).all() and how.resized == how.out_size
         return view if same else _move(view, how.move, how.out_size)
+    if fractions:
+        view = _as_float(view)
     fill = _fill(how.fill, x.shape[-1], dtype)
     if how.kind == "field":
         return _along_links(how, view, fill, dtype)
@@ -165,11 +173,7 @@ def _window(x: Array, how: maps.Sampling, dtype: npt.DTypeLike) -> Array:
         return x[top : top + height, left : left + width]
     border, fill = how.pad
     values = _fill(fill, x.shape[-1], dtype)
-    if border == "constant":
-        return resample.place(x[None], -top, -left, (height, width), border, values)[0]
-    rows = source_index(np.arange(top, top + height), x.shape[0], border)
-    columns = source_index(np.arange(left, left + width), x.shape[1], border)
-    return x.take(rows, axis=0).take(columns, axis=1)
+    return resample.place(x[None], -top, -left, (height, width), border, values)[0]
 
 
 def _move(view: Array, matrix: Array, out_size: tuple[int, int]) -> Array:
@@ -209,10 +213,8 @@ def _blend(x: Array, cover: Array, fill: Array) -> Array:
 
 def _along_links(how: maps.Sampling, view: Array, fill: Array, dtype: npt.DTypeLike) -> Array:
     """Sample along a run with fields."""
-    at, cuts = maps.positions(how, np.float32)
-    field = at - geometry.identity_grid(how.out_size).astype(np.float32)
-    result = resample.warp(view[None], field[None], how.out_size, how.interpolation,
-                           how.border, fill, False)[0]  # fmt: skip
+    at, cuts = maps.positions(how, np.float64 if view.dtype == np.float64 else np.float32)
+    result = resample.sample_positions(view, at, how.interpolation, how.border, fill)
     for cover, value in cuts:
         result = _blend(result, cover[..., None], _fill(value, view.shape[-1], dtype))
     return result
@@ -297,11 +299,14 @@ def _jpeg(x: Array, quality: Any) -> Array:
 
 def _correlate(x: Array, taps: Array) -> Array:
     """Correlate H and W of every channel, mirrored at the border, back to the input's dtype."""
-    planes = [
-        cv2.filter2D(_as_float(plane), -1, taps, borderType=cv2.BORDER_REFLECT_101)
-        for plane in (np.ascontiguousarray(x[0, ..., c]) for c in range(x.shape[-1]))
+    parts = [
+        cv2.filter2D(x[0, ..., c : c + 4], -1, taps, borderType=cv2.BORDER_REFLECT_101)
+        for c in range(0, x.shape[-1], 4)
     ]
-    return np.clip(saturate(np.stack(planes, axis=-1), x.dtype), 0, full_range(x.dtype))[None]
+    result = parts[0] if len(parts) == 1 else np.dstack(parts)
+    if x.dtype.kind == "f":
+        np.clip(result, 0, 1, out=result)
+    return result.reshape(x.shape)
 
 
 def _emboss(x: Array, strength: Any) -> Array:

@@ -156,7 +156,10 @@ def _add_curve(steps: list[Step], stage: Any, sample: int, dtype: np.dtype[Any])
     ]
     if not curves:
         return
-    if dtype.kind == "f":
+    used = {n for n, a in zip(stage.names, stage.active[sample], strict=True) if a}
+    if dtype.kind == "u" and used <= BITWISE:
+        steps.append(functools.partial(_whole, dtype=dtype))
+    if dtype.kind == "f" or used <= BITWISE:
         steps.extend(lambda strip, curve=curve: curve(strip[None])[0] for curve in curves)  # type: ignore[misc]
         return
     table = color.levels(dtype)
@@ -166,13 +169,21 @@ def _add_curve(steps: list[Step], stage: Any, sample: int, dtype: np.dtype[Any])
     steps.append(functools.partial(_look_up, table=table))
 
 
+BITWISE = {"invert", "posterize"}  # of integers: one instruction, where a table takes ten
+
+
 def _look_up(strip: Array, table: Array) -> Array:
     """Round to whole levels and read the table."""
-    if strip.dtype != table.dtype:
-        whole = np.empty(strip.shape, table.dtype)
-        store(strip, whole)
-        strip = whole
-    return color.apply_table(strip[None], table)[0]
+    return color.apply_table(_whole(strip, table.dtype)[None], table)[0]
+
+
+def _whole(strip: Array, dtype: np.dtype[Any]) -> Array:
+    """Round to whole levels."""
+    if strip.dtype == dtype:
+        return strip
+    whole = np.empty(strip.shape, dtype)
+    store(strip, whole)
+    return whole
 
 
 def _solarize(x: Array, threshold: float) -> Array:

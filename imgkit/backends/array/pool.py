@@ -337,7 +337,7 @@ def _ordered(taps: list[Array], ranks: frozenset[int]) -> dict[int, Array]:
     if len(taps) > NETWORK_TAPS:
         return _partitioned(taps, ranks)
     wires = list(taps)
-    for i, j, keep_low, keep_high in _selection_network(len(taps), ranks):
+    for i, j, keep_low, keep_high in selection_network(len(taps), ranks):
         low = np.minimum(wires[i], wires[j]) if keep_low else wires[i]
         if keep_high:
             wires[j] = np.maximum(wires[i], wires[j])
@@ -354,7 +354,7 @@ def _partitioned(taps: list[Array], ranks: frozenset[int]) -> dict[int, Array]:
 
 
 @functools.lru_cache(maxsize=64)
-def _selection_network(size: int, ranks: frozenset[int]) -> tuple[tuple[int, int, bool, bool], ...]:
+def selection_network(size: int, ranks: frozenset[int]) -> tuple[tuple[int, int, bool, bool], ...]:
     """Comparators (i, j) of a sorting network that the wanted ranks depend on.
 
     The flags say whether the minimum on wire i and the maximum on wire j are used later.

@@ -114,6 +114,25 @@ def move(batch: Array, how: Move, size: Size, border: str, fill: Array) -> Array
 # --- resizing ---------------------------------------------------------------------------
 
 
+def resize_to_float(
+    image: Array, size: Size, interpolation: str, antialias: bool, top: float
+) -> Array:
+    """Resize one image (H, W, C) in the units of integers up to `top` to float32, unrounded.
+
+    Kernels that overshoot are cut after each axis, along the rows first, as those of integers.
+    """
+    if antialias and interpolation in OVERSHOOT:
+        image = image.astype(np.float32)
+        for step in ((image.shape[0], size[1]), size):
+            image = _resize_bands(image, step, interpolation, antialias)
+            np.clip(image, 0, top, out=image)
+        return image
+    if antialias and interpolation != "nearest":
+        if _native_flag(image[None], size, interpolation, antialias) is None:
+            return _resize_bands(image, size, interpolation, antialias, np.dtype(np.float32))
+    return resize(image.astype(np.float32)[None], size, interpolation, antialias)[0]
+
+
 def resize(batch: Array, size: Size, interpolation: str, antialias: bool) -> Array:
     """Resize with aligned pixel edges."""
     if batch.shape[1:3] == size:
@@ -155,8 +174,14 @@ def _resize_native(image: Array, size: Size, flag: int) -> Array:
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
-def _resize_bands(image: Array, size: Size, interpolation: str, antialias: bool) -> Array:
-    """Resize one image by a banded matrix on each axis.
+def _resize_bands(
+    image: Array,
+    size: Size,
+    interpolation: str,
+    antialias: bool,
+    dtype: np.dtype[Any] | None = None,
+) -> Array:
+    """Resize one image by a banded matrix on each axis; `dtype` is the result's, if another.
 
     Antialiased integers are rounded and clipped after each axis, and kernels that overshoot run
     along the rows first: both as Pillow does.
@@ -165,7 +190,9 @@ def _resize_bands(image: Array, size: Size, interpolation: str, antialias: bool)
         floats = _resize_bands(image.astype(np.float32), size, interpolation, antialias)
         return saturate(floats, image.dtype)
     height, _, channels = image.shape
-    rows = functools.partial(_multiply, interpolation=interpolation, antialias=antialias)
+    rows = functools.partial(
+        _multiply, interpolation=interpolation, antialias=antialias, dtype=dtype or image.dtype
+    )
     across_first = (interpolation in OVERSHOOT and image.dtype.kind == "u") or size[0] > height
     for axis in (1, 0) if across_first else (0, 1):
         if image.shape[axis] == size[axis]:
@@ -177,8 +204,10 @@ def _resize_bands(image: Array, size: Size, interpolation: str, antialias: bool)
     return image
 
 
-def _multiply(flat: Array, count: int, interpolation: str, antialias: bool) -> Array:
-    """Make `count` rows as weighted sums of the rows of a matrix, saturated to its dtype.
+def _multiply(
+    flat: Array, count: int, interpolation: str, antialias: bool, dtype: np.dtype[Any]
+) -> Array:
+    """Make `count` rows as weighted sums of the rows of a matrix, saturated to `dtype`.
 
     The band is cut into blocks of a few outputs, each a small dense product with the window of
     input rows that it sees; a stack of windows is gathered, cast and multiplied at once.
@@ -187,7 +216,7 @@ def _multiply(flat: Array, count: int, interpolation: str, antialias: bool) -> A
     number, block, span = blocks.shape
     columns = flat.shape[1]
     step = min(number, max(1, WINDOW_BYTES // (span * columns * blocks.itemsize)))
-    out = np.empty((number * block, columns), flat.dtype)
+    out = np.empty((number * block, columns), dtype)
     raw = np.empty((step, span, columns), flat.dtype)
     seen = raw if flat.dtype == blocks.dtype else np.empty(raw.shape, blocks.dtype)
     sums = np.empty((step, block, columns), blocks.dtype)
@@ -442,12 +471,25 @@ def _sample_field(
 ) -> Array:
     """Sample one image where a field points, its positions moved by `shift`."""
     size = field.shape[:2]
-    beyond = image.dtype.name not in EXACT_DTYPES or max(*image.shape[:2], *size) >= SHRT_MAX
-    kind = np.float64 if beyond else field.dtype
+    kind = np.float64 if _is_beyond(image, size) else field.dtype
     at = np.empty((*size, 2), kind)
     at[..., 0] = np.arange(shift[0], shift[0] + size[1])
     at[..., 1] = np.arange(shift[1], shift[1] + size[0])[:, None]
     at += field
+    return sample_positions(image, at, interpolation, border, fill)
+
+
+def _is_beyond(image: Array, size: Size) -> bool:
+    """Whether OpenCV cannot sample an image at positions of a canvas, or not exactly."""
+    return image.dtype.name not in EXACT_DTYPES or max(*image.shape[:2], *size) >= SHRT_MAX
+
+
+def sample_positions(
+    image: Array, at: Array, interpolation: str, border: str, fill: Array
+) -> Array:
+    """Sample one image at positions (x, y), (H_out, W_out, 2)."""
+    size = at.shape[:2]
+    beyond = _is_beyond(image, size)
     if not beyond and _is_folded(interpolation, border):
         beyond = _reaches_far(at[..., 0], image.shape[1]) or _reaches_far(
             at[..., 1], image.shape[0]

@@ -47,8 +47,8 @@ def _fill(fill: tuple[float, ...], x: Array, dtype: npt.DTypeLike) -> Array:
 
 
 def _resample(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:
-    how = maps.resolve(stage.hops, sample)
-    return sample_map(how, x, dtype)
+    result = sample_map(maps.resolve(stage.hops, sample), x, dtype)
+    return np.clip(result, 0, full_range(dtype)) if dtype.kind in "iu" else result
 
 
 def sample_map(how: maps.Sampling, x: Array, dtype: np.dtype[Any]) -> Array:
@@ -57,7 +57,8 @@ def sample_map(how: maps.Sampling, x: Array, dtype: np.dtype[Any]) -> Array:
     if how.kind == "move":
         return _pick(view, how.matrix, how.out_size)
     if how.kind == "resize" and how.resized is not None:
-        small = resample.resize(view, how.resized, how.interpolation, how.antialias)
+        clip = full_range(dtype) if dtype.kind in "iu" else None
+        small = resample.resize(view, how.resized, how.interpolation, how.antialias, clip=clip)
         return _pick(small, how.move, how.out_size)
     fill = _fill(how.fill, x, dtype)
     at, cuts = maps.positions(how)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from imgkit.backends.array.color import LUMA
 from imgkit.backends.tensor.pixels import clip, constant, movable, work
-from imgkit.backends.tensor.views import on_host, viewed
+from imgkit.backends.tensor.views import on_host, ordered, viewed
 from imgkit.image import float_dtype, full_range, saturate
 
 
@@ -47,9 +47,9 @@ def adjust_saturation(x: Tensor, factor: float) -> Tensor:
     return _clipped(factor * work(x) + (1 - factor) * _luma(x), x)
 
 
-@viewed(together=True)
+@ordered
 def grayscale(x: Tensor, channels: int) -> Tensor:
-    """Return luma in 1 or 3 channels."""
+    """Return luma in 1 or 3 channels; faster on planes than the array backend on pixels."""
     gray: Any = saturate(_luma(x), x.dtype)
     return gray.repeat(1, channels, 1, 1)
 
@@ -152,9 +152,9 @@ def autocontrast(x: Tensor) -> Tensor:
     return saturate(torch.where(flat, values, clip(stretched, x.dtype)), x.dtype)
 
 
-@viewed(together=True)
+@ordered
 def normalize(x: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Return ``(x / full - mean) / std`` as floats."""
+    """Return ``(x / full - mean) / std`` as floats, on planes in place of pixels."""
     top, floats = full_range(x.dtype), work(x)
     low = constant([top * m for m in mean], floats).reshape(1, -1, 1, 1)
     scale = constant([1 / (top * s) for s in std], floats).reshape(1, -1, 1, 1)

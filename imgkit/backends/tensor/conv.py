@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.fft
 import torch
 from torch import Tensor
 
@@ -108,10 +109,11 @@ def _by_axes(term: list[Array], stride: tuple[int, ...], planes: Tensor) -> Tens
 
 def _spectral(taps: Array, stride: tuple[int, ...], planes: Tensor) -> Tensor:
     """Multiply spectra: those of the image and of the flipped kernel."""
-    axes = tuple(range(2, planes.ndim))
-    sizes = planes.shape[2:]
+    axes, seen = tuple(range(2, planes.ndim)), planes.shape[2:]
+    sizes = [scipy.fft.next_fast_len(n, real=True) for n in seen]
     flipped = constant(taps[(slice(None, None, -1),) * taps.ndim], planes)
     spectrum = torch.fft.rfftn(planes, sizes, axes) * torch.fft.rfftn(flipped, sizes)
     found = torch.fft.irfftn(spectrum, sizes, axes)
-    inside = (slice(k - 1, None, s) for k, s in zip(taps.shape, stride, strict=True))
+    spans = zip(taps.shape, seen, stride, strict=True)
+    inside = (slice(k - 1, n, s) for k, n, s in spans)
     return found[(slice(None), slice(None), *inside)]

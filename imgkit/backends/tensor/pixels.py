@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ Array = npt.NDArray[Any]
 
 def constant(values: npt.ArrayLike, like: Tensor, dtype: Any = None) -> Tensor:
     """Put numbers known on the host beside a tensor without waiting for its device."""
-    held = torch.tensor(np.asarray(values), dtype=dtype or like.dtype)
+    held = torch.tensor(np.ascontiguousarray(values), dtype=dtype or like.dtype)
     return held.to(like.device, non_blocking=True)
 
 
@@ -37,6 +38,12 @@ def movable(x: Tensor) -> Tensor:
 def clip(values: Tensor, dtype: torch.dtype) -> Tensor:
     """Clip to the range of an image's dtype."""
     return values.clamp(0, full_range(dtype))
+
+
+def full_precision(x: Tensor) -> Any:
+    """Return a context in which autocast does not round products of `x` to halves."""
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if kind in ("cpu", "cuda") else nullcontext()
 
 
 # --- borders ----------------------------------------------------------------------------
@@ -82,7 +89,8 @@ def depthwise(
         return planes.new_zeros((1, 0, *(-(-(n - r) // s) for n, r, s in sizes)))
     if count == 1 and planes.device.type == "cuda":
         planes, weight = planes.repeat_interleave(2, 1), weight.repeat_interleave(2, 0)
-    found = run(planes, weight, None, tuple(stride), 0, tuple(dilation), len(weight))
+    with full_precision(planes):
+        found = run(planes, weight, None, tuple(stride), 0, tuple(dilation), len(weight))
     return found[:, :count]
 
 

@@ -176,6 +176,12 @@ def _floats(x: Tensor) -> Tensor:
     return x.to(torch.float64 if x.dtype == torch.float64 else torch.float32)
 
 
+def _resample(x: Tensor, how: Any, numbers: Numbers, kind: Range) -> Tensor:
+    moved = sampling.resample(x, how, numbers)
+    cubic = any(path.interpolation == "bicubic" for path in how.paths)
+    return moved.clamp(0, kind.top) if kind.integer and cubic else moved  # cubics overshoot
+
+
 def _filter(x: Tensor, how: Any, numbers: Numbers, kind: Range) -> Tensor:
     name, fixed = how
     if kind.integer:
@@ -216,7 +222,7 @@ def _mix(x: Tensor, how: Any, numbers: Numbers, kind: Range) -> Tensor:
 
 
 RUN: dict[str, Callable[..., Tensor]] = {
-    "resample": lambda x, how, numbers, kind: sampling.resample(x, how, numbers),
+    "resample": _resample,
     "color": lambda x, how, numbers, kind: pointwise.linear(x, how, numbers, kind.top),
     "hue": lambda x, how, numbers, kind: pointwise.hue(x, numbers),
     "curve": lambda x, how, numbers, kind: pointwise.curve(x, how, numbers, kind.dtype, kind.top),

@@ -151,8 +151,9 @@ def _resize(
     taps = tuple(2 * math.ceil(reach * s) for s in stretch.tolist())
     moves = bool((maps.move != np.eye(3)).any() or (maps.resized != out_size).any())
     resized = tuple(maps.resized.max(axis=0).tolist())
+    cut = canvas.integer and maps.interpolation == "bicubic"
     return Path("resize", out_size, resized=resized, taps=taps, antialias=True,  # type: ignore[arg-type]
-                moves=moves, **how), numbers  # fmt: skip
+                moves=moves, top=canvas.top if cut else None, **how), numbers  # fmt: skip
 
 
 def _field(
@@ -169,9 +170,8 @@ def _field(
         cuts = (hop.kind == "warp" or bool(hop.outside)) & mine & (maps.rest.argmax(axis=1) < place)
         link, own = _link(hop, rows, mine, size)
         if cuts.any():
-            edges = np.where(cuts[:, None], np.array(size, np.float64), resolve.ENDLESS)
-            fill = np.broadcast_to(hop.fill, (canvas.channels,)) * canvas.top
-            own |= {"canvas": edges, "fill": np.broadcast_to(fill, (len(rows), canvas.channels))}
+            fill = np.broadcast_to(hop.fill, (len(rows), canvas.channels)) * canvas.top
+            own |= {"canvas": np.tile(np.array(size, np.float64), (len(rows), 1)), "cuts": cuts, "fill": fill}
         numbers |= {f"link{len(links)}.{name}": array for name, array in own.items()}
         links.append(link._replace(cuts=bool(cuts.any())))
     numbers[f"link{len(links)}.inverse"] = np.linalg.inv(maps.entering)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from imgkit import geometry
 from imgkit.backends.array.resample import OVERSHOOT, nearest_index, tap_weights
-from imgkit.backends.tensor.pixels import along, constant, extend, movable, work
+from imgkit.backends.tensor.pixels import along, constant, extend, full_precision, movable, work
 from imgkit.backends.tensor.views import is_channels_last, is_viewed, ordered, through_array, viewed
 from imgkit.border import source_index
 from imgkit.geometry import Move, Size
@@ -122,7 +122,8 @@ def resize(x: Tensor, size: Size, interpolation: str, antialias: bool) -> Tensor
 def _multiply(x: Tensor, axis: int, count: int, interpolation: str, antialias: bool) -> Tensor:
     """Resize one axis by its dense matrix."""
     matrix = constant(_matrix(x.shape[axis], count, interpolation, antialias), x)
-    return matrix @ x if axis == 2 else x @ matrix.T
+    with full_precision(x):
+        return matrix @ x if axis == 2 else x @ matrix.T
 
 
 @functools.lru_cache(maxsize=64)

@@ -257,7 +257,7 @@ def _as_resize(
     everyone = np.arange(samples)
     place = np.arange(len(hops))
     after = rest & (place > first[:, None])
-    plain = np.array([hop.kind == "move" and not hop.outside for hop in hops])
+    plain = np.array([hop.kind == "move" for hop in hops])  # none cuts: the caller has looked
     whole = ~(after & ~plain).any(axis=1)
     starts = np.stack(
         [

@@ -45,6 +45,7 @@ class Path(NamedTuple):
     taps: tuple[int, int] = (0, 0)  # of a resizing, rows and columns
     antialias: bool = False
     moves: bool = False  # a resizing is followed by whole moves
+    top: float | None = None  # what cubics of integers are cut to after each axis
     links: tuple[Link, ...] = ()
 
 
@@ -185,10 +186,11 @@ def _source(x: Tensor, path: Path, numbers: Numbers) -> Source:
     plain = Source(_floats(x).flatten(2), (x.shape[2], x.shape[3]), None, path, numbers)
     if path.reach is None:
         return plain
-    down, across = path.reach
     height, width = path.resized  # the largest window
-    rows = torch.arange(-2 * down, height + 2 * down, device=x.device)[None]
-    columns = torch.arange(-2 * across, width + 2 * across, device=x.device)[None]
+    margin = (path.reach[0] + 1, path.reach[1] + 1)  # from where on nothing of the window shows
+    down, across = (m + r for m, r in zip(margin, path.reach, strict=True))
+    rows = torch.arange(-down, height + down, device=x.device)[None]
+    columns = torch.arange(-across, width + across, device=x.device)[None]
     row, column = plain.axis(rows, 0), plain.axis(columns, 1)
     row = tuple(v if v is None else v[:, :, None] for v in row)
     column = tuple(v if v is None else v[:, None, :] for v in column)
@@ -197,8 +199,9 @@ def _source(x: Tensor, path: Path, numbers: Numbers) -> Source:
         for one in (row, column)
     ]
     plane = plain.read(*both).unflatten(2, (len(rows[0]), len(columns[0])))
-    plane = along(along(plane, numbers["taps_y"].to(plane.dtype), 2), numbers["taps_x"].to(plane.dtype), 3)
-    return Source(plane.flatten(2), (plane.shape[2], plane.shape[3]), path.reach, path, numbers)
+    for axis, name in ((2, "taps_y"), (3, "taps_x")):
+        plane = along(plane, numbers[name].to(plane.dtype), axis)
+    return Source(plane.flatten(2), (plane.shape[2], plane.shape[3]), margin, path, numbers)
 
 
 def _sample(source: Source, x: Tensor, y: Tensor) -> Tensor:
@@ -264,6 +267,8 @@ def _resize(x: Tensor, path: Path, numbers: Numbers) -> Tensor:
         index, weight = _taps(values, path, numbers, axis, x.shape[2 + axis])
         seen.append(weight.sum(dim=2))
         values = _weighted(values, index, weight.to(values.dtype), 2 + axis)
+        if path.top is not None:
+            values = values.clamp(0, path.top)
     if path.pads:  # what the weights of a constant pad leave
         share = 1 - seen[1][:, None, :, None] * seen[0][:, None, None, :]
         values = values + share.to(values.dtype) * numbers["pad_fill"].to(values.dtype)[..., None, None]
@@ -337,9 +342,10 @@ def _field(x: Tensor, path: Path, numbers: Numbers) -> Tensor:
             moved = _field_at(field, at_x, at_y)
             at_x, at_y = at_x + moved[:, 0], at_y + moved[:, 1]
         if link.cuts:
-            size = numbers[f"link{place}.canvas"]
+            names = (f"link{place}.{name}" for name in ("canvas", "cuts", "fill"))
+            size, cutting, fill = (numbers[name] for name in names)
             cover = _coverage(at_x, at_y, size, path.interpolation)
-            cuts.append((cover, numbers[f"link{place}.fill"]))
+            cuts.append((torch.where(cutting[:, None], cover, 1.0), fill))
     values = _sample(_source(x, path, numbers), at_x, at_y)
     for cover, fill in reversed(cuts):
         values = _blend(values, cover, fill)

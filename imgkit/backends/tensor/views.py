@@ -101,6 +101,7 @@ def through_array(
 ) -> Any:
     """Run the array backend's function of a name; results lie in memory in the order of `x`."""
     run = getattr(importlib.import_module(f"imgkit.backends.array.{family}"), name)
+    dtype = next((a for a in args if isinstance(a, torch.dtype)), None)  # asked for
     args = tuple(as_numpy(a) if isinstance(a, torch.dtype) else a for a in args)
     n, c = x.shape[:2]
     planes = not together and not is_channels_last(x)
@@ -111,6 +112,7 @@ def through_array(
 
     def back(result: Array) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(result))
+        tensor = tensor if dtype is None else tensor.to(dtype)
         if planes:
             return tensor.reshape(n, c, *result.shape[1:3])
         return in_order(tensor.permute(0, 3, 1, 2), x)

@@ -1,0 +1,246 @@
+"""What the CUDA kernel costs, known without a GPU: registers, spills, shared memory, bytes.
+
+Compiles every variant of the kernel for sm_80 and sm_90, reads what `cuobjdump` says of it, and
+sets the bytes that each pipeline must move against the bandwidth of an A100 and an H100::
+
+    python -m benchmarks.cuda_static        # writes benchmarks/cuda_static.md
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import imgkit as ik
+from imgkit import maps
+from imgkit.backends import fused
+
+PAGE = pathlib.Path(__file__).with_suffix(".md")
+ARCHITECTURES = (80, 90)
+BANDWIDTH = {"A100 80 GB": 2039e9, "H100 SXM": 3352e9}  # bytes/s, of the vendors' data sheets
+SOURCE, OUTPUT, SAMPLES = (375, 500), 224, 64
+TYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "uint8": "u8"}
+
+
+class Variant(NamedTuple):
+    """One pipeline and output that the kernel is compiled for."""
+
+    name: str
+    pipeline: Any
+    dtype: str = "float32"
+
+
+class Cost(NamedTuple):
+    """What one compiled kernel uses."""
+
+    registers: int
+    spills: int  # bytes stored to and loaded from local memory
+    shared: int
+
+
+def variants() -> Iterator[Variant]:
+    """Yield every kind of kernel: interpolations, footprints, borders, steps, dtypes."""
+    last = [ik.Normalize("imagenet")]
+    crop = [ik.RandomResizedCrop(OUTPUT), ik.HorizontalFlip(p=0.5)]
+    affine = ik.Affine((-15, 15), (0.1, 0.1), (0.8, 1.2))
+    jitter = ik.ColorJitter(0.2, 0.2, 0.2, 0.05)
+    lists: dict[str, list[Any]] = {
+        "crop, flip, normalize": [*crop, *last],
+        "crop, flip, affine, normalize": [*crop, affine, *last],
+        "crop, flip, affine, jitter, normalize": [*crop, affine, jitter, *last],
+        "crop, flip, affine, jitter without contrast, normalize":
+            [*crop, affine, ik.ColorJitter(0.2, 0, 0.2, 0.05), *last],
+        "bicubic crop, flip, jitter, posterize, erase, normalize":
+            [ik.RandomResizedCrop(OUTPUT, interpolation="bicubic"), ik.HorizontalFlip(p=0.5),
+             jitter, ik.Posterize(4, p=0.5), ik.Erase(p=0.5), *last],
+        "perspective": [ik.Resize(OUTPUT), ik.Perspective(0.3), *last],
+        "crop without antialias, flip": [ik.RandomResizedCrop(OUTPUT, antialias=False),
+                                         ik.HorizontalFlip(p=0.5), *last],
+        "nearest crop": [ik.RandomResizedCrop(OUTPUT, interpolation="nearest"), *last],
+        "flip, pad, crop": [ik.HorizontalFlip(p=0.5), ik.RandomCrop(OUTPUT, padding=16), *last],
+        "six geometric ops": [ik.Rotate(15, p=0.5), ik.Shear(10, p=0.5), ik.Translate((-0.1, 0.1)),
+                              ik.Scale((0.7, 1.4)), ik.CenterCrop(OUTPUT), ik.Rotate(5), *last],
+    }  # fmt: skip
+    for name, ops in lists.items():
+        yield Variant(name, ik.Pipeline(ops, seed=0))
+    for border in ("edge", "reflect", "symmetric", "wrap"):
+        for word in ("bilinear", "bicubic"):
+            ops = [ik.Affine((-15, 15), (0.1, 0.1), (0.4, 1.2), border=border, interpolation=word)]
+            yield Variant(f"{word} affine, {border}", ik.Pipeline([*ops, *last], seed=0))
+    full = ik.Pipeline(lists["crop, flip, affine, jitter, normalize"], seed=0)
+    for dtype in ("float16", "bfloat16"):
+        yield Variant(f"crop, flip, affine, jitter, normalize, {dtype}", full, dtype)
+    yield Variant("crop, flip, affine, jitter", ik.Pipeline([*crop, affine, jitter], seed=0), "uint8")
+
+
+def stages_of(pipeline: Any) -> tuple[Any, ...]:
+    """Return the stages of a batch of typical photographs."""
+    stages: tuple[Any, ...] = pipeline.plan(SOURCE, (0, range(SAMPLES))).stages
+    return stages
+
+
+def spec_of(pipeline: Any) -> tuple[fused.Spec, np.ndarray]:
+    """Return what a pipeline's kernel is compiled for, and the numbers of a batch."""
+    sizes = np.tile(SOURCE, (SAMPLES, 1))
+    count = SOURCE[0] * SOURCE[1] * 3
+    spec, numbers, _ = fused.layout(
+        stages_of(pipeline), sizes, np.arange(SAMPLES) * count, np.full(SAMPLES, 3 * SOURCE[1])
+    )
+    return spec, numbers
+
+
+def compile_for(spec: fused.Spec, dtype: str, architecture: int, step: int = -1) -> Cost:
+    """Compile one launch of the kernel and return what it uses."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from imgkit.backends import fused_kernel
+
+    fixed = fused.constants(spec) | {"SPAN": triton.next_power_of_2(spec.tiles), "PASS": step}
+    kinds = {"source": "*u8", "numbers": "*fp64", "tables": "*u8", "sums": "*fp32"}
+    kinds["out"] = f"*{TYPES[dtype]}"
+    names = fused_kernel.augment.arg_names
+    signature = {n: "constexpr" if n in fixed else kinds.get(n, "i32") for n in names}
+    aligned = {(names.index(n),): [["tt.divisibility", 16]] for n in kinds}
+    source = ASTSource(fused_kernel.augment, signature, fixed, aligned)
+    target = GPUTarget("cuda", architecture, 32)
+    made = triton.compile(source, target=target, options={"num_warps": fused.WARPS})
+    return resources(made.asm["ptx"], architecture)
+
+
+def resources(ptx: str, architecture: int) -> Cost:
+    """Ask `ptxas` what a kernel uses."""
+    import triton
+
+    tool = pathlib.Path(triton.__file__).parent / "backends/nvidia/bin/ptxas"
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / "kernel.ptx"
+        source.write_text(ptx)
+        target = f"sm_{architecture}{'a' if architecture == 90 else ''}"
+        done = subprocess.run(
+            [tool, "-v", f"--gpu-name={target}", str(source), "-o", f"{folder}/kernel.cubin"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    spills = sum(int(n) for n in re.findall(r"(\d+) bytes spill", done.stderr))
+    shared = re.search(r"(\d+) bytes smem", done.stderr)
+    registers = re.search(r"Used (\d+) registers", done.stderr)
+    assert registers is not None, done.stderr
+    return Cost(int(registers[1]), spills, int(shared[1]) if shared else 0)
+
+
+# --- bytes ---------------------------------------------------------------------------------------
+
+
+def source_footprint(pipeline: Any) -> float:
+    """Return the bytes of source pixels that a sample shows, on average."""
+    stage = next((s for s in stages_of(pipeline) if s.kind == "resample"), None)
+    if stage is None:
+        return SOURCE[0] * SOURCE[1] * 3.0
+    seen = [_seen(maps.resolve(stage.hops, sample)) for sample in range(SAMPLES)]
+    return 3.0 * float(np.mean(seen))
+
+
+def _seen(how: maps.Sampling) -> int:
+    """Count the source pixels that a resolved run reads, to the pixels beside each position."""
+    top, left, height, width = how.window
+    hit = np.zeros(SOURCE, bool)
+    if how.kind == "resize":
+        hit[max(top, 0) : top + height, max(left, 0) : left + width] = True
+        return int(hit.sum())
+    at, _ = maps.positions(how)
+    grow = max(1, int(np.ceil(np.sqrt(abs(np.linalg.det(np.linalg.inv(how.matrix[:2, :2])))))))
+    for dy in range(-grow + 1, grow + 1):
+        for dx in range(-grow + 1, grow + 1):
+            x = np.floor(at[..., 0]).astype(int) + dx + left
+            y = np.floor(at[..., 1]).astype(int) + dy + top
+            inside = (x >= 0) & (x < SOURCE[1]) & (y >= 0) & (y < SOURCE[0])
+            hit[y[inside], x[inside]] = True
+    return int(hit.sum())
+
+
+class Budget(NamedTuple):
+    """The bytes of one batch: those any program must move, and those the kernel asks for."""
+
+    least: float
+    moved: float
+
+
+def budget(variant: Variant) -> Budget:
+    """Count the bytes of a batch."""
+    spec, numbers = spec_of(variant.pipeline)
+    source = SAMPLES * source_footprint(variant.pipeline)
+    output = SAMPLES * 3 * spec.out_size[0] * spec.out_size[1] * fused.DTYPES[variant.dtype]
+    sums = 2 * SAMPLES * spec.means * spec.tiles * 12
+    extra = 2 * numbers.nbytes + 2 * 256 * SAMPLES * spec.tables + sums
+    return Budget(source + output, spec.launches * source + output + extra)
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def write() -> str:
+    """Return the page."""
+    lines = [
+        "# The CUDA kernel, without a GPU",
+        "",
+        "Written by `python -m benchmarks.cuda_static`: compiled ahead of time, not run. No time on",
+        "this page was measured; the times are bytes divided by bandwidth, which no kernel beats.",
+        "",
+        f"Batches of {SAMPLES} RGB photographs of {SOURCE[0]} x {SOURCE[1]} pixels, "
+        f"{fused.BLOCK} pixels a program, {fused.WARPS} warps.",
+        "",
+        "## What each variant uses",
+        "",
+        "Every launch of every variant: registers a thread, bytes of local memory (spills), bytes of",
+        "shared memory.",
+        "",
+        "| pipeline | output | launch | sm_80 | sm_90 |",
+        "|---|---|---|--:|--:|",
+    ]
+    listed = list(variants())
+    for variant in listed:
+        spec, _ = spec_of(variant.pipeline)
+        for label, step in launches(spec):
+            cells = [compile_for(spec, variant.dtype, sm, step) for sm in ARCHITECTURES]
+            shown = " | ".join(f"{c.registers} / {c.spills} / {c.shared}" for c in cells)
+            lines.append(f"| {variant.name} | {variant.dtype} | {label} | {shown} |")
+    lines += [
+        "",
+        "## Bytes and rooflines",
+        "",
+        "Least: the source pixels that the batch shows, read once, and the output, written once.",
+        "Moved: what the launches ask for, were no cache to help: pipelines with contrast read the",
+        "source once more for the mean, and every launch reads the numbers of the plan.",
+        "",
+        "| pipeline | output | launches | least, MB | moved, MB | ratio | "
+        + " | ".join(f"{name}, us" for name in BANDWIDTH) + " |",
+        "|---|---|--:|--:|--:|--:|" + "--:|" * len(BANDWIDTH),
+    ]  # fmt: skip
+    for variant in listed:
+        spec, _ = spec_of(variant.pipeline)
+        least, moved = budget(variant)
+        times = " | ".join(f"{moved / speed * 1e6:.0f}" for speed in BANDWIDTH.values())
+        lines.append(
+            f"| {variant.name} | {variant.dtype} | {spec.launches} | {least / 1e6:.1f} | "
+            f"{moved / 1e6:.1f} | {moved / least:.2f} | {times} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def launches(spec: fused.Spec) -> list[tuple[str, int]]:
+    """Return the launches of a batch: what each does, and its number of the kernel's PASS."""
+    return [*(("mean", step) for step in range(spec.means)), ("pixels", -1)]
+
+
+if __name__ == "__main__":
+    page = write()
+    PAGE.write_text(page)
+    sys.stdout.write(page)

@@ -1,0 +1,123 @@
+"""What is done already, and what dead runs left behind.
+
+An output counts as done if the last line of the journal about it says so, that run would have
+written the same bytes (same pipeline, seed, epoch and quality, same versions, same source), its
+input has the size and time it had, and the file is there with the size it was written with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+import time
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from imgkit.folder.journal import Run, runs, stream
+from imgkit.folder.scan import OWN, Item
+
+DAY = 86400  # seconds; a temporary file of another machine is left alone for so long
+
+
+def unfinished(items: list[Item], dst: str, begun: Run) -> list[Item]:
+    """Return the items that a run has still to do."""
+    try:
+        done = _done(dst, begun)
+    except FileNotFoundError:
+        return items
+    names = (os.path.relpath(item.target, dst) for item in items)
+    return [
+        item for item, name in zip(items, names, strict=True) if not _is_done(item, done.get(name))
+    ]
+
+
+def _done(dst: str, begun: Run) -> dict[str, tuple[int, int]]:
+    """Return, by output, the bytes written and the fingerprint of what from."""
+    alike: set[str] = set()  # runs that would write what this one will
+    done: dict[str, tuple[int, int]] = {}
+    for record in stream(dst):
+        if isinstance(record, Run):
+            if _makes_the_same(record, begun):
+                alike.add(record.id)
+        elif record.status == "ok" and record.run in alike:
+            made_of = (record.path, record.copy, record.kind, record.size, record.mtime_ns)
+            done[record.output] = record.written, hash(made_of)  # a number: there may be millions
+        else:
+            done.pop(record.output, None)
+    return done
+
+
+def _makes_the_same(before: Run, now: Run) -> bool:
+    return (before.op, before.src, before.versions) == (now.op, now.src, now.versions)
+
+
+def _is_done(item: Item, known: tuple[int, int] | None) -> bool:
+    made_of = (item.path, item.copy, item.kind, item.size, item.mtime_ns)
+    if known is None or known[1] != hash(made_of):
+        return False
+    try:
+        status = os.lstat(item.target)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == known[0]
+
+
+def last_seed(dst: str, begun: Run) -> int | None:
+    """Return the seed of the last run in a destination, if all else was as in this one."""
+    try:
+        *_, last = runs(dst)
+    except (FileNotFoundError, ValueError):
+        return None
+    seed = last.pipeline.get("seed")
+    same = last.pipeline == {**begun.pipeline, "seed": seed}
+    same = same and (last.epoch, last.quality) == (begun.epoch, begun.quality)
+    return seed if same and last.src == begun.src else None
+
+
+# --- temporary files --------------------------------------------------------------------
+
+
+def marked(pid: int | str) -> str:
+    """Return how the temporary files of a process begin: with imgkit, this machine, its number."""
+    host = blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+    return f"{OWN}-{host}-{pid}-"
+
+
+def sweep(folders: Iterable[str], pid: int | None = None) -> None:
+    """Remove the temporary files that dead processes left in some folders.
+
+    Args:
+        folders: where to look; not below them.
+        pid: of a process that is known to be dead; else every process is looked for.
+    """
+    for folder in folders:
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(folder) as found,
+        ):
+            for entry in found:
+                if entry.name.startswith(f"{OWN}-") and _is_left(entry, pid):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(entry.path)
+
+
+def _is_left(entry: os.DirEntry[str], pid: int | None) -> bool:
+    if pid is not None:
+        return entry.name.startswith(marked(pid))
+    here = entry.name.startswith(marked("").rstrip("-"))
+    if not here or os.name == "nt":  # where asking for a process would end it
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > DAY
+    return not _is_alive(entry.name.split("-")[2])
+
+
+def _is_alive(pid: str) -> bool:
+    """Tell whether a process of this machine is there."""
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

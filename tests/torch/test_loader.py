@@ -1,0 +1,243 @@
+"""Batches by key: workers, order, resume and device change nothing."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import imgkit as ik
+from imgkit.torch import ImageFolder, Keyed, Loader, Transform
+from imgkit.torch import loader as parts
+
+AUG = ik.Pipeline(
+    [ik.RandomResizedCrop(16), ik.HorizontalFlip(p=0.5), ik.Normalize("imagenet")], seed=7
+)
+
+
+def picture(seed):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (20 + seed % 3, 24 + seed % 5, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("images")
+    for i in range(11):
+        place = root / f"class_{i % 3}"
+        place.mkdir(exist_ok=True)
+        Image.fromarray(picture(i)).save(place / f"{i:02}.png")
+    return root
+
+
+def expected(folder, epoch, index):
+    image, label = ImageFolder(folder)[index]
+    done = AUG(image.permute(1, 2, 0).numpy(), key=(epoch, index))
+    return torch.from_numpy(done).permute(2, 0, 1), label
+
+
+def same(ours, theirs):
+    assert len(ours) == len(theirs)
+    for (images, labels), (others, names) in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(images, others, rtol=0, atol=0)
+        assert torch.equal(labels, names)
+
+
+# torch advises against more workers than cores; that they change nothing is what is tested
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+@pytest.mark.parametrize("workers", [0, 1, 2, 4])
+def test_batches_are_what_their_keys_say(folder, workers):
+    loader = Loader(folder, AUG, 4, workers=workers, shuffle=True, seed=3)
+    for epoch in range(2):
+        batches = list(loader)
+        assert [len(labels) for _, labels in batches] == [4, 4, 3]
+        order = parts.shuffled(11, 3, epoch)
+        assert sorted(order.tolist()) == list(range(11))
+        rows = [(image, label) for images, labels in batches for image, label in zip(images, labels, strict=True)]
+        for index, (image, label) in zip(order.tolist(), rows, strict=True):
+            wanted, name = expected(folder, epoch, index)
+            torch.testing.assert_close(image, wanted, rtol=0, atol=0)
+            assert label == name
+
+
+def test_loops_are_epochs_and_set_epoch_goes_back(folder):
+    loader = Loader(folder, AUG, 4, shuffle=True, seed=3)
+    first, second = list(loader), list(loader)
+    assert not torch.equal(first[0][0], second[0][0])
+    loader.set_epoch(0)
+    same(list(loader), first)
+    same(list(loader), second)
+    for _ in loader:  # a loop that is left early was an epoch
+        break
+    assert loader.state_dict()["epoch"] == 2
+    loader.set_epoch(1)
+    same(list(loader), second)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("done", [0, 1, 2, 3])
+def test_a_resumed_loader_gives_the_batches_that_remain(folder, workers, done):
+    loader = Loader(folder, AUG, 4, workers=workers, shuffle=True, seed=3)
+    loader.set_epoch(5)
+    whole, state = [], loader.state_dict()
+    for number, batch in enumerate(loader, 1):
+        whole.append(batch)
+        if number == done:
+            state = loader.state_dict()
+    other = Loader(folder, AUG, 4, workers=0 if workers else 1, shuffle=True, seed=3)
+    other.load_state_dict(state)
+    other.set_epoch(5)  # as a training loop does: the place is kept
+    assert other.state_dict() == state
+    same(list(other), whole[done:])
+    same(list(other), list(loader))  # and the next epoch is the next
+
+
+def test_settings_of_a_state_must_be_the_same(folder):
+    state = Loader(folder, AUG, 4, seed=3).state_dict()
+    with pytest.raises(ValueError, match="batch_size is 2 here and 4 in the state: .*same settings"):
+        Loader(folder, AUG, 2, seed=3).load_state_dict(state)
+    with pytest.raises(ValueError, match="batch is 9: it must be at least 0 and at most 3"):
+        Loader(folder, AUG, 4, seed=3).load_state_dict(state | {"batch": 9})
+
+
+def test_drop_last_and_no_pipeline_and_lists(folder):
+    assert [len(labels) for _, labels in Loader(folder, AUG, 4, drop_last=True)] == [4, 4]
+    images, labels = next(iter(Loader(folder, None, 3, stack=False)))
+    assert labels.tolist() == [0, 0, 0]
+    for index, image in enumerate(images):
+        torch.testing.assert_close(image, ImageFolder(folder)[index][0], rtol=0, atol=0)
+    with pytest.raises(ValueError, match=r"shapes \[\(3, 2.*end the pipeline with Resize"):
+        list(Loader(folder, None, 3))
+
+
+def test_any_dataset_and_the_labels_of_detection():
+    flip = ik.Pipeline([ik.HorizontalFlip(), ik.Resize(20)], seed=7)
+    rows = [
+        {"image": picture(0), "boxes": [[0.0, 0, 12, 20]] * (i + 1), "labels": [i] * (i + 1),
+         "image_id": i, "mask": np.ones((20, 24), np.uint8), "weight": np.float32(0.5), "name": "x"}
+        for i in range(2)
+    ]  # fmt: skip
+    batch = next(iter(Loader(rows, flip, 2)))
+    assert batch["image"].shape == (2, 3, 20, 20)
+    assert [boxes.tolist() for boxes in batch["boxes"]] == [
+        [[10, 0, 20, 20]] * (i + 1) for i in range(2)
+    ]
+    assert batch["labels"] == [[0], [1, 1]]
+    assert batch["image_id"].tolist() == [0, 1]
+    assert batch["mask"].shape == (2, 20, 20)
+    assert (batch["weight"].dtype, batch["name"]) == (torch.float32, ["x", "x"])
+    keyed = Keyed([(row["image"], row["image_id"]) for row in rows], flip)
+    alone = next(iter(Loader([row["image"] for row in rows], flip, 2)))
+    np.testing.assert_array_equal(alone[1].permute(1, 2, 0).numpy(), keyed[1][0])
+
+
+def test_torchs_random_numbers_are_not_drawn_from(folder):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    list(Loader(folder, AUG, 4, workers=1, shuffle=True))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_errors_name_the_file(tmp_path, workers):
+    (tmp_path / "a").mkdir()
+    Image.fromarray(picture(0)).save(tmp_path / "a" / "good.png")
+    (tmp_path / "a" / "bad.jpg").write_bytes(b"\xff\xd8\xff no more")
+    with pytest.raises(ValueError, match=r"a/bad\.jpg: the jpg file"):
+        list(Loader(tmp_path, AUG, 2, workers=workers))
+    (tmp_path / "a" / "bad.jpg").unlink()
+    crop = ik.Pipeline([ik.RandomCrop(64)], seed=7)
+    with pytest.raises(ValueError, match=r"a/good\.png: size is \(64, 64\)"):
+        list(Loader(tmp_path, crop, 2, workers=workers))
+    with pytest.raises(RuntimeError, match="sample 0 of _Broken: .*out of order"):
+        list(Loader(_Broken(), AUG, 2, workers=workers))
+
+
+class _Broken:
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise KeyError("out of order")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: Loader("/nowhere", AUG), FileNotFoundError, "root is /nowhere"),
+        (lambda: Loader(iter([]), AUG), TypeError, "source is a list_iterator: pass a folder"),
+        (lambda: Loader([], print), TypeError, "pipeline is a builtin_function_or_method"),
+        (lambda: Loader([], AUG, 0), ValueError, "batch_size is 0: it must be at least 1"),
+        (lambda: Loader([], AUG, workers=-1), ValueError, "workers is -1"),
+        (lambda: Loader([], AUG, seed=-1), ValueError, "seed is -1"),
+        (lambda: Loader([], AUG, device="meta"), ValueError, "device is 'meta': .*'cpu' and 'cuda'"),
+        (
+            lambda: parts.pack([picture(0), picture(0).astype(np.uint16)]),
+            ValueError,
+            "images of one batch have dtypes uint16 and uint8",
+        ),
+    ],
+)
+def test_what_cannot_be_loaded_says_why(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_source_with_a_pipeline_is_refused(folder):
+    with pytest.raises(ValueError, match="give it to the Loader instead"):
+        Loader(ImageFolder(folder, AUG), AUG)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the message is for machines without CUDA")
+def test_a_device_that_is_not_there():
+    with pytest.raises(ValueError, match="device is 'cuda': torch sees no CUDA device; use device"):
+        Loader([], AUG, device="cuda")
+
+
+# --- packed ---------------------------------------------------------------------------------
+
+
+def test_packed_images_come_back_as_views():
+    images = [picture(i) for i in range(4)]
+    packed = parts.pack(images)
+    assert packed.flat.numel() == sum(image.size for image in images)
+    for view, image in zip(packed.images(), images, strict=True):
+        np.testing.assert_array_equal(view.permute(1, 2, 0).numpy(), image)
+        assert view.untyped_storage().data_ptr() == packed.flat.untyped_storage().data_ptr()
+
+
+def test_what_is_packed_and_augmented_later_is_the_same(folder):
+    """The road of a device, walked on the CPU: same images, same labels."""
+    data = ImageFolder(folder)
+    loader = Loader(folder, AUG, 4)
+    work = parts._Work(data, Transform(AUG), True, True)
+    batch = work.__getitems__([(2, index) for index in (5, 0, 7)])
+    images = loader._augmented(batch.images, batch)
+    for image, index in zip(images, (5, 0, 7), strict=True):
+        # 1e-4: the contract between backends
+        torch.testing.assert_close(image, expected(folder, 2, index)[0], rtol=0, atol=1e-4)
+    assert batch.rest[1].tolist() == [data.targets[index] for index in (5, 0, 7)]
+    assert parts._moved(batch.rest, torch.device("cpu"))[0] is None
+
+
+def test_labels_move_by_the_same_key_where_the_image_is_packed():
+    rows = [(picture(i), {"boxes": [[0.0, 0, 5, 5]], "labels": [i]}) for i in range(6)]
+    whole = parts._Work(rows, Transform(AUG), False, True)
+    packs = parts._Work(rows, Transform(AUG), True, True)
+    keys = [(1, i) for i in range(6)]
+    ours, theirs = packs.__getitems__(keys), whole.__getitems__(keys)
+    for mine, other in zip(ours.rest[1]["boxes"], theirs.rest[1]["boxes"], strict=True):
+        np.testing.assert_array_equal(mine, other)
+    assert ours.rest[1]["labels"] == theirs.rest[1]["labels"]
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_device_makes_the_same_batches(folder, workers):
+    ours = list(Loader(folder, AUG, 4, workers=workers, device="cuda", shuffle=True))
+    for (images, labels), (others, names) in zip(
+        ours, Loader(folder, AUG, 4, shuffle=True), strict=True
+    ):
+        assert images.is_cuda
+        torch.testing.assert_close(images.cpu(), others, rtol=0, atol=1e-4)
+        assert torch.equal(labels.cpu(), names)

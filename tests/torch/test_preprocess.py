@@ -1,0 +1,144 @@
+"""Preprocessing for trained networks agrees with what they were trained with."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from imgkit.torch import Preprocess, native
+
+IMAGES = pathlib.Path(__file__).parents[2] / "samples" / "images"
+PHOTOGRAPHS = ("astronaut.jpg", "chelsea.png", "coffee.webp", "rocket.jpg")
+
+
+def photograph(name):
+    with Image.open(IMAGES / name) as image:
+        return image.convert("RGB")
+
+
+def levels(ours, theirs, recipe):
+    """Largest difference in 8-bit levels."""
+    std = torch.tensor(recipe.std)[:, None, None]
+    return float(((ours - theirs).abs() * std).max()) * 255
+
+
+def reference(recipe, image):
+    """What torchvision does to a Pillow image."""
+    tv = pytest.importorskip("torchvision.transforms")
+    mode = tv.InterpolationMode(recipe.interpolation)
+    steps = [tv.Resize(recipe.resize, mode), tv.CenterCrop(recipe.crop), tv.ToTensor()]
+    return tv.Compose([*steps, tv.Normalize(recipe.mean, recipe.std)])(image)
+
+
+# 1 level: both round to 8 bits after each axis, Pillow from weights of 22 bits
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize("preset", ["imagenet", "clip", "siglip", "inception", "cifar10"])
+def test_presets_agree_with_torchvision_on_photographs(preset, name):
+    image, ours = photograph(name), Preprocess(preset)
+    done = ours(image)
+    assert done.shape == (3, *ours.recipe.crop)
+    assert done.dtype == torch.float32
+    assert levels(done, reference(ours.recipe, image), ours.recipe) <= 1.01
+
+
+def test_imagenet_is_what_torchvisions_weights_bring():
+    presets = pytest.importorskip("torchvision.transforms._presets")
+    image = photograph("coffee.webp")
+    theirs = presets.ImageClassification(crop_size=224)(image)
+    ours = Preprocess("imagenet")
+    assert levels(ours(image), theirs, ours.recipe) <= 1.01
+
+
+def test_mnist_is_gray_and_untouched_but_for_its_scale():
+    digit = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    done = Preprocess("mnist")(Image.fromarray(digit))
+    assert done.shape == (1, 28, 28)
+    np.testing.assert_allclose(done[0], (digit / 255 - 0.1307) / 0.3081, atol=1e-5)
+    assert Preprocess("mnist")(photograph("chelsea.png")).shape == (1, 28, 28)
+
+
+CONFIGS = {
+    "resnet": {"crop_pct": 0.95, "crop_mode": "center"},
+    "squash": {"crop_pct": 0.9, "crop_mode": "squash", "input_size": (3, 240, 200)},
+    "whole": {"crop_pct": 1.0, "interpolation": "bilinear"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_timm_configs(name):
+    data = pytest.importorskip("timm.data")
+    config = {
+        "input_size": (3, 224, 224), "interpolation": "bicubic",
+        "mean": (0.5, 0.4, 0.3), "std": (0.2, 0.3, 0.4),
+    } | CONFIGS[name]  # fmt: skip
+    image, ours = photograph("astronaut.jpg"), Preprocess(config)
+    theirs = data.create_transform(**config, is_training=False)(image)
+    assert levels(ours(image), theirs, ours.recipe) <= 1.01
+
+
+def test_open_clip():
+    clip = pytest.importorskip("open_clip.transform", exc_type=ImportError)
+    image, ours = photograph("rocket.jpg"), Preprocess("clip")
+    theirs = clip.image_transform(224, is_train=False, mean=ours.recipe.mean, std=ours.recipe.std)
+    assert levels(ours(image), theirs(image), ours.recipe) <= 1.01
+
+
+def test_every_kind_of_image_gives_the_same():
+    ours = Preprocess("imagenet")
+    picture = photograph("chelsea.png")
+    array = np.array(picture)
+    tensor = torch.from_numpy(array).permute(2, 0, 1)
+    want = ours(picture)
+    for image in (array, tensor):
+        torch.testing.assert_close(ours(image), want, rtol=0, atol=0)
+    for batch in ([picture, array], np.stack([array] * 2), torch.stack([tensor] * 2)):
+        torch.testing.assert_close(ours(batch), torch.stack([want] * 2), rtol=0, atol=1e-6)
+    with native():  # 1 level: the contract between backends
+        assert levels(ours(tensor[None])[0], want, ours.recipe) <= 1.01
+    assert levels(torch.from_numpy(ours.pipeline(array, key=3)), want, ours.recipe) <= 0.51
+    assert ours([]).shape == (0, 3, 224, 224)
+
+
+def test_gray_becomes_equal_channels():
+    gray = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16))
+    done = Preprocess("clip")(gray)
+    std, mean = (torch.tensor(v)[:, None, None] for v in Preprocess("clip").recipe[:2:-1])
+    back = done * std + mean
+    torch.testing.assert_close(back[0], back[2], atol=1e-5, rtol=0)
+
+
+def test_another_size_keeps_the_proportion():
+    assert Preprocess("imagenet", 112).recipe[:2] == (128, (112, 112))
+    assert Preprocess("siglip", 384).recipe[:2] == ((384, 384), (384, 384))
+    assert Preprocess("clip", 336)(np.zeros((40, 30, 3), np.uint8)).shape == (3, 336, 336)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: Preprocess("imagnet"), ValueError, "preset is 'imagnet': did you mean 'imagenet'"),
+        (lambda: Preprocess("clip", 0), ValueError, "size is 0: it must be at least 1"),
+        (lambda: Preprocess({"std": (1,)}), ValueError, "mean is missing: the config has std"),
+        (
+            lambda: Preprocess({"mean": (0,), "std": (1,), "crop_mode": "border"}),
+            ValueError,
+            "crop_mode is 'border': known: center, squash",
+        ),
+        (
+            lambda: Preprocess({"mean": (0,), "std": (1,), "input_size": (3, 224, 160)}),
+            ValueError,
+            "with crop_mode 'center' it must be square",
+        ),
+        (lambda: Preprocess("clip")("photo.jpg"), TypeError, "image is a str: pass a Pillow image"),
+        (
+            lambda: Preprocess("clip")(np.zeros((4, 4, 4), np.uint8)),
+            ValueError,
+            "image has 4 channels",
+        ),
+    ],
+)
+def test_what_cannot_be_prepared_says_why(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
