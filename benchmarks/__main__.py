@@ -24,7 +24,7 @@ from benchmarks.harness import run_suite, table
 
 HERE = pathlib.Path(__file__).parent
 SUITES = (
-    "conv", "edges", "pool", "resample", "color", "pipelines", "ops", "tensor", "imports"
+    "conv", "edges", "pool", "resample", "color", "pipelines", "ops", "tensor", "loader", "imports"
 )  # fmt: skip
 PACKAGES = (
     "numpy", "scipy", "opencv-python", "scikit-image", "torch", "torchvision", "kornia",

@@ -13,7 +13,7 @@ import click
 
 COMMANDS = (
     *("run", "augment", "conv", "edges", "pool", "preview", "explain", "replay"),
-    *("verify", "report", "stats", "ops", "doctor"),
+    *("verify", "report", "stats", "prep", "ops", "doctor"),
 )
 ENVIRONMENT = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),

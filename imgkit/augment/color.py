@@ -22,6 +22,7 @@ from imgkit.augment.transform import (
     draw_integer,
     draw_number,
     integer,
+    most,
     number,
 )
 from imgkit.image import check_number
@@ -74,6 +75,11 @@ class Brightness(Transform):
     factor: Param = number(low=0)
     parts: ClassVar[tuple[str, ...]] = ("color",)
 
+    @property
+    def commutes(self) -> bool:
+        """Factors up to 1 clip nothing."""
+        return most(self.factor) <= 1
+
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
         """Draw the factor."""
         return {"factor": draw_number(draw, self.factor, samples)}
@@ -107,6 +113,11 @@ class Saturation(Transform):
     factor: Param = number(low=0)
     parts: ClassVar[tuple[str, ...]] = ("color",)
     colors: ClassVar[bool] = True
+
+    @property
+    def commutes(self) -> bool:
+        """Factors up to 1 clip nothing."""
+        return most(self.factor) <= 1
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
         """Draw the factor."""
@@ -213,6 +224,11 @@ class Grayscale(Transform):
     parts: ClassVar[tuple[str, ...]] = ("color",)
     colors: ClassVar[bool] = True
 
+    @property
+    def commutes(self) -> bool:
+        """It clips nothing."""
+        return True
+
     def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
         """Return a linear step."""
         return saturation_step(np.zeros(len(numbers["active"])))
@@ -224,6 +240,11 @@ class ChannelShuffle(Transform):
 
     parts: ClassVar[tuple[str, ...]] = ("color",)
     colors: ClassVar[bool] = True
+
+    @property
+    def commutes(self) -> bool:
+        """It clips nothing."""
+        return True
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
         """Draw the order."""

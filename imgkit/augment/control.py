@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ def _ends(value: Any, name: str) -> tuple[int, int]:
 class OneOf(Transform):
     """Do one of several ops; `weights` say how often each, equally by default."""
 
-    ops: Any = declare(_ops, ())
+    ops: Any = declare(_ops, dataclasses.MISSING)
     weights: Any = declare(_weights, None)
 
     def __post_init__(self) -> None:
@@ -73,8 +74,8 @@ class OneOf(Transform):
 class SomeOf(Transform):
     """Do some of several ops, in the order they are listed; `count` is a number or a pair."""
 
+    ops: Any = declare(_ops, dataclasses.MISSING)
     count: Any = declare(_ends, 1)
-    ops: Any = declare(_ops, ())
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -175,7 +175,7 @@ def _some_of(t: Any, out: Output) -> Ops:
     refuse(t.replace, "replace=True has no translation")
     options = [together(inner([item], KNOWN, REFUSED, out))
                for item in t.transforms]  # fmt: skip
-    return [control.SomeOf(t.n, options, p=t.p)]
+    return [control.SomeOf(options, t.n, p=t.p)]
 
 
 def _sequence(t: Any, out: Output) -> Ops:

@@ -269,8 +269,8 @@ class RandomResizedCrop(Transform):
     size: Any = image_size()
     scale: Any = interval((0.08, 1.0), low=0)
     ratio: Any = interval((3 / 4, 4 / 3), low=1e-6)
-    interpolation: str = word(INTERPOLATIONS, "bilinear")
-    antialias: bool = flag(True)
+    interpolation: str = word(INTERPOLATIONS, "bilinear", kw_only=False)
+    antialias: bool = flag(True, kw_only=False)
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
@@ -520,7 +520,7 @@ class Affine(Transform):
 class Perspective(Transform):
     """Pull each corner inward by up to `distortion` of half the width and height."""
 
-    distortion: float = fixed(0.5, low=0, high=0.999)
+    distortion: Param = number(0.5, low=0, high=0.999)
     interpolation: str = word(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
     border: str = word(tuple(BORDERS), "constant")
@@ -529,7 +529,7 @@ class Perspective(Transform):
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
         """Draw how far each corner moves, (N, 4, 2), as a fraction of width and height."""
-        most = self.distortion / 2
+        most = draw_number(draw, self.distortion, samples) / 2
         moves = [draw.uniform(0, most) for _ in range(8)]
         return {"corners": np.stack(moves, axis=-1).reshape(samples, 4, 2)}
 
@@ -572,7 +572,7 @@ class GridDistortion(Transform):
     """Move the nodes of a grid of `cells` x `cells` by up to `distortion` of a cell."""
 
     cells: int = count(5)
-    distortion: float = fixed(0.3, low=0, high=0.49)
+    distortion: Param = number(0.3, low=0, high=0.49)
     interpolation: str = word(INTERPOLATIONS, "bilinear")
     border: str = word(tuple(BORDERS), "constant")
     fill: Any = fill()
@@ -581,8 +581,9 @@ class GridDistortion(Transform):
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
         """Draw the moves of all nodes, (N, cells + 1, cells + 1, 2), as fractions of a cell."""
         side = self.cells + 1
+        most = draw_number(draw, self.distortion, samples)
         words = draw.words(2 * side * side).astype(np.float64)
-        moves = (words * 2.0**-31 - 1.0) * self.distortion
+        moves = (words * 2.0**-31 - 1.0) * most[:, None]
         return {"moves": moves.reshape(samples, side, side, 2)}
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:

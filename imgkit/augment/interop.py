@@ -188,7 +188,7 @@ def together(ops: Ops, p: float = 1.0) -> Transform:
         return geometric.Pad(0)
     if len(ops) == 1:
         return dataclasses.replace(ops[0], p=ops[0].p * p)
-    return control.SomeOf(len(ops), ops, p=p)
+    return control.SomeOf(ops, len(ops), p=p)
 
 
 def inner(

@@ -18,7 +18,15 @@ from imgkit.augment.plan import Plan
 from imgkit.augment.transform import Size, Transform
 from imgkit.backends import backend
 from imgkit.draws import SEED_BITS, Calls, Key, Stream, check_bits, parse_key
-from imgkit.image import as_batch, channels, check_image, image_size, is_tensor, like_input
+from imgkit.image import (
+    as_batch,
+    channels,
+    check_choice,
+    check_image,
+    image_size,
+    is_tensor,
+    like_input,
+)
 from imgkit.pillow import opened
 
 Array = npt.NDArray[Any]
@@ -31,6 +39,8 @@ class Pipeline:
         ops: transforms, in order.
         seed: 0 to 2**64 - 1; with it, the same key gives the same numbers everywhere. Without
             seed and key each call draws fresh entropy.
+        canvas: "cut" loses what any canvas within a run of geometric ops cuts off, as op by op;
+            "open" keeps what the source still has.
 
     Raises:
         TypeError, ValueError: an op is no transform, or stands where it cannot.
@@ -43,7 +53,9 @@ class Pipeline:
         (32, 48, 3)
     """
 
-    def __init__(self, ops: Sequence[Transform], seed: int | None = None) -> None:
+    def __init__(
+        self, ops: Sequence[Transform], seed: int | None = None, *, canvas: str = "cut"
+    ) -> None:
         if isinstance(ops, Transform) or not isinstance(ops, (list, tuple)):
             raise TypeError(f"ops is {ops!r}: it takes a list of transforms")
         for place, op in enumerate(ops):
@@ -53,21 +65,28 @@ class Pipeline:
                 )
         self.ops = tuple(ops)
         self.seed = None if seed is None else check_bits(seed, "seed", SEED_BITS)
-        self._recipe = recipe.compile_ops(self.ops)
+        self.canvas = check_choice(canvas, "canvas", ("cut", "open"))
+        self._recipe = recipe.compile_ops(self.ops, canvas=canvas)
         self._streams = recipe.streams(self._recipe, self.seed or 0)
         self._calls = Calls(self.seed is not None)
+        self._warned = False
         self._colorful = next((n.op.name for n in self._recipe.nodes if n.op.colors), None)
         self._channels = dict(_channel_counts(self._recipe.nodes))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Pipeline) and (self.ops, self.seed) == (other.ops, other.seed)
+        return isinstance(other, Pipeline) and self._identity == other._identity
 
     def __hash__(self) -> int:
-        return hash((self.ops, self.seed))
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[Any, ...]:
+        return self.ops, self.seed, self.canvas
 
     def __repr__(self) -> str:
         listed = ", ".join(repr(op) for op in self.ops)
-        return f"Pipeline([{listed}], seed={self.seed})"
+        canvas = "" if self.canvas == "cut" else f", canvas={self.canvas!r}"
+        return f"Pipeline([{listed}], seed={self.seed}{canvas})"
 
     # --- running ---
 
@@ -134,7 +153,7 @@ class Pipeline:
         for name, count in self._channels.items():
             if count != found:
                 raise ValueError(f"image has {found} channels: {name} has values for {count}")
-        warn_range(x)
+        self._warned = self._warned or warn_range(x)
 
     def reference(self, x: Any, key: Any, fuse: bool = True) -> Any:
         """Run in float64 with SciPy, slowly and plainly: the oracle.
@@ -289,10 +308,10 @@ def _empty(x: Array, plan: Plan) -> Array:
     return np.empty(shape, dtype)
 
 
-def warn_range(x: Array) -> None:
-    """Warn once about floats outside 0..1: color ops will clip them."""
+def warn_range(x: Array) -> bool:
+    """Warn about floats outside 0..1, which color ops will clip; tell whether it did."""
     if is_tensor(x):  # asking a device would wait for it
-        return
+        return False
     if x.dtype.kind == "f" and x.size and not (x.min() >= 0 and x.max() <= 1):
         warnings.warn(
             f"image has values from {x.min():g} to {x.max():g}: floats mean 0..1, and color ops "
@@ -300,3 +319,5 @@ def warn_range(x: Array) -> None:
             UserWarning,
             stacklevel=3,
         )
+        return True
+    return False

@@ -6,6 +6,7 @@ one by one are the same plan. An op that does not happen to a sample is an ident
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections import Counter
@@ -50,10 +51,13 @@ class Recipe(NamedTuple):
 
     nodes: tuple[Node, ...]
     templates: tuple[Template, ...]
+    canvas: str = "cut"
 
 
 @functools.lru_cache(maxsize=256)
-def compile_ops(ops: tuple[Transform, ...], fuse: bool = True) -> Recipe:
+def compile_ops(
+    ops: tuple[Transform, ...], fuse: bool = True, canvas: str = "cut"
+) -> Recipe:
     """Flatten control ops and group neighbours into stages."""
     nodes: list[Node] = []
     order: list[tuple[int, int]] = []
@@ -64,6 +68,11 @@ def compile_ops(ops: tuple[Transform, ...], fuse: bool = True) -> Recipe:
         kind = op.parts[part]
         members = [nodes[n].op for n, _ in groups[-1][1]] if groups else []
         reason = _why_not(groups[-1][0], members, kind, op, fuse) if groups else "the first stage"
+        if reason and fuse and kind == "resample" and _crosses(groups, nodes, op):
+            groups[-2:] = groups[:-3:-1]  # the color goes first
+            if len(groups) > 2 and groups[-3][0] == "color":
+                groups[-3][1].extend(groups.pop(-2)[1])
+            reason = ""
         if reason:
             groups.append((kind, [(node, part)], reason))
         else:
@@ -77,7 +86,26 @@ def compile_ops(ops: tuple[Transform, ...], fuse: bool = True) -> Recipe:
             late = nodes[after.entries[0][0]].op.name
             early = nodes[before.entries[0][0]].op.name
             raise ValueError(f"ops: {late} comes after {early}; output ops stand at the end")
-    return Recipe(tuple(nodes), templates)
+    return Recipe(tuple(nodes), templates, canvas)
+
+
+def _crosses(
+    groups: list[tuple[str, list[tuple[int, int]], str]], nodes: list[Node], op: Transform
+) -> bool:
+    """Tell whether an op can join the resample before the last stage, which is linear color.
+
+    Color that clips nothing and asks for no mean commutes with interpolation. It is moved before
+    the resample, so that of the fills it must leave alone those of the earlier ops: black.
+    """
+    if len(groups) < 2 or [group[0] for group in groups[-2:]] != ["resample", "color"]:
+        return False
+    earlier, colors = ([nodes[n].op for n, _ in group[1]] for group in groups[-2:])
+    black = all(not any(getattr(member, "fill", (0.0,))) for member in earlier)
+    return (
+        black
+        and all(color.commutes for color in colors)
+        and not _why_not("resample", earlier, "resample", op, True)
+    )
 
 
 def _flatten(
@@ -161,7 +189,9 @@ def fill(
                 size = piece.out_size
             pieces.append((piece, active))
         if pieces:
-            built.append(BUILD[template.kind](pieces))
+            stage = BUILD[template.kind](pieces)
+            open_run = recipe.canvas == "open" and template.kind == "resample"
+            built.append(_opened(stage) if open_run else stage)
     for node, numbers in enumerate(drawn):
         if not numbers:
             _numbers(recipe, drawn, keys, epoch, indices, size, node, samples)
@@ -218,6 +248,26 @@ Pieces = list[tuple[Any, Array]]
 
 def _resample(pieces: Pieces) -> stages.Resample:
     return stages.Resample(tuple(hop for hop, _ in pieces))
+
+
+def _opened(run: stages.Resample) -> stages.Resample:
+    """Make one hop of each stretch of matrices with a warp, so that no canvas within cuts."""
+    hops: list[stages.Hop] = []
+    for _, stretch in itertools.groupby(run.hops, key=lambda hop: hop.field is not None):
+        members = list(stretch)
+        warp = next((hop for hop in members if hop.kind == "warp"), None)
+        if warp is None or warp.field is not None:
+            hops += members
+            continue
+        product = functools.reduce(lambda total, hop: hop.matrix @ total, members, np.eye(3))
+        name = " + ".join(hop.name for hop in members)
+        hops.append(
+            dataclasses.replace(
+                warp, name=name, in_size=members[0].in_size, out_size=members[-1].out_size,
+                matrix=product,
+            )
+        )  # fmt: skip
+    return stages.Resample(tuple(hops))
 
 
 def _color(pieces: Pieces) -> stages.Color:

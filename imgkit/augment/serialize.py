@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgkit.augment.transform import Choice, Transform
-from imgkit.image import nearest
+from imgkit.image import check_choice, nearest
 from imgkit.registry import CONTROLS, PUBLIC, TRANSFORMS
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 KNOWN = (*TRANSFORMS, *CONTROLS)
-KEYS = ("version", "seed", "ops")
+KEYS = ("version", "seed", "canvas", "ops")
 SUFFIXES = (".yaml", ".yml", ".json")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -92,7 +92,8 @@ def to_json(pipeline: Pipeline) -> str:
 
 def _document(pipeline: Pipeline) -> dict[str, Any]:
     seed = {} if pipeline.seed is None else {"seed": pipeline.seed}
-    return {"version": VERSION, **seed, "ops": [_item(op) for op in pipeline.ops]}
+    canvas = {} if pipeline.canvas == "cut" else {"canvas": pipeline.canvas}
+    return {"version": VERSION, **seed, **canvas, "ops": [_item(op) for op in pipeline.ops]}
 
 
 def _item(op: Transform) -> Any:
@@ -213,6 +214,7 @@ def read_document(content: Any) -> tuple[list[Any], int | None]:
     seed, ops = content.get("seed"), content.get("ops")
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
         raise ValueError(f"seed is {seed!r}: it must be an integer")
+    check_choice(content.get("canvas", "cut"), "canvas", ("cut", "open"))
     if not isinstance(ops, list):
         raise ValueError("ops must be a list of at least one operation")
     return ops, seed
@@ -244,7 +246,8 @@ def _pipeline(content: Any) -> Pipeline:
     from imgkit.augment.pipeline import Pipeline
 
     items, seed = read_document(content)
-    return Pipeline([_transform(item, f"ops[{i}]") for i, item in enumerate(items)], seed)
+    ops = [_transform(item, f"ops[{i}]") for i, item in enumerate(items)]
+    return Pipeline(ops, seed, canvas=content.get("canvas", "cut"))
 
 
 def _transform(item: Any, where: str) -> Transform:

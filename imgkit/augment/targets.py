@@ -27,6 +27,7 @@ Boxes and polygons are in pixel edges, 0 to W; keypoints in pixel centres, 0 to 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -219,7 +220,11 @@ def _none(pipeline: Pipeline, named: Named, keys: Key) -> Named:
     result: Named = {}
     for name, value in named.items():
         result[name] = value if isinstance(value, np.ndarray) else []
-        if name == "image" and isinstance(value, np.ndarray):
+        if name in ("image", "mask") and isinstance(value, np.ndarray):
             plan = pipeline._plan((value.shape[1], value.shape[2]), keys)
-            result[name] = stack([], value, plan)
+            geometric = [stage for stage in plan.stages if stage.kind == "resample"]
+            if name == "mask":
+                plan = dataclasses.replace(plan, stages=tuple(geometric))
+            empty = stack([], value if value.ndim == 4 else value[..., None], plan)
+            result[name] = empty if value.ndim == 4 else empty[..., 0]
     return result

@@ -213,6 +213,13 @@ def draw_integer(draw: Draw, param: Param, samples: int) -> Array:
     return np.full(samples, int(param), np.int64)
 
 
+def most(param: Param) -> float:
+    """Return the largest value that a parameter can take."""
+    if isinstance(param, Choice):
+        return max(param.options)
+    return param[1] if isinstance(param, tuple) else param
+
+
 # --- the base ---------------------------------------------------------------------------
 
 
@@ -241,6 +248,11 @@ class Transform:
     def name(self) -> str:
         """The op's name, as pipelines and plans write it."""
         return type(self).__name__
+
+    @property
+    def commutes(self) -> bool:
+        """Whether the op is linear color that never clips: it commutes with resampling."""
+        return False
 
     @property
     def children(self) -> tuple[Transform, ...]:

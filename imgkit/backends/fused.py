@@ -23,17 +23,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from imgkit.backends.tensor import prepare, resolve
 from imgkit.backends.tensor.pack import upload
 from imgkit.backends.tensor.pointwise import OF_THE_WHOLE
 from imgkit.border import BORDERS
 
-Tensor = torch.Tensor
 Array = npt.NDArray[Any]
 
-BLOCK = 256  # pixels a program: two a thread; benchmarks/cuda_static.md has the registers
-WARPS = 4
+BLOCK = 256  # pixels a program
+WARPS = 8  # one pixel a thread; two spill (benchmarks/cuda_static.py)
 HOLES = 8  # rectangles tested in registers
 FIXED = 33  # columns before the Gaussians: see `fused_kernel`
 KERNELS = {"nearest": 0, "bilinear": 1, "bicubic": 2}
@@ -65,6 +65,14 @@ class Spec(NamedTuple):
     def tiles(self) -> int:
         """How many programs share a sample."""
         return -(-self.out_size[0] * self.out_size[1] // BLOCK)
+
+    @property
+    def registers(self) -> int:
+        """How many a thread may use: left to itself ptxas stops at 40 and spills 8 bytes of some.
+
+        64 leave room for four programs on a multiprocessor; float64 division needs more.
+        """
+        return 80 if self.projective else 64
 
     @property
     def launches(self) -> int:
@@ -133,7 +141,7 @@ def layout(
     width = sum(column.shape[1] for column in columns)
     steps: list[tuple[int, int, int]] = []
     tables: list[Array] = []
-    reads = []
+    reads: list[tuple[int, Array]] = []
     for stage in stages:
         for kind, own in _steps(stage, samples):
             count = 0
@@ -141,7 +149,7 @@ def layout(
                 count, own, table = len(tables), own[:, :1], own[:, 1:]
                 tables.append(table)
             elif kind == "means":
-                reads.append((len(steps), own[:, 9:18].any(axis=1)))
+                reads.append((len(steps), np.asarray(own[:, 9:18].any(axis=1))))
             elif kind == "erase":
                 count = (own.shape[1] - 3) // 4
             steps.append((KINDS[kind], width, count))
@@ -150,7 +158,7 @@ def layout(
     stops = _stops(reads, samples)
     columns.append(stops)
     size = how.pop("out_size")
-    names = tuple(zip(*steps, strict=True)) if steps else ((), (), ())
+    names: Any = tuple(zip(*steps, strict=True)) if steps else ((), (), ())
     spec = Spec(size, **how, steps=names[0], columns=names[1], counts=names[2],
                 means=stops.shape[1], stops=width, tables=max(len(tables), 1),
                 row=width + stops.shape[1])  # fmt: skip
@@ -189,24 +197,28 @@ def _source(
     sigma = np.zeros((samples, 2)) if reach == 0 else resolve.sigmas(maps, inverse)
     (taps_x, wide), (taps_y, tall) = (resolve.gaussians(s) for s in sigma.T)
     spread = max(taps_x.shape[1], taps_y.shape[1]) // 2
-    radius = np.where((sigma > 0).any(axis=1)[:, None], np.stack([wide, tall], axis=1), -1)
-    taps = 2 * np.ceil(reach * stretch) + 2 * np.maximum(radius, 0) if reach else np.ones((samples, 2))
+    radius = np.where(sigma.max(axis=1)[:, None] > 0, np.stack([wide, tall], axis=1), -1)
+    taps = (
+        2 * np.ceil(reach * stretch) + 2 * np.maximum(radius, 0) if reach else np.ones((samples, 2))
+    )
     same = not spread and not smooth.any()
     used = np.flatnonzero(maps.cuts.any(axis=0))
-    beyond = (maps.window[:, :2] < 0).any() or (maps.window[:, :2] + maps.window[:, 2:] > sizes).any()
+    beyond = (maps.window[:, :2] < 0).any() or (
+        maps.window[:, :2] + maps.window[:, 2:] > sizes
+    ).any()
     bottom = np.concatenate([inverse[:, 2], maps.canvases[maps.cuts][:, 2]])
     projective = bool((bottom != (0, 0, 1)).any())
     numbers = [
         *head, maps.window, maps.border[:, None], maps.pad[:, None], stretch, taps, smooth[:, None],
         np.where(smooth, -0.5, -0.75)[:, None], radius, inverse.reshape(samples, 9),
-        maps.fill * 255.0, np.rint(maps.pad_fill * 255.0),
+        np.rint(maps.fill * 255.0), np.rint(maps.pad_fill * 255.0),
         _gaussian(taps_x, spread), _gaussian(taps_y, spread),
     ]  # fmt: skip
     for place in used:
         cut = maps.cuts[:, place, None]
         matrix = np.where(cut, maps.canvases[:, place].reshape(samples, 9), np.eye(3).ravel())
         edges = np.where(cut, maps.canvas_sizes[:, place], resolve.ENDLESS)
-        fill = np.broadcast_to(maps.canvas_fills[place] * 255.0, (samples, 3))
+        fill = np.broadcast_to(np.rint(maps.canvas_fills[place] * 255.0), (samples, 3))
         numbers += [matrix, edges, fill]
     return {
         "out_size": out_size,
@@ -271,7 +283,10 @@ def _steps(stage: Any, samples: int) -> list[tuple[str, Array]]:
             (
                 "means" if reads else "linear",
                 np.concatenate(
-                    [own[name][:, k].reshape(samples, -1) for name in ("weights", "means", "offsets")]
+                    [
+                        own[name][:, k].reshape(samples, -1)
+                        for name in ("weights", "means", "offsets")
+                    ]
                     + [own["active"][:, None]],
                     axis=1,
                 ),
@@ -291,12 +306,56 @@ def _steps(stage: Any, samples: int) -> list[tuple[str, Array]]:
 # --- running ---------------------------------------------------------------------------------
 
 
-def run_batch(
-    stages: Sequence[Any], x: Tensor, dtype: torch.dtype, channels_last: bool = False
+def run_packed(
+    stages: Sequence[Any], packed: Packed, dtype: torch.dtype = torch.float32,
+    channels_last: bool = False,
+) -> Tensor:  # fmt: skip
+    """Run a plan on a packed ragged batch, by the kernel where that can be.
+
+    Args:
+        stages: of a plan of the sizes of the images, ``pipeline.plan((heights, widths), key)``.
+        packed: the images, on any device.
+        dtype: of a normalized result; one that is not normalized stays uint8.
+        channels_last: whether the channels of a pixel lie side by side in the result.
+
+    Returns:
+        (N, 3, H, W).
+
+    Raises:
+        ValueError: the results differ in size, or the batch is empty.
+    """
+    if len(packed.sizes) == 0:
+        raise ValueError("packed holds no images: a batch of none has no size")
+    if packed.flat.device.type == "cuda" and has_triton() and not why_not(stages):
+        return launch_packed(stages, packed, dtype, channels_last)
+    from imgkit.backends.tensor import plan
+
+    images = [_image(packed, sample) for sample in range(len(packed.sizes))]
+    results = [plan.run(stages, sample, image) for sample, image in enumerate(images)]
+    sizes = {tuple(result.shape) for result in results}
+    if len(sizes) > 1:
+        raise ValueError(f"the results have sizes {sorted(sizes)}: end with one that has a `size`")
+    batch = torch.stack(results)
+    batch = batch.to(dtype) if batch.is_floating_point() else batch
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return batch.contiguous(memory_format=layout)
+
+
+def _image(packed: Packed, sample: int) -> Tensor:
+    """View one image of a packed batch as (3, H, W)."""
+    height, width = packed.sizes[sample].tolist()
+    start = int(packed.offsets[sample])
+    flat = packed.flat[start : start + 3 * height * width]
+    return flat.view(height, width, 3).permute(2, 0, 1)
+
+
+def launch_batch(
+    stages: Sequence[Any],
+    x: Tensor,
+    dtype: torch.dtype = torch.float32,
+    channels_last: bool = False,
 ) -> Tensor:
-    """Run a plan that `why_not` accepts on a uint8 batch (N, 3, H, W)."""
-    if 0 in x.shape:
-        raise ValueError("an empty batch has nothing to launch")
+    """Run the kernel of a plan that `why_not` accepts on a uint8 batch (N, 3, H, W), N >= 1."""
     count, _, height, width = x.shape
     offsets = np.arange(count) * x.stride(0)
     sizes = np.tile([height, width], (count, 1))
@@ -304,13 +363,11 @@ def run_batch(
     return _launch(x, spec, numbers, tables, x.stride(3), x.stride(1), dtype, channels_last)
 
 
-def run_packed(
-    stages: Sequence[Any], packed: Packed, dtype: torch.dtype, channels_last: bool = False
-) -> Tensor:
-    """Run a plan that `why_not` accepts on a packed ragged batch; see `Packed`.
-
-    The plan is of the sizes of the images: ``Pipeline._plan((heights, widths), keys)``.
-    """
+def launch_packed(
+    stages: Sequence[Any], packed: Packed, dtype: torch.dtype = torch.float32,
+    channels_last: bool = False,
+) -> Tensor:  # fmt: skip
+    """Run the kernel of a plan that `why_not` accepts on a packed batch of N >= 1 images."""
     pitches = 3 * packed.sizes[:, 1]
     spec, numbers, tables = layout(stages, packed.sizes, packed.offsets, pitches)
     return _launch(packed.flat, spec, numbers, tables, 3, 1, dtype, channels_last)
@@ -325,7 +382,12 @@ def _launch(
     on_device = upload([numbers, tables], source.device)
     text = _text(spec)
     made: Tensor = torch.ops.imgkit.fused_augment(
-        source, *on_device, text, [column, channel], str(dtype).removeprefix("torch."), channels_last
+        source,
+        *on_device,
+        text,
+        [column, channel],
+        str(dtype).removeprefix("torch."),
+        channels_last,
     )
     return made
 
@@ -337,16 +399,18 @@ def _text(spec: Spec) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _spec(text: str) -> Spec:
-    return Spec(*(tuple(v) if isinstance(v, list) else v for v in json.loads(text)))
+    return Spec._make(tuple(v) if isinstance(v, list) else v for v in json.loads(text))
 
 
 def _new(source: Tensor, numbers: Tensor, spec: Spec, dtype: str, channels_last: bool) -> Tensor:
     layout = torch.channels_last if channels_last else torch.contiguous_format
     shape = (numbers.shape[0], 3, *spec.out_size)
-    return torch.empty(shape, dtype=getattr(torch, dtype), device=source.device, memory_format=layout)
+    return torch.empty(
+        shape, dtype=getattr(torch, dtype), device=source.device, memory_format=layout
+    )
 
 
-@torch.library.custom_op("imgkit::fused_augment", mutates_args=())
+@torch.library.custom_op("imgkit::fused_augment", mutates_args=())  # type: ignore[untyped-decorator]
 def _fused_augment(
     source: Tensor, numbers: Tensor, tables: Tensor, spec: str, strides: list[int], dtype: str,
     channels_last: bool,
@@ -359,17 +423,19 @@ def _fused_augment(
     how = _spec(spec)
     out = _new(source, numbers, how, dtype, channels_last)
     count = len(numbers)
-    sums = torch.empty((count, max(how.means, 1), how.tiles, 3), dtype=torch.float32, device=source.device)
+    sums = torch.empty(
+        (count, max(how.means, 1), how.tiles, 3), dtype=torch.float32, device=source.device
+    )
     fixed = constants(how)
     for step in (*range(how.means), -1):
         fused_kernel.augment[(count * how.tiles,)](
             source, numbers, tables, sums, out, *strides, *out.stride(), **fixed,
-            SPAN=triton.next_power_of_2(how.tiles), PASS=step, num_warps=WARPS,
+            SPAN=triton.next_power_of_2(how.tiles), PASS=step, num_warps=WARPS, maxnreg=how.registers,
         )  # fmt: skip
     return out
 
 
-@_fused_augment.register_fake
+@_fused_augment.register_fake  # type: ignore[untyped-decorator]
 def _(
     source: Tensor, numbers: Tensor, tables: Tensor, spec: str, strides: list[int], dtype: str,
     channels_last: bool,

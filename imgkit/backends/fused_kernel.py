@@ -5,6 +5,7 @@ bicubic, or a footprint as wide as the map shrinks), lets canvases cut, runs the
 registers and stores. Positions are float64 (two multiply-adds an axis); all else is float32.
 """
 
+# mypy: disable-error-code="no-untyped-def, untyped-decorator, no-untyped-call"
 from __future__ import annotations
 
 import triton
@@ -211,16 +212,21 @@ def _sampled(source, row, x, y, COLUMN, CHANNEL, INTERPOLATION: tl.constexpr,
         if PADS >= 0:
             pad_y = (pad == 0) & ((iy < 0) | (iy >= whole_h))
             iy = _fold(iy, whole_h, pad, PADS)
+        weight_y = tl.where(out_y & (cut != 0), 0.0, weight_y)
+        line_r = tl.zeros_like(part_x)
+        line_g = tl.zeros_like(part_x)
+        line_b = tl.zeros_like(part_x)
+        line = tl.zeros_like(part_x)
         for jx in range(0, taps_x):
             ix = first_x + jx
             if INTERPOLATION == 0:
                 weight = weight_y
             else:
-                weight = weight_y * _tap_weight(row, jx, part_x, stretch_x, sharp, radius_x,
-                                                FIXED, INTERPOLATION, SPREAD)  # fmt: skip
-            off = out_y | (ix < 0) | (ix >= width)
-            weight = tl.where(off & (cut != 0), 0.0, weight)
-            off = off & (border == 0)
+                weight = _tap_weight(row, jx, part_x, stretch_x, sharp, radius_x, FIXED,
+                                     INTERPOLATION, SPREAD)  # fmt: skip
+            out_x = (ix < 0) | (ix >= width)
+            weight = tl.where(out_x & (cut != 0), 0.0, weight)
+            off = (out_x | out_y) & (border == 0)
             ix = _fold(ix, width, border, BORDERS) + left
             at = image + (iy * pitch + _clip(ix, 0, whole_w - 1) * COLUMN)
             if PADS >= 0:
@@ -237,10 +243,22 @@ def _sampled(source, row, x, y, COLUMN, CHANNEL, INTERPOLATION: tl.constexpr,
                 r = tl.where(off, tl.load(row + FILL).to(tl.float32), r)
                 g = tl.where(off, tl.load(row + FILL + 1).to(tl.float32), g)
                 b = tl.where(off, tl.load(row + FILL + 2).to(tl.float32), b)
-            red += weight * r
-            green += weight * g
-            blue += weight * b
-            total += weight
+            line_r += weight * r
+            line_g += weight * g
+            line_b += weight * b
+            line += weight
+        if (INTERPOLATION == 2) and (STATIC_TAPS == 0):  # noqa: SIM102 (one is a constant)
+            # as Pillow: clipped after each axis
+            if cut != 0:
+                line = tl.where(line == 0.0, 1.0, line)
+                line_r = _clip(line_r / line, 0.0, 255.0)
+                line_g = _clip(line_g / line, 0.0, 255.0)
+                line_b = _clip(line_b / line, 0.0, 255.0)
+                line = tl.zeros_like(line) + 1.0
+        red += weight_y * line_r
+        green += weight_y * line_g
+        blue += weight_y * line_b
+        total += weight_y * line
     if STATIC_TAPS == 0:
         total = tl.where((cut != 0) & (total != 0.0), total, 1.0)
         red, green, blue = red / total, green / total, blue / total
@@ -257,13 +275,14 @@ def _mean(sums, sample, place, channel, TILES: tl.constexpr, MEANS: tl.constexpr
 
 
 @triton.jit
-def augment(source, numbers, tables, sums, out, COLUMN, CHANNEL, OUT_SAMPLE, OUT_CHANNEL, OUT_ROW,
-            OUT_COLUMN, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, ROW: tl.constexpr,
+def augment(source, numbers, tables, sums, out, COLUMN, CHANNEL, OUT_SAMPLE, OUT_CHANNEL,
+            OUT_ROW, OUT_COLUMN, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, ROW: tl.constexpr,
             TABLES: tl.constexpr, TILES: tl.constexpr, SPAN: tl.constexpr, MEANS: tl.constexpr,
-            PASS: tl.constexpr, STOPS: tl.constexpr, INTERPOLATION: tl.constexpr, STATIC_TAPS: tl.constexpr,
-            SPREAD: tl.constexpr, BORDERS: tl.constexpr, PADS: tl.constexpr, CUTS: tl.constexpr,
-            PROJECTIVE: tl.constexpr, STEPS: tl.constexpr, COLUMNS: tl.constexpr,
-            COUNTS: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+            PASS: tl.constexpr, STOPS: tl.constexpr, INTERPOLATION: tl.constexpr,
+            STATIC_TAPS: tl.constexpr, SPREAD: tl.constexpr, BORDERS: tl.constexpr,
+            PADS: tl.constexpr, CUTS: tl.constexpr, PROJECTIVE: tl.constexpr,
+            STEPS: tl.constexpr, COLUMNS: tl.constexpr, COUNTS: tl.constexpr,
+            BLOCK: tl.constexpr):  # fmt: skip
     """Write BLOCK pixels of one sample, or with PASS >= 0 the sums that its mean is made of."""
     program = tl.program_id(0)
     sample, tile = (program // TILES).to(tl.int64), program % TILES
@@ -283,6 +302,8 @@ def augment(source, numbers, tables, sums, out, COLUMN, CHANNEL, OUT_SAMPLE, OUT
     last = len(STEPS) + 1  # the step to end with: in a launch for means, where the sample's mean is
     if PASS >= 0:
         last = tl.load(row + STOPS + PASS).to(tl.int32)
+    if INTERPOLATION == 2:
+        r, g, b = _clip(r, 0.0, 255.0), _clip(g, 0.0, 255.0), _clip(b, 0.0, 255.0)
     for i in tl.static_range(len(STEPS)):
         own = row + COLUMNS[i]
         if STEPS[i] == LINEAR or STEPS[i] == LINEAR_MEANS:

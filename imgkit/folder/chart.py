@@ -16,13 +16,10 @@ from imgkit.folder.scan import shown
 from imgkit.folder.stats import Figures, pooled, sides, summary
 
 Array = npt.NDArray[Any]
-SIZE = 1200, 860  # width and height of the picture
-PANELS = (  # left, top, right, bottom
-    (40, 130, 580, 450),
-    (640, 130, 1160, 450),
-    (40, 520, 580, 830),
-    (640, 520, 1160, 830),
-)
+WIDTH = 1200  # of the picture; its height follows what there is to show
+PANELS = ((40, 130, 580, 450), (640, 130, 1160, 450))  # left, top, right, bottom
+LISTS = ((40, 520, 580), (640, 520, 1160))  # left, top, right
+ROW, COLUMN = 34, 90  # pixels of a bar with its gap, at most
 PAPER, INK, FAINT, BAR = "#ffffff", "#22262b", "#8a929c", "#4a76b8"
 GRID = "#e4e7eb"
 CHANNELS = ("#d9483b", "#3a9a4f", "#3f6fd1")
@@ -33,7 +30,14 @@ def draw(figures: Figures, title: str) -> Array:
     """Draw the figures: levels of each channel, longer sides, formats and classes; (H, W, 3)."""
     from PIL import Image, ImageDraw
 
-    picture = Image.new("RGB", SIZE, PAPER)
+    classes = sorted(figures.classes.items(), key=lambda item: (-item[1], item[0]))
+    shapes = [(f"{w} x {h}", n) for (w, h), n in figures.sizes.most_common()]
+    listed = (
+        ("Format", figures.formats.most_common()),
+        ((f"Class ({len(classes)})", classes) if classes else ("Size", shapes)),
+    )
+    rows = max(min(len(rows), MOST_BARS) for _, rows in listed)
+    picture = Image.new("RGB", (WIDTH, LISTS[0][1] + rows * ROW + 30), PAPER)
     pen = ImageDraw.Draw(picture)
     pen.text((40, 28), title, INK, _font(28))
     pen.text((40, 70), _subtitle(figures), FAINT, _font(16))
@@ -44,11 +48,8 @@ def draw(figures: Figures, title: str) -> Array:
     while named and not named[0][1]:
         named.pop(0)
     _columns(pen, PANELS[1], "Longer side, pixels", named)
-    _bars(pen, PANELS[2], "Format", figures.formats.most_common())
-    classes = sorted(figures.classes.items(), key=lambda item: (-item[1], item[0]))
-    title = f"Class ({len(classes)})" if classes else "Size"
-    shapes = [(f"{w} x {h}", n) for (w, h), n in figures.sizes.most_common()]
-    _bars(pen, PANELS[3], title, classes or shapes)
+    for place, (name, bars) in zip(LISTS, listed, strict=True):
+        _bars(pen, place, name, bars)
     return np.asarray(picture)
 
 
@@ -86,7 +87,7 @@ def _subtitle(figures: Figures) -> str:
 
 
 def _side(low: int, below: int | None) -> str:
-    return f"{low}+" if below is None else f"<{below}"
+    return f"{low}+" if below is None else f"{low}-{below - 1}"
 
 
 # --- panels -----------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def _columns(
     left, top, right, bottom = box
     pen.text((left, top - 28), title, INK, _font(18))
     most = max((count for _, count in rows), default=0) or 1
-    wide = (right - left) / max(1, len(rows))
+    wide = min(float(COLUMN), (right - left) / max(1, len(rows)))
     for at, (name, count) in enumerate(rows):
         x = left + at * wide
         height = (bottom - top - 24) * count / most
@@ -147,22 +148,21 @@ def _columns(
 
 
 def _bars(
-    pen: Any, box: tuple[int, int, int, int], title: str, rows: Sequence[tuple[str, int]]
+    pen: Any, place: tuple[int, int, int], title: str, rows: Sequence[tuple[str, int]]
 ) -> None:
-    left, top, right, bottom = box
+    left, top, right = place
     pen.text((left, top - 28), title, INK, _font(18))
     listed = list(rows[: MOST_BARS - 1] if len(rows) > MOST_BARS else rows)
     most = max((count for _, count in listed), default=0) or 1
-    high = min(34.0, (bottom - top) / max(1, min(len(rows), MOST_BARS)))
     for at, (name, count) in enumerate(listed):
-        y = top + at * high
-        pen.text((left + 150, y + high / 2), _short(name), INK, _font(14), anchor="rm")
-        x = left + 160 + (right - left - 230) * count / most
-        pen.rectangle([left + 160, y + 3, max(x, left + 161), y + high - 3], BAR)
-        pen.text((x + 8, y + high / 2), f"{count:,}", FAINT, _font(14), anchor="lm")
+        y = top + at * ROW
+        pen.text((left + 150, y + ROW / 2), _short(name), INK, _font(14), anchor="rm")
+        x = left + 160.0 + (right - left - 230) * count / most
+        pen.rectangle([left + 160, y + 3, max(x, left + 161), y + ROW - 3], BAR)
+        pen.text((x + 8, y + ROW / 2), f"{count:,}", FAINT, _font(14), anchor="lm")
     if len(rows) > len(listed):
         left_over = f"and {len(rows) - len(listed):,} more"
-        y = top + len(listed) * high + high / 2
+        y = top + len(listed) * ROW + ROW // 2
         pen.text((left + 150, y), left_over, FAINT, _font(14), anchor="rm")
 
 

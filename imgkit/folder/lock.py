@@ -46,8 +46,10 @@ def held(dst: str) -> Iterator[None]:
             hint = f"if that one is gone, remove {shown(path)}"
             raise Busy(dst, f"process {pid} on {host}", hint)
         _say(file, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
-        yield
-        _say(file, b"")
+        try:
+            yield
+        finally:
+            _say(file, b"")
     finally:
         os.close(file)
 

@@ -107,8 +107,15 @@ def _walk(folder: str) -> Iterator[os.DirEntry[str]]:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
-                elif not entry.is_dir():  # a link to a folder is neither followed nor a file
+                elif not _leads_to_folder(entry):  # such a link is neither followed nor a file
                     yield entry
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _looks_like_image(path: str) -> bool:

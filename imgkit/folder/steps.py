@@ -109,6 +109,8 @@ def read_pipeline(text: str) -> Recipe:
 def read_recipe(document: Any) -> Recipe:
     """Check a pipeline document, as `read_pipeline` parses it and `document` writes it."""
     entries, seed = read_document(document)
+    if document.get("canvas", "cut") != "cut":
+        raise ValueError("canvas is 'open': the command line cuts; use imgkit.Pipeline from Python")
     if not entries:
         raise ValueError("ops must be a list of at least one operation")
     return Recipe(tuple(_read_step(entry, f"ops[{i}]") for i, entry in enumerate(entries)), seed)

@@ -86,15 +86,17 @@ def _last(dst: str) -> tuple[dict[str, Noted], str]:
 
 
 def files(dst: str) -> Iterator[str]:
-    """Yield the paths of all files below a destination but imgkit's own folder."""
+    """Yield the paths of all files below a destination but imgkit's own."""
     waiting = [""]
     while waiting:
         folder = waiting.pop()
         with os.scandir(os.path.join(dst, folder)) as entries:
             for entry in entries:
                 path = os.path.join(folder, entry.name)
+                if entry.name == OWN or entry.name.startswith(f"{OWN}-"):
+                    continue
                 if entry.is_dir(follow_symlinks=False):
-                    waiting += [] if entry.name == OWN else [path]
+                    waiting.append(path)
                 else:
                     yield path
 

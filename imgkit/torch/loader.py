@@ -6,14 +6,15 @@ whatever the number of workers, the batch size, the order, the device or a resum
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from imgkit.augment.pipeline import Pipeline
 from imgkit.draws import EPOCH_BITS, SEED_BITS, Draw, check_bits, stream
@@ -120,14 +121,15 @@ class Loader:
         )
         self._next = (0, 0)  # the epoch and the batch that the next loop begins with
         self._position = (0, 0)  # those of the batch that comes next in this one
-        work = _Work(dataset, self.transform, self.device.type != "cpu", self.stack)
+        check_int(prefetch, "prefetch", 1)
+        work = _Work(dataset, self.transform, self.device.type != "cpu", self.stack, prefetch + 1)
         self._loader = DataLoader(
             work,
             batch_sampler=self._order,
             num_workers=workers,
             collate_fn=_as_it_is,
             pin_memory=self.device.type == "cuda",
-            prefetch_factor=check_int(prefetch, "prefetch", 1) if workers else None,
+            prefetch_factor=prefetch if workers else None,
             persistent_workers=workers > 0,
             worker_init_fn=_one_thread,
             generator=torch.Generator(),  # its own, so that torch's is not drawn from
@@ -304,22 +306,34 @@ def _one_thread(worker: int) -> None:
 class _Work(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy
     """Makes a batch of a list of (epoch, index)."""
 
-    def __init__(self, dataset: Any, transform: Transform, packs: bool, stack: bool) -> None:
+    def __init__(
+        self, dataset: Any, transform: Transform, packs: bool, stack: bool, buffers: int = 3
+    ) -> None:
         self.dataset, self.transform, self.packs, self.stack = dataset, transform, packs, stack
+        self.buffers = Buffers(buffers)
 
     def __getitems__(self, keys: list[tuple[int, int]]) -> Batch:
-        rows = [self._sample(epoch, index) for epoch, index in keys]
-        images = [image for image, _, _ in rows]
-        paths = {path for _, path, _ in rows}
+        rows: list[Any] = []
+        paths: set[samples.Path] = set()
+        made = self._images(keys, rows, paths)
+        if self.packs:
+            images: Any = pack(made, len(keys), self.buffers)
+        else:
+            images = (stack if self.stack else listed)(made, len(keys))
         if len(paths) > 1:
             raise ValueError(f"samples hold their images in different places: {sorted(paths)}")
-        rest = _collate([row for _, _, row in rows])
-        epoch, indices = keys[0][0], tuple(index for _, index in keys)
-        if self.packs:
-            return Batch(pack(images), rest, paths.pop(), epoch, indices)
-        if self.stack:
-            return Batch(_stack(images), rest, paths.pop(), epoch, indices)
-        return Batch([torch.from_numpy(i) for i in images], rest, paths.pop(), epoch, indices)
+        indices = tuple(index for _, index in keys)
+        return Batch(images, _collate(rows), paths.pop(), keys[0][0], indices)
+
+    def _images(
+        self, keys: list[tuple[int, int]], rows: list[Any], paths: set[samples.Path]
+    ) -> Iterator[Array]:
+        """Yield the images one by one; note the rest of their samples, and where images belong."""
+        for epoch, index in keys:
+            image, path, rest = self._sample(epoch, index)
+            rows.append(rest)
+            paths.add(path)
+            yield image
 
     def _sample(self, epoch: int, index: int) -> tuple[Array, samples.Path, Any]:
         """Return the image, where it belongs, and its sample without it."""
@@ -363,26 +377,90 @@ def _named(error: Exception, name: str) -> Exception:
     return (kind or RuntimeError)(f"{name}: {error}")
 
 
-def pack(images: list[Array]) -> Packed:
+# What images are collected in is allocated where other processes see it, and each image is copied
+# there as soon as it is made, while it is in the cache: benchmarks/loader.py.
+
+
+class Buffers:
+    """The memory in which a worker sends packed batches, used in turn.
+
+    Fresh shared memory costs half of what decoding does. What was sent is pinned, that is
+    copied, before torch asks for as many batches more as a worker is ahead; so one buffer more
+    than that is never written while it is read.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.held: list[Any] = [None] * count
+        self.turn = 0
+
+    def next(self, size: int, dtype: np.dtype[Any]) -> torch.Tensor:
+        """Return a buffer of at least `size` numbers for the next batch."""
+        self.turn = (self.turn + 1) % len(self.held)
+        held = self.held[self.turn]
+        if get_worker_info() is None or held is None or held.dtype != torch_dtype(dtype):
+            return self.larger(size, dtype)
+        return held if len(held) >= size else self.larger(size, dtype)
+
+    def larger(self, size: int, dtype: np.dtype[Any]) -> torch.Tensor:
+        """Return a new buffer for this batch."""
+        held = _shared((size,), dtype)
+        self.held[self.turn] = None if get_worker_info() is None else held
+        return held
+
+
+def pack(images: Iterable[Array], count: int, buffers: Buffers) -> Packed:
     """Lay images (H, W, C) of one dtype behind one another."""
-    dtypes = sorted({image.dtype.name for image in images})
-    if len(dtypes) > 1:
-        raise ValueError(
-            f"images of one batch have dtypes {' and '.join(dtypes)}: convert them to one"
-        )
-    ends = np.cumsum([image.size for image in images]).tolist()
-    flat = np.empty(ends[-1], images[0].dtype)
-    starts = (0, *ends[:-1])
-    for start, image in zip(starts, images, strict=True):
-        flat[start : start + image.size].reshape(image.shape)[...] = image
-    shapes = tuple((image.shape[0], image.shape[1], image.shape[2]) for image in images)
-    return Packed(torch.from_numpy(flat), starts, shapes)
+    starts: list[int] = []
+    shapes: list[Any] = []
+    end = 0
+    for image in images:
+        if not starts:
+            flat = buffers.next(image.size * count, image.dtype)
+            seen = flat.numpy()
+        if image.dtype != seen.dtype:
+            raise ValueError(
+                f"images of one batch have dtypes {seen.dtype} and {image.dtype}: convert them to "
+                "one"
+            )
+        start, end = end, end + image.size
+        if end > len(seen):
+            flat, short = buffers.larger(max(end, len(seen) * 5 // 4), image.dtype), seen[:start]
+            seen = flat.numpy()
+            seen[:start] = short
+        seen[start:end].reshape(image.shape)[...] = image
+        starts.append(start)
+        shapes.append(image.shape)
+    return Packed(flat[:end], tuple(starts), tuple(shapes))
 
 
-def _stack(images: list[Array]) -> torch.Tensor:
-    """Return images (C, H, W) as a batch."""
-    _check_alike([image.shape for image in images])
-    return torch.from_numpy(np.stack(images))
+def stack(images: Iterable[Array], count: int) -> torch.Tensor:
+    """Return images (C, H, W) of one shape as a batch."""
+    for place, image in enumerate(images):
+        if place == 0:
+            batch = _shared((count, *image.shape), image.dtype)
+            seen = batch.numpy()
+        _check_alike([seen.shape[1:], image.shape])
+        seen[place] = image
+    return batch
+
+
+def listed(images: Iterable[Array], count: int) -> list[torch.Tensor]:
+    """Return images (C, H, W) as a list."""
+    return [torch.from_numpy(image) for image in images]
+
+
+def _shared(shape: tuple[int, ...], dtype: np.dtype[Any]) -> torch.Tensor:
+    """Return a tensor; in a worker, in memory that it shares, so that sending copies nothing."""
+    kind = torch_dtype(dtype)
+    if get_worker_info() is None:
+        return torch.empty(shape, dtype=kind)
+    storage = torch.UntypedStorage._new_shared(math.prod(shape) * dtype.itemsize)
+    return torch.empty(0, dtype=kind).set_(storage).view(shape)
+
+
+def torch_dtype(dtype: np.dtype[Any]) -> torch.dtype:
+    """Return torch's dtype of the same name."""
+    return getattr(torch, dtype.name)
 
 
 def _check_alike(shapes: list[tuple[int, ...]]) -> None:

@@ -280,7 +280,7 @@ def _turned(boxes: Any, form: str) -> Any:
         return boxes
     from torchvision.transforms.v2.functional import convert_bounding_box_format
 
-    return convert_bounding_box_format(boxes.float(), new_format=form)
+    return convert_bounding_box_format(samples.like(boxes.float(), boxes), new_format=form)
 
 
 def _boxes_back(result: Array, value: Any, size: tuple[int, int]) -> Any:

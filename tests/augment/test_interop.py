@@ -214,7 +214,7 @@ def test_containers(m):
         ik.HorizontalFlip(p=0.25),
     )
     assert translated(m.RandomApply([m.ColorJitter(0.4), m.RandomInvert(0.5)], p=0.8)) == (
-        ik.SomeOf(2, [jitter, ik.Invert(p=0.5)], p=0.8),
+        ik.SomeOf([jitter, ik.Invert(p=0.5)], 2, p=0.8),
     )
     assert translated(m.RandomChoice([m.ColorJitter(0.4), m.RandomInvert(0.5)])) == (
         ik.OneOf([jitter, ik.Invert(p=0.5)]),

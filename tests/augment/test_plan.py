@@ -51,7 +51,7 @@ CHAINS = {
     ],
     "choices": [
         ik.OneOf([ik.Rotate90(), ik.Posterize(4), ik.Rotate((0, 9))], p=0.8),
-        ik.SomeOf((0, 2), [ik.Invert(), ik.Solarize(), ik.Erase()]),
+        ik.SomeOf([ik.Invert(), ik.Solarize(), ik.Erase()], (0, 2)),
     ],
     "nothing": [],
 }
@@ -202,7 +202,7 @@ def test_the_children_of_one_choice_are_grouped_by_kind():
         ("resample", ["Translate", "Rotate", "Shear"]),
         ("curve", ["Invert", "Gamma", "Posterize"]),
     ]
-    in_order = [kind for kind, _ in groups(ik.SomeOf(2, mixed))]
+    in_order = [kind for kind, _ in groups(ik.SomeOf(mixed, 2))]
     assert in_order == ["resample", "curve", "resample", "curve"]  # several happen: order counts
 
 
@@ -218,7 +218,7 @@ def test_output_ops_share_the_last_pass_and_stand_there():
 
 def test_a_choice_that_does_not_happen_draws_nothing_and_does_nothing():
     """A single sample for which the choice, or the choice around it, is idle."""
-    inner = ik.OneOf([ik.Rotate(5), ik.SomeOf(1, [ik.Invert(), ik.Gamma(2)])])
+    inner = ik.OneOf([ik.Rotate(5), ik.SomeOf([ik.Invert(), ik.Gamma(2)], 1)])
     aug = ik.Pipeline([ik.OneOf([inner, ik.HorizontalFlip()], p=0.3)], seed=0)
     together = aug.plan(SIZE, (0, range(40)))
     for index in range(40):

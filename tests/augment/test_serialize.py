@@ -123,7 +123,7 @@ def test_numbers_and_defaults_read_as_written():
         [
             ik.Gamma(0.001),
             ik.Resize(24, edge="shorter"),
-            ik.SomeOf(1, [ik.Invert(), ik.Rotate((-5, 5))]),
+            ik.SomeOf([ik.Invert(), ik.Rotate((-5, 5))], 1),
             ik.Normalize("imagenet"),
         ]
     )

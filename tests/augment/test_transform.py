@@ -63,7 +63,7 @@ def test_values_are_held_in_one_form():
     assert ik.Rotate(1, fill=0.5).fill == (0.5,)
     assert ik.ColorJitter(0.2).brightness == (0.8, 1.2)
     assert ik.ColorJitter(1.5).brightness == (0.0, 2.5)
-    assert ik.SomeOf(1, [ik.Invert()]).count == (1, 1)
+    assert ik.SomeOf([ik.Invert()], 1).count == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_values_are_held_in_one_form():
         (lambda: ik.OneOf([3]), TypeError, r"ops\[0\] is 3: it must be a transform"),
         (lambda: ik.OneOf([ik.ToFloat()]), ValueError, "output ops stand at the pipeline's end"),
         (lambda: ik.OneOf([ik.Invert()], [1, 2]), ValueError, "weights has 2 entries for 1 ops"),
-        (lambda: ik.SomeOf(2, [ik.Invert()]), ValueError, "count is .* at most 1"),
-        (lambda: ik.SomeOf((1, 0), [ik.Invert()]), ValueError, "count is"),
-        (lambda: ik.SomeOf((0, 1, 1), [ik.Invert()]), ValueError, "count is"),
+        (lambda: ik.SomeOf([ik.Invert()], 2), ValueError, "count is .* at most 1"),
+        (lambda: ik.SomeOf([ik.Invert()], (1, 0)), ValueError, "count is"),
+        (lambda: ik.SomeOf([ik.Invert()], (0, 1, 1)), ValueError, "count is"),
         (lambda: ik.Pipeline(ik.Invert()), TypeError, "it takes a list of transforms"),
         (lambda: ik.Pipeline([ik.Invert]), TypeError, r"ops\[0\] is"),
         (lambda: ik.Pipeline([], seed=-1), ValueError, "seed is -1"),
@@ -197,7 +197,7 @@ def test_one_of_follows_its_weights():
 
 
 def test_some_of_does_as_many_as_it_draws():
-    drawn = numbers(ik.SomeOf((1, 2), [ik.Invert(), ik.HorizontalFlip(), ik.Gamma(2)]), (0, MANY))
+    drawn = numbers(ik.SomeOf([ik.Invert(), ik.HorizontalFlip(), ik.Gamma(2)], (1, 2)), (0, MANY))
     done = sum(child["active"].astype(int) for child in drawn[1:])
     assert set(np.unique(done)) == {1, 2}
     for child in drawn[1:]:

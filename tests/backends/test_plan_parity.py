@@ -42,7 +42,7 @@ PIPELINES = {
     "color after geometry": [ik.Perspective(0.4, fill=0.25), ik.Saturation(0.4),
                              ik.Letterbox((40, 60))],
     "choices": [ik.OneOf([ik.Rotate((-40, 40)), ik.Brightness((0.5, 1.5)), ik.GaussianNoise(0.05)]),
-                ik.SomeOf((1, 2), [ik.VerticalFlip(), ik.Contrast(1.4), ik.Translate(0.1, 0.1)]),
+                ik.SomeOf([ik.VerticalFlip(), ik.Contrast(1.4), ik.Translate(0.1, 0.1)], (1, 2)),
                 ik.ToFloat()],
 }  # fmt: skip
 ROUNDED = {  # stages that read whole levels: a tie before them is rounded either way

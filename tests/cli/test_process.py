@@ -1,12 +1,8 @@
 """The command as a shell runs it: pipes, exit codes, Ctrl-C."""
 
 import io
-import json
-import os
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -50,51 +46,6 @@ def test_exit_codes(arguments, code):
     done = shell(*arguments, input=b"")
     assert done.returncode == code
     assert b"Traceback" not in done.stderr
-
-
-def test_a_full_disk_exits_4(tmp_path):
-    full = (
-        "import os, errno\n"
-        "def fsync(file): raise OSError(errno.ENOSPC, 'No space left on device')\n"
-        "os.fsync = fsync\n"
-        "from imgkit.cli.main import main; main()"
-    )
-    src, dst = photos(tmp_path / "src", 3), tmp_path / "dst"
-    words = [sys.executable, "-c", full, "pool", str(src), str(dst), "--workers", "1"]
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 4
-    assert "Error: stopped: OSError: No space left on device" in done.stderr
-    assert "3 images: 0 ok, 1 failed" in done.stderr
-    assert [path.name for path in dst.iterdir()] == [".imgkit"]
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_exits_130_and_leaves_whole_files_only(tmp_path, workers):
-    src, dst = photos(tmp_path / "src", 400, 256), tmp_path / "dst"
-    words = ["pool", src, dst, "--kind", "median", "--size", "5", "--json"]
-    process = subprocess.Popen(
-        [*IMGKIT, *map(str, words), "--workers", str(workers)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 30
-    while not (dst.is_dir() and any(dst.glob("*.png"))):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
-    stdout, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert b"Interrupted" in stderr
-    assert b"Traceback" not in stderr
-    summary = json.loads(stdout)
-    assert summary["total"] == 400
-    written = list(dst.glob("*.png"))
-    assert 0 < len(written) < 400
-    assert summary["failed"] == 0
-    assert not list(dst.glob(".imgkit-*"))
-    assert {decode(p.read_bytes()).shape for p in written} == {(51, 51, 3)}
 
 
 def test_a_closed_pipe_is_no_traceback(tmp_path):

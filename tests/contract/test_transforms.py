@@ -368,7 +368,7 @@ def test_chosen_by_control_ops(op):
     x, other = image(shape=(40, 40, 3)), ik.Brightness(0.5)
     if op.name == "Brightness":
         other = ik.Invert()
-    for control in (ik.OneOf([transform(op), other]), ik.SomeOf(1, [transform(op), other])):
+    for control in (ik.OneOf([transform(op), other]), ik.SomeOf([transform(op), other], 1)):
         aug = ik.Pipeline([control], seed=3)
         chosen = numbers(aug, op.name, (0, range(6)))["active"]
         for index in range(6):

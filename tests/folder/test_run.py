@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -84,26 +85,12 @@ def test_a_failure_before_the_rename_leaves_the_old_file(tmp_path, monkeypatch, 
     assert tree(tmp_path) == {"b.png": b"old"}
 
 
-def test_a_full_disk_stops_the_run(tmp_path, monkeypatch):
-    src = folder(tmp_path / "src")
-
-    def fail(*args):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(running.os, "fsync", fail)
-    report = run(items(src, tmp_path / "dst"), JOB, 1, lambda row, _: None)
-    assert report.exit_code == 4
-    assert len(report.failures) == 1
-    assert "No space left" in report.stopped
-    assert tree(tmp_path / "dst") == {}
-
-
 def test_an_input_that_cannot_be_read_is_its_own_failure(tmp_path):
     src = folder(tmp_path / "src", 2)
     planned = items(src, tmp_path / "dst")
     os.unlink(planned[0].source)
     report = run(planned, JOB, 1, lambda row, _: None)
-    assert [row.error for row in report.failures] == ["FileNotFoundError"]
+    assert [row.error for row in report.failures] == ["vanished"]
     assert (report.ok, report.exit_code) == (1, 1)
 
 
@@ -134,8 +121,14 @@ def test_exit_codes():
             report.add(row)
         assert report.exit_code == code
         assert report.summary()["failed"] == sum(row.status == "failed" for row in rows)
-    report.interrupted = True
-    assert report.exit_code == 130
+    report = Report(4, max_failures=1, ok=1, skipped=1, failures=[bad])
+    assert (report.exit_code, report.ending, report.done) == (1, False, 3)
+    report.add(Row("c", "quarantined", "crashed", "y"))
+    assert (report.exit_code, report.ending, report.quarantined) == (3, True, 1)
+    assert (report.summary()["failed"], report.summary()["quarantined"]) == (1, 1)
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        report.interrupted = number
+        assert report.exit_code == code
 
 
 def test_float_results_go_to_formats_that_hold_them():

@@ -122,6 +122,7 @@ def test_links_in_the_destination_are_not_written_through(tmp_path):
 
 
 def test_one_file_goes_into_a_folder_or_to_a_name(tmp_path):
+    (tmp_path / "a.jpg").touch()
     src = str(tmp_path / "a.jpg")
     assert plan_file(src, str(tmp_path / "b.png"))[2:4] == (str(tmp_path / "b.png"), "png")
     (tmp_path / "d").mkdir()

@@ -44,9 +44,7 @@ def test_calls_without_a_key_are_counted():
     again = Augment(ik.Pipeline(AUG.ops, seed=3))
     torch.testing.assert_close(again(batch()), first, rtol=0, atol=0)
     assert not torch.equal(first, second)
-    torch.testing.assert_close(
-        second, again(batch(), key=(0, range(5, 10))), rtol=0, atol=0
-    )
+    torch.testing.assert_close(second, again(batch(), key=(0, range(5, 10))), rtol=0, atol=0)
 
 
 def test_in_sequential_and_in_eval_mode():
@@ -58,14 +56,14 @@ def test_in_sequential_and_in_eval_mode():
 
 
 def test_eval_mode_needs_what_the_network_must_see():
-    with pytest.raises(ValueError, match="pipeline has RandomResizedCrop, Normalize, without which"):
+    with pytest.raises(
+        ValueError, match="pipeline has RandomResizedCrop, Normalize, without which"
+    ):
         Augment(CROP).eval()(batch())
     evaluate = ik.Pipeline([ik.Resize(8), ik.Normalize("imagenet")])
     both = Augment(CROP, evaluate=evaluate)
     assert both(batch()).shape == both.eval()(batch()).shape == (5, 3, 8, 8)
-    torch.testing.assert_close(
-        both(batch()), evaluate(batch(), key=(0, range(5))), rtol=0, atol=0
-    )
+    torch.testing.assert_close(both(batch()), evaluate(batch(), key=(0, range(5))), rtol=0, atol=0)
 
 
 def test_labels_follow():
@@ -103,11 +101,17 @@ def test_gradients_pass_through():
             "x has images on cpu and meta: move them to one device",
         ),
         (
-            lambda: Augment(AUG)(batch(), key=(0, torch.zeros(5, dtype=torch.int64, device="meta"))),
+            lambda: Augment(AUG)(
+                batch(), key=(0, torch.zeros(5, dtype=torch.int64, device="meta"))
+            ),
             ValueError,
             "key indices are on meta: pass them on the CPU",
         ),
-        (lambda: Augment(AUG)(batch(), key=(0, [1])), ValueError, "key has 1 indices: a batch of 5"),
+        (
+            lambda: Augment(AUG)(batch(), key=(0, [1])),
+            ValueError,
+            "key has 1 indices: a batch of 5",
+        ),
         (
             lambda: Augment(ik.Pipeline([ik.Rotate90()], seed=1))(batch(), key=(0, range(5))),
             ValueError,

@@ -74,7 +74,9 @@ def batches(workers, epochs=(0, 1), **options):
     for epoch in epochs:
         data.set_epoch(epoch)
         for images, labels in loader:
-            seen |= {(epoch, int(label)): image for image, label in zip(images, labels, strict=True)}
+            seen |= {
+                (epoch, int(label)): image for image, label in zip(images, labels, strict=True)
+            }
     return seen
 
 

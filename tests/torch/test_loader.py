@@ -52,7 +52,11 @@ def test_batches_are_what_their_keys_say(folder, workers):
         assert [len(labels) for _, labels in batches] == [4, 4, 3]
         order = parts.shuffled(11, 3, epoch)
         assert sorted(order.tolist()) == list(range(11))
-        rows = [(image, label) for images, labels in batches for image, label in zip(images, labels, strict=True)]
+        rows = [
+            (image, label)
+            for images, labels in batches
+            for image, label in zip(images, labels, strict=True)
+        ]
         for index, (image, label) in zip(order.tolist(), rows, strict=True):
             wanted, name = expected(folder, epoch, index)
             torch.testing.assert_close(image, wanted, rtol=0, atol=0)
@@ -93,7 +97,9 @@ def test_a_resumed_loader_gives_the_batches_that_remain(folder, workers, done):
 
 def test_settings_of_a_state_must_be_the_same(folder):
     state = Loader(folder, AUG, 4, seed=3).state_dict()
-    with pytest.raises(ValueError, match="batch_size is 2 here and 4 in the state: .*same settings"):
+    with pytest.raises(
+        ValueError, match=r"batch_size is 2 here and 4 in the state: .*same settings"
+    ):
         Loader(folder, AUG, 2, seed=3).load_state_dict(state)
     with pytest.raises(ValueError, match="batch is 9: it must be at least 0 and at most 3"):
         Loader(folder, AUG, 4, seed=3).load_state_dict(state | {"batch": 9})
@@ -148,7 +154,7 @@ def test_errors_name_the_file(tmp_path, workers):
     crop = ik.Pipeline([ik.RandomCrop(64)], seed=7)
     with pytest.raises(ValueError, match=r"a/good\.png: size is \(64, 64\)"):
         list(Loader(tmp_path, crop, 2, workers=workers))
-    with pytest.raises(RuntimeError, match="sample 0 of _Broken: .*out of order"):
+    with pytest.raises(RuntimeError, match=r"sample 0 of _Broken: .*out of order"):
         list(Loader(_Broken(), AUG, 2, workers=workers))
 
 
@@ -169,11 +175,15 @@ class _Broken:
         (lambda: Loader([], AUG, 0), ValueError, "batch_size is 0: it must be at least 1"),
         (lambda: Loader([], AUG, workers=-1), ValueError, "workers is -1"),
         (lambda: Loader([], AUG, seed=-1), ValueError, "seed is -1"),
-        (lambda: Loader([], AUG, device="meta"), ValueError, "device is 'meta': .*'cpu' and 'cuda'"),
         (
-            lambda: parts.pack([picture(0), picture(0).astype(np.uint16)]),
+            lambda: Loader([], AUG, device="meta"),
             ValueError,
-            "images of one batch have dtypes uint16 and uint8",
+            "device is 'meta': .*'cpu' and 'cuda'",
+        ),
+        (
+            lambda: parts.pack([picture(0), picture(0).astype(np.uint16)], 2, parts.Buffers(1)),
+            ValueError,
+            "images of one batch have dtypes uint8 and uint16",
         ),
     ],
 )
@@ -198,7 +208,8 @@ def test_a_device_that_is_not_there():
 
 def test_packed_images_come_back_as_views():
     images = [picture(i) for i in range(4)]
-    packed = parts.pack(images)
+    images.append(np.zeros((40, 40, 3), np.uint8))  # more than the first promised
+    packed = parts.pack(images, 5, parts.Buffers(1))
     assert packed.flat.numel() == sum(image.size for image in images)
     for view, image in zip(packed.images(), images, strict=True):
         np.testing.assert_array_equal(view.permute(1, 2, 0).numpy(), image)
@@ -228,6 +239,25 @@ def test_labels_move_by_the_same_key_where_the_image_is_packed():
     for mine, other in zip(ours.rest[1]["boxes"], theirs.rest[1]["boxes"], strict=True):
         np.testing.assert_array_equal(mine, other)
     assert ours.rest[1]["labels"] == theirs.rest[1]["labels"]
+
+
+@pytest.mark.parametrize("prefetch", [1, 3])
+def test_buffers_are_not_written_before_they_were_copied(prefetch):
+    """The protocol of a device: torch asks for more only when a batch was copied."""
+    rows = [np.full((8, 8, 3), i, np.uint8) for i in range(40)]
+    order = parts._Order(40, 2, False, 0, False)
+    work = parts._Work(rows, Transform(AUG), True, True, prefetch + 1)
+    loader = torch.utils.data.DataLoader(
+        work,
+        batch_sampler=order,
+        num_workers=2,
+        collate_fn=parts._as_it_is,
+        prefetch_factor=prefetch,
+    )
+    values = []
+    for batch in loader:
+        values += [int(image[0, 0, 0]) for image in batch.images.images()]
+    assert values == list(range(40))
 
 
 @pytest.mark.cuda

@@ -252,7 +252,7 @@ def predict(p: Problem) -> dict[str, float]:
     seen = others * math.prod(w.pixels if native(p) else w.seen)
     each = c.pixel + (c.far if seen * _bytes(p) > CACHE else 0.0)
     border = 0.0 if native(p) or p.mode == "valid" else seen * each / 1e6
-    used = int(np.count_nonzero(taps))
+    used = max(1, int(np.count_nonzero(taps)))  # no route is free, not even that of zeros
     images = max(1, math.prod(p.shape[: p.axes[0]]))
     pieces = sum(1 for _ in blocks(taps))
     planes = images * (w.outputs[0] if len(w.outputs) == 3 else 1)

@@ -280,7 +280,8 @@ def _filter(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: 
     if not stage.active[sample]:
         return x
     numbers = {name: values[sample] for name, values in stage.parameters.items()}
-    return FILTERS[stage.name](x[None], **numbers)[0]
+    made = FILTERS[stage.name](x[None], **numbers)[0]
+    return np.clip(made, 0, 1) if x.dtype.kind == "f" else made
 
 
 def _jpeg(x: Array, quality: Any) -> Array:

@@ -48,7 +48,7 @@ def run(
         if stage.kind == "color":
             _add_linear(steps, stage.steps[sample], x, full_range(dtype))
         elif stage.kind == "hue":
-            _add_hue(steps, float(stage.shift[sample]))
+            _add_hue(steps, float(stage.shift[sample]), full_range(dtype))
         elif stage.kind == "curve":
             _add_curve(steps, stage, sample, dtype)
     if leaves is not None:
@@ -110,7 +110,8 @@ def _add_linear(steps: list[Step], rows: Array, x: Array, top: float) -> None:
             matrix[:, 3] += row[:, 3:6] @ _mean(steps, x)
         low = np.minimum(matrix[:, :3], 0).sum(axis=1) * top + matrix[:, 3]
         high = np.maximum(matrix[:, :3], 0).sum(axis=1) * top + matrix[:, 3]
-        clips = bool(low.min() < -1e-3 or high.max() > top * (1 + 1e-5))
+        # floats may come in out of range: from a cubic kernel, or as the caller's
+        clips = bool(top == 1 or low.min() < -1e-3 or high.max() > top * (1 + 1e-5))
         steps.append(functools.partial(_linear, matrix=matrix, top=top if clips else None))
 
 
@@ -131,13 +132,14 @@ def _mean(steps: list[Step], x: Array) -> Array:
     return total / len(x)
 
 
-def _add_hue(steps: list[Step], shift: float) -> None:
+def _add_hue(steps: list[Step], shift: float, top: float) -> None:
     if shift:
-        steps.append(functools.partial(_hue, degrees=360 * (shift % 1.0)))
+        steps.append(functools.partial(_hue, degrees=360 * (shift % 1.0), top=top))
 
 
-def _hue(strip: Array, degrees: float) -> Array:
+def _hue(strip: Array, degrees: float, top: float) -> Array:
     """Turn the hue in float32; OpenCV's HSV2RGB takes any angle from 0 up, none below."""
+    strip = np.clip(as_float(strip), 0, top)  # floats may lie outside; bicubic overshoots
     hsv = cv2.cvtColor(strip.astype(np.float32, copy=False), cv2.COLOR_RGB2HSV)
     hue = hsv[..., 0]
     hue += degrees

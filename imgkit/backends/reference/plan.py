@@ -112,7 +112,9 @@ def _color(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike) -> Array:
 
 def _hue(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike) -> Array:
     shift = float(stage.shift[sample])
-    return color.adjust_hue(x, shift) if shift and x.shape[-1] == 3 else x
+    if not shift or x.shape[-1] != 3:
+        return x
+    return color.adjust_hue(np.clip(x, 0, full_range(dtype)), shift)
 
 
 def _curve(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:

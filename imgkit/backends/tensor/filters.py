@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from imgkit.backends.tensor.pixels import along, depthwise, length
 from imgkit.backends.tensor.resolve import CODES, gaussians
 from imgkit.backends.tensor.sampling import _fold
 from imgkit.kernels import EMBOSS, kernel
 
-Tensor = torch.Tensor
 Array = npt.NDArray[Any]
 Numbers = dict[str, Tensor]
 
@@ -149,7 +149,9 @@ def _on_host(name: str, x: Tensor, calls: Any, dtype: torch.dtype) -> Tensor:
     from imgkit.backends.tensor.views import HELD
 
     if x.requires_grad:
-        raise ValueError(f"x requires a gradient: {name} runs on the host and has none; pass x.detach()")
+        raise ValueError(
+            f"x requires a gradient: {name} runs on the host and has none; pass x.detach()"
+        )
     images = x.to(dtype if dtype in HELD else torch.float32).permute(0, 2, 3, 1).cpu().numpy()
     done = images.copy()
     parameters = {"jpeg": ("quality",), "clahe": ("clip_limit", "tiles")}[name]

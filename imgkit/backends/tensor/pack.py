@@ -24,7 +24,9 @@ def upload(arrays: Sequence[Array], device: torch.device) -> list[torch.Tensor]:
         end += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
     buffer = np.zeros(max(end, 1), np.uint8)
     for start, array in zip(starts, arrays, strict=True):
-        buffer[start : start + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        buffer[start : start + array.nbytes] = (
+            np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        )
     packed = torch.from_numpy(buffer)
     if device.type != "cpu":
         if device.type == "cuda" and torch.cuda.is_available():

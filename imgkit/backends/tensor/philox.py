@@ -6,8 +6,7 @@ A 64-bit word is an int64 of the same bits; sums and products wrap as unsigned o
 from __future__ import annotations
 
 import torch
-
-Tensor = torch.Tensor
+from torch import Tensor
 
 LOW = 0xFFFFFFFF
 MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)

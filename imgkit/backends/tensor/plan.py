@@ -1,9 +1,11 @@
 """Runs a plan on torch tensors: a whole batch at once, each sample by its own numbers.
 
-A plain CPU tensor that needs no gradient is a view for the array backend. Everything else
-(CUDA, gradients, float16) runs here: NumPy prepares the numbers of all stages, one copy brings
-them to the device, and torch operations do the rest without waiting for it. Layout: a tensor has
-its channels first already, so `ToCHW` changes nothing and results are ``(N, C, H, W)``.
+A plain CPU tensor that needs no gradient is a view for the array backend, and uint8 RGB on CUDA is
+one Triton kernel where the plan allows (`imgkit.backends.fused`). `views.native()` turns both off.
+Everything else (floats, gradients, filters, noise) runs here: NumPy prepares the numbers of all
+stages, one copy brings them to the device, and torch operations do the rest without waiting for
+it. Layout: a tensor has its channels first already, so `ToCHW` changes nothing and results are
+``(N, C, H, W)``.
 
 Between stages values are floats in the units of the input's dtype, rounded before a curve or a
 filter that acts on a sample, and at the end; the array backend rounds at the same places.
@@ -18,14 +20,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from imgkit.backends.array import plan as array_plan
 from imgkit.backends.tensor import filters, philox, pointwise, prepare, sampling
 from imgkit.backends.tensor.pack import upload
-from imgkit.backends.tensor.views import is_channels_last, is_viewed
+from imgkit.backends.tensor.views import is_channels_last, is_native, is_viewed
 from imgkit.image import full_range
 
-Tensor = torch.Tensor
 Array = npt.NDArray[Any]
 Numbers = dict[str, Tensor]
 Work = tuple[tuple[str, Any], ...]
@@ -57,6 +59,10 @@ def run_batch(stages: Sequence[Any], x: Tensor) -> Any:
     """
     if is_viewed(x):
         return _through_array(stages, x)
+    if _is_fused(stages, x):
+        from imgkit.backends import fused
+
+        return fused.launch_batch(stages, x, channels_last=is_channels_last(x))
     groups = list(_groups(stages, len(x)))
     if len(groups) == 1:
         return _native(stages, x)
@@ -68,6 +74,15 @@ def run_batch(stages: Sequence[Any], x: Tensor) -> Any:
             results[row] = result
     same = len({tuple(result.shape) for result in results}) == 1
     return torch.stack(results) if same else results
+
+
+def _is_fused(stages: Sequence[Any], x: Tensor) -> bool:
+    """Whether the batch is one launch of the Triton kernel."""
+    if x.device.type != "cuda" or x.dtype != torch.uint8 or len(x) == 0 or is_native():
+        return False
+    from imgkit.backends import fused
+
+    return fused.has_triton() and not fused.why_not(stages, "uint8", x.shape[1])
 
 
 # --- on the array backend ----------------------------------------------------------------
@@ -191,7 +206,7 @@ def _filter(x: Tensor, how: Any, numbers: Numbers, kind: Range) -> Tensor:
 
 def _noise(x: Tensor, name: str, numbers: Numbers, kind: Range) -> Tensor:
     """Add normal numbers, or salt and pepper, from the sequence of each sample's key."""
-    count, channels, height, width = x.shape
+    channels, height, width = x.shape[1:]
     if name == "gaussian":
         words = philox.shorts(numbers["key"], height * width * channels)
         noise = numbers["table"][words].unflatten(1, (height, width, channels)).permute(0, 3, 1, 2)
@@ -280,7 +295,10 @@ def _take_record(record: Any, rows: Array) -> Any:
     """Return a record with some rows of its arrays."""
     return dataclasses.replace(
         record,
-        **{spec.name: _take_value(getattr(record, spec.name), rows) for spec in dataclasses.fields(record)},
+        **{
+            spec.name: _take_value(getattr(record, spec.name), rows)
+            for spec in dataclasses.fields(record)
+        },
     )
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from imgkit.backends.tensor import color
 
-Tensor = torch.Tensor
 Array = npt.NDArray[Any]
 Numbers = dict[str, Tensor]
 
@@ -48,7 +48,11 @@ def linear(x: Tensor, reads_means: tuple[bool, ...], numbers: Numbers, top: floa
         weights = spread(numbers["weights"][:, place], x)  # (N, C, C, 1, 1), or one for all
         offset = spread(numbers["offsets"][:, place], x)
         if reads:
-            mean = values.mean(dim=(2, 3)) if weights.shape[1] > 1 else values.mean(dim=(1, 2, 3))[:, None]
+            mean = (
+                values.mean(dim=(2, 3))
+                if weights.shape[1] > 1
+                else values.mean(dim=(1, 2, 3))[:, None]
+            )
             shares = numbers["means"][:, place].to(x.dtype)
             offset = offset + (shares * mean[:, None]).sum(dim=2)[..., None, None]
         if weights.shape[1] == 1:
@@ -124,7 +128,9 @@ TABLES: dict[str, Any] = {
 }
 
 
-def curve(x: Tensor, names: tuple[str, ...], numbers: Numbers, dtype: torch.dtype, top: float) -> Tensor:
+def curve(
+    x: Tensor, names: tuple[str, ...], numbers: Numbers, dtype: torch.dtype, top: float
+) -> Tensor:
     """Run curves on values that are whole where the image is of integers."""
     for place, name in enumerate(names):
         active = each(numbers[f"{place}.active"])

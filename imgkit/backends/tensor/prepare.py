@@ -73,7 +73,8 @@ def _resample(stage: Any, canvas: Canvas) -> Step:
         (_position, (maps.kind != FIELD) & ~smooth),
     ]
     groups = [(make, np.flatnonzero(mine)) for make, mine in groups if mine.any()]
-    paths, numbers = [], {}
+    paths: list[Path] = []
+    numbers: Numbers = {}
     for place, (make, rows) in enumerate(groups):
         path, own = make(stage, canvas, _rows(maps, rows), rows, out_size)
         paths.append(path)
@@ -87,7 +88,14 @@ def _resample(stage: Any, canvas: Canvas) -> Step:
 def _rows(maps: Maps, rows: Array) -> Maps:
     """Return the maps of some samples."""
     shared = ("interpolation", "canvas_fills")
-    return Maps(*(v if name in shared else v[rows] for name, v in zip(Maps._fields, maps, strict=True)))
+    parts: dict[str, Any] = maps._asdict()
+    return Maps(**{name: v if name in shared else v[rows] for name, v in parts.items()})
+
+
+def _levels(fill: Any, canvas: Canvas) -> Array:
+    """Return fills in the image's own units, whole where it holds integers."""
+    values = np.asarray(fill, np.float64) * canvas.top
+    return np.rint(values) if canvas.integer else values
 
 
 def _codes(codes: Array) -> tuple[int, ...]:
@@ -98,7 +106,6 @@ def _reading(maps: Maps, canvas: Canvas) -> tuple[dict[str, Any], Numbers]:
     """Prepare what every path reads: the window, its border and the pad around it."""
     low, high = maps.window[:, :2], maps.window[:, :2] + maps.window[:, 2:]
     beyond = bool((low < 0).any() or (high > canvas.size).any())
-    pad_fill = maps.pad_fill * canvas.top
     how = {
         "interpolation": maps.interpolation,
         "borders": _codes(maps.border),
@@ -107,9 +114,9 @@ def _reading(maps: Maps, canvas: Canvas) -> tuple[dict[str, Any], Numbers]:
     numbers = {
         "window": maps.window,
         "border": maps.border,
-        "fill": maps.fill * canvas.top,
+        "fill": _levels(maps.fill, canvas),
         "pad": maps.pad,
-        "pad_fill": np.rint(pad_fill) if canvas.integer else pad_fill,
+        "pad_fill": _levels(maps.pad_fill, canvas),
     }
     return how, numbers
 
@@ -135,7 +142,7 @@ def _position(
         numbers["canvases"] = np.where(cuts[..., None, None], maps.canvases[:, used], np.eye(3))
         sizes = maps.canvas_sizes[:, used].astype(np.float64)
         numbers["canvas_sizes"] = np.where(cuts[..., None], sizes, resolve.ENDLESS)
-        fills = maps.canvas_fills[used] * canvas.top
+        fills = _levels(maps.canvas_fills[used], canvas)
         numbers["canvas_fills"] = np.broadcast_to(fills, (len(rows), *fills.shape))
     return Path("position", out_size, cuts=len(used), **how), numbers
 
@@ -152,7 +159,7 @@ def _resize(
     moves = bool((maps.move != np.eye(3)).any() or (maps.resized != out_size).any())
     resized = tuple(maps.resized.max(axis=0).tolist())
     cut = canvas.integer and maps.interpolation == "bicubic"
-    return Path("resize", out_size, resized=resized, taps=taps, antialias=True,  # type: ignore[arg-type]
+    return Path("resize", out_size, resized=resized, taps=taps, antialias=True,
                 moves=moves, top=canvas.top if cut else None, **how), numbers  # fmt: skip
 
 
@@ -161,7 +168,7 @@ def _field(
 ) -> tuple[Path, Numbers]:
     """Prepare samples that follow displacement fields, hop by hop backward."""
     how, numbers = _reading(maps, canvas)
-    links = []
+    links: list[Link] = []
     for place in range(len(stage.hops) - 1, -1, -1):
         hop, mine = stage.hops[place], maps.rest[:, place]
         if not mine.any():
@@ -170,8 +177,12 @@ def _field(
         cuts = (hop.kind == "warp" or bool(hop.outside)) & mine & (maps.rest.argmax(axis=1) < place)
         link, own = _link(hop, rows, mine, size)
         if cuts.any():
-            fill = np.broadcast_to(hop.fill, (len(rows), canvas.channels)) * canvas.top
-            own |= {"canvas": np.tile(np.array(size, np.float64), (len(rows), 1)), "cuts": cuts, "fill": fill}
+            fill = np.broadcast_to(_levels(hop.fill, canvas), (len(rows), canvas.channels))
+            own |= {
+                "canvas": np.tile(np.array(size, np.float64), (len(rows), 1)),
+                "cuts": cuts,
+                "fill": fill,
+            }
         numbers |= {f"link{len(links)}.{name}": array for name, array in own.items()}
         links.append(link._replace(cuts=bool(cuts.any())))
     numbers[f"link{len(links)}.inverse"] = np.linalg.inv(maps.entering)
@@ -192,7 +203,9 @@ def _link(hop: Any, rows: Array, mine: Array, size: tuple[int, int]) -> tuple[Li
         rows_of, columns_of = (_hats(n, k) for n, k in zip(size, nodes.shape[1:3], strict=True))
         return Link("grid", size, False), {"rows": rows_of, "columns": columns_of, "nodes": nodes}
     spacing = np.maximum(field.smoothness[rows] * np.sqrt(3.0), 1.0)
-    lattice = np.stack([np.ceil((side - 1) / spacing).astype(np.int64) + 3 for side in size], axis=1)
+    lattice = np.stack(
+        [np.ceil((side - 1) / spacing).astype(np.int64) + 3 for side in size], axis=1
+    )
     numbers = {
         "amount": np.where(mine, field.amount[rows], 0.0),
         "spacing": spacing,
@@ -246,15 +259,21 @@ def _filter(stage: Any, canvas: Canvas) -> Step:
 
 def _noise(stage: Any, canvas: Canvas) -> Step:
     amount = np.where(stage.active, stage.amount, 0.0)
-    numbers = {"key": np.ascontiguousarray(stage.key, np.uint64).view(np.int64), "active": amount != 0}
+    numbers = {
+        "key": np.ascontiguousarray(stage.key, np.uint64).view(np.int64),
+        "active": amount != 0,
+    }
     if stage.name == "gaussian":
-        return Step("noise", stage.name, numbers | {"amount": amount * canvas.top, "table": draws.normal_table()})
+        return Step(
+            "noise",
+            stage.name,
+            numbers | {"amount": amount * canvas.top, "table": draws.normal_table()},
+        )
     return Step("noise", stage.name, numbers | {"amount": np.rint(amount * 32768).astype(np.int64)})
 
 
 def _erase(stage: Any, canvas: Canvas) -> Step:
-    fill = np.broadcast_to(np.asarray(stage.fill, np.float64) * canvas.top, (canvas.channels,))
-    fill = np.rint(fill) if canvas.integer else fill
+    fill = np.broadcast_to(_levels(stage.fill, canvas), (canvas.channels,))
     return Step("erase", None, {"rectangles": stage.rectangles.astype(np.int64), "fill": fill})
 
 
@@ -264,7 +283,9 @@ def _mix(stage: Any, canvas: Canvas) -> Step:
     for place, branch in enumerate(branches):
         for index, step in enumerate(branch):
             numbers |= {f"{place}.{index}.{k}": v for k, v in step.numbers.items()}
-    return Step("mix", tuple(tuple((s.kind, s.how) for s in branch) for branch in branches), numbers)
+    return Step(
+        "mix", tuple(tuple((s.kind, s.how) for s in branch) for branch in branches), numbers
+    )
 
 
 def _normalize(stage: Any, canvas: Canvas) -> Step | None:

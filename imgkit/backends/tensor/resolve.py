@@ -56,10 +56,12 @@ def resolve_batch(hops: Sequence[Any], samples: int, channels: int) -> Maps:
     """Resolve a run of hops; `maps.resolve` gives the same numbers sample by sample."""
     sizes_in = [_sizes(hop.in_size, samples) for hop in hops]
     sizes_out = [_sizes(hop.out_size, samples) for hop in hops]
-    idle = np.stack([_is_idle(*v) for v in zip(hops, sizes_in, sizes_out, strict=True)], axis=1)
+    idle: Array = np.stack(
+        [_is_idle(*v) for v in zip(hops, sizes_in, sizes_out, strict=True)], axis=1
+    )
     start, leading, window, padded, led = _leading_moves(hops, idle, sizes_in, sizes_out)
     rest = ~idle & (np.arange(len(hops)) >= start[:, None])
-    moves_only = ~rest.any(axis=1)
+    moves_only = np.asarray(~rest.any(axis=1))
     first = np.where(moves_only, -1, rest.argmax(axis=1))
     last = len(hops) - 1 - rest[:, ::-1].argmax(axis=1)
     everyone = np.arange(samples)
@@ -334,8 +336,8 @@ def _mean_reach(matrix: Array, in_size: Array, out_size: Array) -> Array:
     nine = np.linspace(0, 1, 9)
     grid = np.stack(np.meshgrid(nine, nine), -1).reshape(-1, 2) * (in_size[:, None, ::-1] - 1)
     moved = geometry.apply(matrix, grid)
-    inside = (moved >= -0.5) & (moved <= out_size[:, None, ::-1] - 0.5)
-    seen = inside.all(axis=-1)[..., None, None]
+    inside = np.asarray((moved >= -0.5) & (moved <= out_size[:, None, ::-1] - 0.5))
+    seen = np.asarray(inside.all(axis=-1))[..., None, None]
     forward = np.where(seen, geometry.jacobian(matrix, grid), np.eye(2))
     total = np.where(seen, np.linalg.inv(forward), 0).sum(axis=1)
     count = seen.sum(axis=1)

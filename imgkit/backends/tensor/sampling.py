@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from imgkit.backends.tensor import philox
 from imgkit.backends.tensor.pixels import along, movable
 from imgkit.backends.tensor.resolve import CODES
 
-Tensor = torch.Tensor
 Numbers = dict[str, Tensor]
 
 FAR = 1e9  # beyond any image, yet an integer
@@ -181,6 +181,11 @@ def _floats(x: Tensor) -> Tensor:
     return x.to(torch.float64 if x.dtype == torch.float64 else torch.float32)
 
 
+def _repeated(values: Tensor | None, size: tuple[int, int], axis: int) -> Tensor | None:
+    """Repeat what belongs to rows (N, H) or columns (N, W) over a canvas, (N, H * W)."""
+    return None if values is None else values.unsqueeze(axis).expand(-1, *size).flatten(1)
+
+
 def _source(x: Tensor, path: Path, numbers: Numbers) -> Source:
     """Return what a path samples: the window, blurred as far as its maps shrink it."""
     plain = Source(_floats(x).flatten(2), (x.shape[2], x.shape[3]), None, path, numbers)
@@ -191,14 +196,10 @@ def _source(x: Tensor, path: Path, numbers: Numbers) -> Source:
     down, across = (m + r for m, r in zip(margin, path.reach, strict=True))
     rows = torch.arange(-down, height + down, device=x.device)[None]
     columns = torch.arange(-across, width + across, device=x.device)[None]
-    row, column = plain.axis(rows, 0), plain.axis(columns, 1)
-    row = tuple(v if v is None else v[:, :, None] for v in row)
-    column = tuple(v if v is None else v[:, None, :] for v in column)
-    both = [
-        tuple(v if v is None else v.expand(len(x), len(rows[0]), len(columns[0])).flatten(1) for v in one)
-        for one in (row, column)
-    ]
-    plane = plain.read(*both).unflatten(2, (len(rows[0]), len(columns[0])))
+    size = (rows.shape[1], columns.shape[1])
+    row = [_repeated(v, size, 2) for v in plain.axis(rows, 0)]
+    column = [_repeated(v, size, 1) for v in plain.axis(columns, 1)]
+    plane = plain.read(row, column).unflatten(2, size)
     for axis, name in ((2, "taps_y"), (3, "taps_x")):
         plane = along(plane, numbers[name].to(plane.dtype), axis)
     return Source(plane.flatten(2), (plane.shape[2], plane.shape[3]), margin, path, numbers)
@@ -271,7 +272,9 @@ def _resize(x: Tensor, path: Path, numbers: Numbers) -> Tensor:
             values = values.clamp(0, path.top)
     if path.pads:  # what the weights of a constant pad leave
         share = 1 - seen[1][:, None, :, None] * seen[0][:, None, None, :]
-        values = values + share.to(values.dtype) * numbers["pad_fill"].to(values.dtype)[..., None, None]
+        values = (
+            values + share.to(values.dtype) * numbers["pad_fill"].to(values.dtype)[..., None, None]
+        )
     if not path.moves:
         return values
     column, row = _transform(numbers["move"], *_grid(path.out_size, x))
@@ -280,9 +283,7 @@ def _resize(x: Tensor, path: Path, numbers: Numbers) -> Tensor:
     return moved.unflatten(2, path.out_size)
 
 
-def _taps(
-    x: Tensor, path: Path, numbers: Numbers, axis: int, length: int
-) -> tuple[Tensor, Tensor]:
+def _taps(x: Tensor, path: Path, numbers: Numbers, axis: int, length: int) -> tuple[Tensor, Tensor]:
     """Return which pixels of the source each resized one sees, and how much, (N, m, T)."""
     start, count = (numbers["window"][:, i + axis, None, None] for i in (0, 2))
     resized = numbers["resized"][:, axis, None, None]

@@ -33,6 +33,11 @@ def native() -> Iterator[None]:
         _native.reset(token)
 
 
+def is_native() -> bool:
+    """Whether `native` is in force."""
+    return _native.get()
+
+
 def is_viewed(x: Tensor) -> bool:
     """Whether the array backend works on the memory of `x`.
 

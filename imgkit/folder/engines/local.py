@@ -28,6 +28,7 @@ from imgkit.folder.scan import Item
 WINDOW = 2  # images handed to a worker: one in work, one waiting, so that it is never idle
 TRIES = 2  # deaths that an image may cost
 STARTS = 3  # workers in a row that may die before they are ready
+SERVER_GONE = 255  # what multiprocessing says of a worker whose fork server died
 PIXEL_BYTES = 32  # memory that a pixel may take: decoded, as float32 RGB, and a result of each
 
 
@@ -95,6 +96,9 @@ class _Worker:
         self.pipe.close()
         self.process.kill()
         self.process.join()
+        if self.process.exitcode == SERVER_GONE and self.process.pid is not None:
+            with contextlib.suppress(OSError):  # it may live, and only its server is dead
+                os.kill(self.process.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
         for task in self.tasks:
             sweep([os.path.dirname(task.item.target)], self.process.pid)
         return self.process.exitcode
@@ -155,10 +159,24 @@ class _Fleet:
             for worker in self.workers:
                 if not worker.tasks:
                     return worker
-            self.workers.append(_Worker(self.job, self.guards.memory))
-            return self.workers[-1]
+            return self.hire()
         waiting = [w for w in busy if w.tasks[0].weight == 1 and len(w.tasks) < WINDOW]
         return min(waiting, key=lambda w: w.since) if waiting and weight == 1 else None
+
+    def hire(self) -> _Worker:
+        """Start a worker; a fork server that was killed is started anew."""
+        while True:
+            try:
+                self.workers.append(_Worker(self.job, self.guards.memory))
+                return self.workers[-1]
+            except (EOFError, OSError) as error:
+                self.stumble(str(error) or "the fork server died")
+
+    def stumble(self, cause: str) -> None:
+        """Count a worker that was never ready; several in a row are no accident."""
+        self.false_starts += 1
+        if self.false_starts >= STARTS:
+            raise ChildProcessError(f"workers die as they start: {cause}")
 
     def limit(self, weight: int) -> int:
         """Return the pixels that fit the memory of some workers; with all of them, any number."""
@@ -186,12 +204,11 @@ class _Fleet:
             yield task.item, row
 
     def dismiss(self, worker: _Worker) -> int | None:
-        """Let a dead worker go; several that were never ready are no accident."""
+        """Let a dead worker go; return its exit code."""
         self.workers.remove(worker)
         code = worker.reap()
-        self.false_starts += not worker.ready
-        if self.false_starts >= STARTS:
-            raise ChildProcessError(f"workers die as they start: {_cause(code)}")
+        if not worker.ready:
+            self.stumble(_cause(code))
         return code
 
     def bury(self, worker: _Worker) -> Iterator[tuple[Item, Row]]:

@@ -1,0 +1,177 @@
+"""`imgkit prep`: a data set for training, made of a class-per-folder tree."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import click
+
+from imgkit.cli import options
+
+PRESETS = ("imagenet", "clip", "siglip", "inception", "cifar10", "letterbox", "none")
+
+
+@click.command(short_help="Make a data set for training: resized, split, packed, with a card.")
+@click.argument("src", type=click.Path(exists=True, file_okay=False))
+@click.argument("dst", type=click.Path(file_okay=False))
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="imagenet",
+    show_default=True,
+    help="How images are brought to a size.",
+)
+@click.option("--size", type=click.IntRange(1, 16383), help="Side of the results, in pixels.")
+@click.option("--split", metavar="A/B/C", help="Parts train, val and test.  [default: 80/10/10]")
+@click.option("--folds", type=click.IntRange(2, 100), help="K folds in place of a split.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("folder", "webdataset", "npy")),
+    default="folder",
+    show_default=True,
+    help="Folders of images, tar shards, or arrays.",
+)
+@click.option(
+    "--image-format",
+    type=click.Choice(("jpg", "png", "webp")),
+    default="jpg",
+    show_default=True,
+    help="Format of the images; npy has none.",
+)
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=95,
+    show_default=True,
+    help="Quality of JPEG and WebP.",
+)
+@click.option(
+    "--per-shard",
+    type=click.IntRange(1, 1_000_000),
+    default=1000,
+    show_default=True,
+    help="Images in a shard or a batch.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**64 - 1),
+    default=0,
+    show_default=True,
+    help="Another seed, another split.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    show_default="the number of cores",
+    help="Processes to use; no byte depends on it.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1, options.MAX_PIXELS),
+    default=options.MAX_PIXELS,
+    show_default=True,
+    help="Larger images fail before they are decoded.",
+)
+@click.option("--force", is_flag=True, help="Replace the data set that stands at DST.")
+@click.option("--dry-run", is_flag=True, help="Print the part of each image, and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print dataset.json on stdout at the end.")
+def prep(
+    src: str,
+    dst: str,
+    preset: str,
+    size: int | None,
+    split: str | None,
+    folds: int | None,
+    form: str,
+    image_format: str,
+    quality: int,
+    per_shard: int,
+    seed: int,
+    workers: int | None,
+    max_pixels: int,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Make a data set of SRC, which has one folder of images for each class.
+
+    Each image is resized, and goes to a part by a hash of its path: adding files moves no other.
+    DST gets the parts and a card, README.md, with the mean and deviation to normalize by; it
+    appears when all is done.
+
+    \b
+    Examples:
+      imgkit prep photos dataset --preset imagenet --split 80/10/10
+      imgkit prep photos shards --format webdataset --size 160 --workers 4
+      imgkit prep photos arrays --preset cifar10 --folds 5 --format npy
+    """
+    if split is not None and folds is not None:
+        raise click.UsageError("--split and --folds exclude each other")
+    from imgkit.folder import prep as making
+    from imgkit.folder.scan import scan, shown
+
+    with options.usage("--split"):
+        law = making.folds(folds, seed) if folds else making.split(split or "80/10/10", seed)
+    if size is not None and making.PRESETS[preset] is None:
+        raise click.BadParameter("images keep their size under --preset none", param_hint="--size")
+    recipe = making.Recipe(law, preset, size, form, image_format, quality, per_shard, max_pixels)
+    found = scan(src)
+    for path, reason in found.left_out:
+        click.echo(f"left out: {shown(path)}: {reason}", err=True)
+    with options.usage("SRC"):
+        planned = making.plan(found.images, src, dst, recipe)
+    if dry_run:
+        for image in sorted(planned):
+            click.echo(f"{shown(image.path)} -> {image.part}")
+        tell(planned)
+        return 0
+    return make(planned, src, dst, recipe, workers, force, as_json)
+
+
+def make(
+    planned: list[Any],
+    src: str,
+    dst: str,
+    recipe: Any,
+    workers: int | None,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Make the data set and say what became of it."""
+    from imgkit.cli.tally import Tally, cores
+    from imgkit.folder import card, prep, shards
+
+    with options.usage("DST"):
+        prep.check_free(dst, force)
+    if recipe.format == "webdataset":
+        try:
+            shards.load_arrow()
+        except ModuleNotFoundError as error:
+            raise click.UsageError(str(error)) from None
+    with Tally(len(planned)) as tally:
+        made = prep.build(
+            planned,
+            src,
+            dst,
+            recipe,
+            workers=workers or cores(),
+            force=force,
+            seen=tally.show,
+        )
+    bad = {row.path for row in made.failures}
+    tell([image for image in planned if image.path not in bad])
+    for note in card.notes(made):
+        click.echo(f"note: {note}", err=True)
+    if as_json:
+        click.echo(json.dumps(card.facts(made)))
+    return 1 if made.failures else 0
+
+
+def tell(planned: list[Any]) -> None:
+    """Say how many images each part has."""
+    counts = Counter(image.part for image in planned)
+    parts = ", ".join(f"{part}: {n}" for part, n in counts.items())
+    click.echo(f"{len(planned)} images: {parts}", err=True)

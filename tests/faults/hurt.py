@@ -1,0 +1,236 @@
+"""A job that hurts its own process at chosen images, and is `JOB` at all others.
+
+Nothing in imgkit knows of it: a job is asked for its program, and this one has a step more.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import functools
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from imgkit.folder import run as running
+from imgkit.folder.codec import encode
+from imgkit.folder.run import Job
+from imgkit.folder.scan import draw_index, plan, scan
+from imgkit.folder.steps import Step
+
+JOB = Job((Step("Rotate", {"degrees": [-20, 20]}), Step("max_pool", {"size": 2})), seed=5)
+OPS = ("--op", "Rotate degrees=-20,20", "--op", "max_pool size=2", "--seed", "5")
+IMGKIT = [sys.executable, "-c", "from imgkit.cli.main import main; main()"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Hurting(Job):
+    """`hurts` pairs paths of images with the name of a function below."""
+
+    hurts: tuple[tuple[str, str], ...] = ()
+    marks: str = ""  # a folder to keep count in
+
+    @functools.cached_property
+    def program(self):
+        return Hurt(self), *Job.program.func(self)
+
+
+def hurting(marks, **hurts):
+    """Make the job: ``hurting(tmp_path, die="a/3.png")``."""
+    fields = {f.name: getattr(JOB, f.name) for f in dataclasses.fields(Job)}
+    pairs = tuple((path, how) for how, paths in hurts.items() for path in paths.split(","))
+    return Hurting(**fields, hurts=pairs, marks=str(marks))
+
+
+class Hurt:
+    """The first step of the program: the image as it is, unless it is one of those."""
+
+    def __init__(self, job):
+        self.how = {draw_index(path): (path, how) for path, how in job.hurts}
+        self.marks = pathlib.Path(job.marks)
+
+    def __call__(self, image, key):
+        if key[1] in self.how:
+            path, how = self.how[key[1]]
+            tries = len(list(self.marks.glob(f"{path.replace('/', '_')}.*")))
+            (self.marks / f"{path.replace('/', '_')}.{tries}").touch()
+            globals()[how](tries)
+        return image
+
+
+def tries(marks, path):
+    return len(list(pathlib.Path(marks).glob(f"{path.replace('/', '_')}.*")))
+
+
+# --- ways to hurt -----------------------------------------------------------------------
+
+
+def die(tries=0):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_once(tries):
+    if tries == 0:
+        die()
+
+
+def segfault(tries):
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+def leave(tries):
+    os._exit(0)
+
+
+def sleep(tries):
+    time.sleep(1000)
+
+
+def pause(tries):
+    time.sleep(0.5)
+
+
+def allocate(tries):
+    np.empty(50 << 30, np.uint8).fill(1)
+
+
+def bite(tries):
+    """Claim memory little by little, as a leak does."""
+    kept = []
+    while True:
+        kept.append(bytearray(1 << 20))
+
+
+def fill_disk(tries):
+    def fsync(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    running.os.fsync = fsync
+
+
+def die_at_open(tries):
+    running.open = lambda *args: die()
+
+
+def die_after_open(tries):
+    def opened(*args):
+        open(*args)
+        die()
+
+    running.open = opened
+
+
+def die_at_fsync(tries):
+    running.os.fsync = lambda file: die()
+
+
+def die_at_replace(tries):
+    running.os.replace = lambda old, new: die()
+
+
+def die_after_replace(tries):
+    replace = os.replace
+
+    def replaced(old, new):
+        replace(old, new)
+        die()
+
+    running.os.replace = replaced
+
+
+# --- folders ----------------------------------------------------------------------------
+
+
+def write_photos(folder, count, size=24):
+    """Write images of noise, half of them in each of two subfolders."""
+    rng = np.random.default_rng(3)
+    for i in range(count):
+        path = folder / "ab"[i % 2] / f"{i:04}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(rng.integers(0, 256, (size, size + 6, 3), np.uint8), "png"))
+    return folder
+
+
+def items(src, dst):
+    return plan(scan(str(src)).images, str(src), str(dst))
+
+
+def tree(folder):
+    """Every file but imgkit's own by its path; temporary files are none of its own."""
+    found = (path for path in pathlib.Path(folder).rglob("*") if path.is_file())
+    named = {path.relative_to(folder).as_posix(): path for path in found}
+    return {n: path.read_bytes() for n, path in named.items() if not n.startswith(".imgkit/")}
+
+
+def count(folder):
+    """How many outputs are there, while more are being written."""
+    return sum(not path.name.startswith(".imgkit") for path in pathlib.Path(folder).rglob("*.png"))
+
+
+def shell(*arguments, **options):
+    """Run the command and wait for it."""
+    words = [*IMGKIT, *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, **options)
+
+
+@contextlib.contextmanager
+def started(*arguments, **options):
+    """Start the command, in a group of its own as a terminal would; see to it that it ends."""
+    with subprocess.Popen(
+        [*IMGKIT, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+
+def wait_for(what, process=None, seconds=30):
+    """Wait until a function says yes."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "too late"
+        assert process is None or process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def descendants(pid):
+    """Processes below a process: children, theirs, and so on."""
+    parents = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(text.rpartition(")")[2].split()[1])
+    found, grown = {pid}, True
+    while grown:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        found, grown = found | more, bool(more)
+    return sorted(found - {pid})
+
+
+def workers_of(pid):
+    """The processes that work on images, below the fork server of a command."""
+    server = [child for child in descendants(pid) if "forkserver" in _command(child)]
+    return [child for top in server for child in descendants(top)]
+
+
+def _command(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,381 @@
+"""Data sets for training: nobody moves, shares are close, bytes repeat, DST is whole or none."""
+
+import hashlib
+import json
+import os
+import pathlib
+import tarfile
+
+import numpy as np
+import pytest
+
+from imgkit.folder import card, prep
+from imgkit.folder.codec import BadImage, decode, encode
+from imgkit.folder.prep import PRESETS, Law, Recipe, as_rgb, build, folds, plan, resized, split
+from imgkit.folder.scan import Source, scan
+from imgkit.folder.stats import Figures, measure
+
+SPLIT = split("80/10/10")
+CLASSES = ("cat", "dog", "ünïcode", "with space")
+
+
+def tree(folder):
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Forty images of four classes, some deeper, some gray, some 16-bit."""
+    root = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(6)
+    for i in range(40):
+        shape = (20 + i % 7, 30 - i % 5, 3) if i % 4 else (24, 24)
+        kind, dtype = ("png", np.uint16) if i % 5 == 0 else ("jpg", np.uint8)
+        image = rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+        path = root / CLASSES[i % 4] / ("deep" if i % 3 else ".") / f"{i}.{kind}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(image, kind))
+    return root
+
+
+def make(src, dst, recipe, workers=1, **options):
+    planned = plan(scan(str(src)).images, str(src), str(dst), recipe)
+    return build(planned, str(src), str(dst), recipe, workers=workers, **options)
+
+
+def small(**values):
+    return Recipe(values.pop("law", SPLIT), "imagenet", 16, **values)
+
+
+# --- the law of the split ---------------------------------------------------------------
+
+
+def paths(count, label="cat"):
+    return [f"{label}/{i}.jpg" for i in range(count)]
+
+
+def test_shares_are_close_to_those_asked_for():
+    """Within four standard deviations of a binomial count, class by class."""
+    for label in CLASSES:
+        found = [SPLIT.part(path) for path in paths(5000, label)]
+        for part, p in zip(("train", "val", "test"), (0.8, 0.1, 0.1), strict=True):
+            assert abs(found.count(part) / 5000 - p) < 4 * (p * (1 - p) / 5000) ** 0.5
+
+
+def test_folds_are_of_one_size():
+    law = folds(5)
+    found = [law.part(path) for path in paths(10_000)]
+    assert sorted(set(found)) == [f"fold-{i}" for i in range(5)]
+    assert max(found.count(part) for part in law.names) < 2000 + 4 * 40
+    assert law.folds
+    assert not SPLIT.folds
+
+
+def test_a_path_alone_decides():
+    before = {path: SPLIT.part(path) for path in paths(500)}
+    after = {path: SPLIT.part(path) for path in [*paths(800, "dog"), *paths(900)]}
+    assert all(after[path] == part for path, part in before.items())
+    # the value is kept for good: another would move everybody's images
+    assert SPLIT.place("cat/0.jpg") == 4484456918220278143
+
+
+def test_a_larger_share_of_train_takes_from_its_neighbour_alone():
+    wider = split("90/10")
+    for path in paths(500):
+        if SPLIT.part(path) == "train":
+            assert wider.part(path) == "train"
+
+
+def test_another_seed_is_another_split():
+    other = split("80/10/10", seed=1)
+    assert sum(other.part(path) != SPLIT.part(path) for path in paths(500)) > 100
+
+
+def test_adding_files_moves_nobody(photos, tmp_path):
+    more = tmp_path / "more"
+    for name, data in tree(photos).items():
+        for copy in (name, f"zebra/{name}", f"{name[:-4]}_b{name[-4:]}"):
+            (more / copy).parent.mkdir(parents=True, exist_ok=True)
+            (more / copy).write_bytes(data)
+    few = plan(scan(str(photos)).images, str(photos), "dst", small())
+    many = plan(scan(str(more)).images, str(more), "dst", small())
+    parts = {image.path: image.part for image in many}
+    assert len(many) == 3 * len(few)
+    assert all(parts[image.path] == image.part for image in few)
+
+
+@pytest.mark.parametrize("text", ["", "80/-10", "80/20/0", "a/b", "1/1/1/1", "80,10,10", "0"])
+def test_a_split_that_is_none_is_refused(text):
+    with pytest.raises(ValueError, match="up to three numbers above 0"):
+        split(text)
+
+
+def test_numbers_of_a_split_are_shares():
+    assert split("8/1/1").part("cat/7.jpg") == SPLIT.part("cat/7.jpg")
+    assert split("1") == Law(("train",), (1,))
+
+
+# --- the plan ---------------------------------------------------------------------------
+
+
+def sources(*names):
+    return [Source(name, 1, 1) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("names", "recipe", "message"),
+    [
+        ((), small(), "has no images"),
+        (("a/1.jpg", "2.jpg"), small(), "2.jpg is in no class: SRC needs one folder"),
+        (("train/1.jpg", "VAL/2.jpg"), small(), "split already"),
+        (("a/1.jpg", "a/1.png"), small(), "would both be written to"),
+        (("a/1.jpg",), Recipe(SPLIT, "none", format="npy"), "choose a preset but none"),
+    ],
+)
+def test_what_makes_no_data_set_is_refused_before_the_work(tmp_path, names, recipe, message):
+    with pytest.raises(ValueError, match=message):
+        plan(sources(*names), str(tmp_path), "dst", recipe)
+
+
+def test_names_that_would_collide_are_none_in_shards(tmp_path):
+    planned = plan(sources("a/1.jpg", "a/1.png"), str(tmp_path), "dst", small(format="webdataset"))
+    assert len(planned) == 2
+
+
+def test_dst_and_src_do_not_lie_in_each_other(tmp_path):
+    with pytest.raises(ValueError, match="lies inside SRC"):
+        plan(sources("a/1.jpg"), str(tmp_path), str(tmp_path / "dst"), small())
+    with pytest.raises(ValueError, match="lies inside DST"):
+        plan(sources("a/1.jpg"), str(tmp_path / "src"), str(tmp_path), small())
+
+
+# --- the images -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("preset", "size", "shape"),
+    [
+        ("imagenet", None, (224, 224)),
+        ("imagenet", 112, (112, 112)),
+        ("clip", None, (224, 224)),
+        ("siglip", 50, (50, 50)),
+        ("inception", None, (299, 299)),
+        ("cifar10", None, (32, 32)),
+        ("letterbox", 64, (64, 64)),
+    ],
+)
+def test_presets_give_their_size(preset, size, shape):
+    image = np.zeros((60, 90, 3), np.uint8)
+    assert resized(preset, size)(image, key=(0, 0)).shape == (*shape, 3)
+
+
+def test_presets_are_those_of_preprocess():
+    preprocess = pytest.importorskip("imgkit.torch.preprocess", reason="needs torch")
+    for name, recipe in preprocess.RECIPES.items():
+        if name in PRESETS:
+            theirs = preprocess.Preprocess(name).pipeline.ops
+            mine = resized(name).ops
+            assert [repr(op) for op in theirs[: len(mine)]] == [repr(op) for op in mine], recipe
+
+
+def test_imagenet_is_resize_and_a_crop_of_the_middle():
+    import imgkit as ik
+
+    image = np.random.default_rng(0).integers(0, 256, (400, 600, 3), np.uint8)
+    expected = ik.resize(image, (256, 384))[16:240, 80:304]
+    result = resized("imagenet")(image, key=(0, 0)).astype(int)
+    assert np.abs(result - expected).max() <= 1
+
+
+def test_everything_becomes_eight_bit_rgb():
+    deep = np.array([[0, 128, 129, 65535]], np.uint16)  # 128.5 is half a level
+    assert as_rgb(deep).tolist() == [[[0] * 3, [0] * 3, [1] * 3, [255] * 3]]
+    assert as_rgb(np.array([[0.0, 1.0]])).tolist() == [[[0] * 3, [255] * 3]]
+    with pytest.raises(BadImage, match="5 channels"):
+        as_rgb(np.zeros((2, 2, 5), np.uint8))
+    with pytest.raises(BadImage, match="floats outside"):
+        as_rgb(np.array([[2.0]]))
+    with pytest.raises(BadImage, match="floats outside"):
+        as_rgb(np.array([[np.nan]]))
+
+
+# --- the data set -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["folder", "webdataset", "npy"])
+def test_a_data_set_is_the_same_for_any_number_of_workers(photos, tmp_path, form):
+    if form == "webdataset":
+        pytest.importorskip("pyarrow", reason="the table of a shard is Parquet")
+    trees = []
+    for workers in (1, 2):
+        dst = tmp_path / str(workers)
+        make(photos, dst, small(format=form, per_shard=9), workers)
+        trees.append(tree(dst))
+    assert trees[0] == trees[1]
+    assert sorted(os.listdir(tmp_path)) == ["1", "2"]  # no temporary folder is left
+
+
+def test_folders_hold_every_image_in_its_part_and_class(photos, tmp_path):
+    made = make(photos, tmp_path / "dst", small())
+    images = [name for name in tree(tmp_path / "dst") if name.endswith(".jpg")]
+    assert len(images) == 40
+    for name in images:
+        part, path = name.split("/", 1)
+        options = [path[:-4] + ".jpg", path[:-4] + ".png"]
+        (source,) = [p for p in options if (photos / p).exists()]
+        assert SPLIT.part(source) == part
+        assert decode(tree(tmp_path / "dst")[name]).shape == (16, 16, 3)
+    assert sum(figures.images for figures in made.figures.values()) == 40
+
+
+def test_shards_hold_the_same_images_as_folders(photos, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the table of a shard is Parquet")
+    make(photos, tmp_path / "a", small())
+    make(photos, tmp_path / "b", small(format="webdataset", per_shard=9))
+    files = tree(tmp_path / "a")
+    seen = 0
+    numbers = json.loads(files["dataset.json"])["classes"]
+    for part in ("train", "val", "test"):
+        folder = tmp_path / "b" / part
+        for row in parquet.read_table(folder / "index.parquet").to_pylist():
+            data = (folder / row["name"]).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == row["sha256"]
+            with tarfile.open(folder / row["name"]) as tar:
+                for member in tar.getnames():
+                    if member.endswith(".json"):
+                        told = json.load(tar.extractfile(member))
+                        image = tar.extractfile(f"{told['key']}.jpg").read()
+                        name = f"{part}/{os.path.splitext(told['path'])[0]}.jpg"
+                        assert files[name] == image
+                        assert told["class"] == numbers[told["label"]]
+                        source = (photos / told["path"]).read_bytes()
+                        assert told["sha256"] == hashlib.sha256(source).hexdigest()
+                        seen += 1
+    assert seen == 40
+
+
+def test_arrays_hold_images_labels_and_where_they_came_from(photos, tmp_path):
+    make(photos, tmp_path / "dst", small(format="npy", per_shard=9))
+    told = json.loads((tmp_path / "dst" / "dataset.json").read_text())
+    count = 0
+    for part in told["parts"]:
+        for images in sorted((tmp_path / "dst" / part).glob("images-*.npy")):
+            number = images.stem[-5:]
+            array = np.load(images)
+            labels = np.load(images.with_name(f"labels-{number}.npy"))
+            lines = images.with_name(f"samples-{number}.jsonl").read_text().splitlines()
+            rows = [json.loads(line) for line in lines]
+            assert array.shape[1:] == (16, 16, 3)
+            assert len(array) == len(labels) == len(rows) <= 9
+            assert labels.tolist() == [told["classes"][row["label"]] for row in rows]
+            first = decode((photos / rows[0]["path"]).read_bytes())
+            expected = as_rgb(resized("imagenet", 16)(first, key=(0, 0)))
+            assert np.array_equal(array[0], expected)
+            count += len(array)
+    assert count == 40
+
+
+def test_the_card_has_the_figures_of_the_training_part(photos, tmp_path):
+    make(photos, tmp_path / "dst", small(image="png"))
+    files = tree(tmp_path / "dst")
+    told = json.loads(files["dataset.json"])
+    expected = Figures()
+    for name, data in files.items():
+        if name.startswith("train/"):
+            expected.add(measure(decode(data)))
+    assert told["normalize"] == expected.normalize()
+    assert told["parts"]["train"]["images"] == expected.images
+    text = files["README.md"].decode()
+    mean = ", ".join(f"{value:.6f}" for value in expected.moments().mean)
+    assert f"- Normalize: {{mean: [{mean}]" in text
+    assert "| with space | 2 |" in text
+    assert files["statistics.png"].startswith(b"\x89PNG")
+
+
+def test_of_folds_each_has_the_figures_of_all_others(photos, tmp_path):
+    make(photos, tmp_path / "dst", small(law=folds(3), image="png"))
+    files = tree(tmp_path / "dst")
+    told = json.loads(files["dataset.json"])
+    for fold in range(3):
+        expected = Figures()
+        for name, data in files.items():
+            if name.startswith("fold-") and not name.startswith(f"fold-{fold}/"):
+                expected.add(measure(decode(data)))
+        assert told["normalize"][f"fold-{fold}"] == expected.normalize()
+    assert "# without fold-2" in files["README.md"].decode()
+
+
+def test_a_bad_file_is_left_out_and_named(photos, tmp_path):
+    src = tmp_path / "src"
+    for name, data in tree(photos).items():
+        (src / name).parent.mkdir(parents=True, exist_ok=True)
+        (src / name).write_bytes(data)
+    (src / "cat" / "bad.jpg").write_bytes(b"<html>")
+    made = make(src, tmp_path / "dst", small(), workers=2)
+    assert [row.path for row in made.failures] == ["cat/bad.jpg"]
+    told = json.loads((tmp_path / "dst" / "dataset.json").read_text())
+    assert told["images"] == 40
+    assert told["failures"][0]["path"] == "cat/bad.jpg"
+    assert "- `cat/bad.jpg`: unknown" in (tmp_path / "dst" / "README.md").read_text()
+
+
+def test_twins_in_two_parts_are_told(tmp_path):
+    data = encode(np.random.default_rng(1).integers(0, 256, (20, 20, 3), np.uint8), "png")
+    for path in paths(10):
+        (tmp_path / "src" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "src" / path).write_bytes(data)
+    made = make(tmp_path / "src", tmp_path / "dst", small())
+    parts = {SPLIT.part(path) for path in paths(10)}
+    assert len(parts) > 1
+    assert made.straddling == 10
+    assert any("twin" in note for note in card.notes(made))
+    assert make(tmp_path / "src", tmp_path / "one", small(law=split("1"))).straddling == 0
+
+
+# --- whole or not there -----------------------------------------------------------------
+
+
+def test_a_failure_of_the_disk_leaves_nothing(photos, tmp_path, monkeypatch):
+    written = []
+
+    def full(target, data):
+        written.append(target)
+        if len(written) == 5:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(prep, "_write", full)
+    with pytest.raises(OSError, match="No space"):
+        make(photos, tmp_path / "dst", small())
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_interruption_leaves_nothing(photos, tmp_path):
+    def interrupt(path, bad):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(photos, tmp_path / "dst", small(), workers=2, seen=interrupt)
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_stands_at_dst_is_not_touched_without_force(photos, tmp_path):
+    dst = tmp_path / "dst"
+    dst.mkdir()
+    make(photos, dst, small())  # an empty folder is as good as none
+    before = tree(dst)
+    with pytest.raises(FileExistsError, match="--force replaces it"):
+        make(photos, dst, small(quality=50))
+    assert tree(dst) == before
+    make(photos, dst, small(quality=50), force=True)
+    assert tree(dst).keys() == before.keys()
+    assert tree(dst) != before
+    assert os.listdir(tmp_path) == ["dst"]
+
+
+def test_a_folder_that_is_no_data_set_is_never_replaced(photos, tmp_path):
+    (tmp_path / "thesis.txt").write_text("my thesis")
+    with pytest.raises(FileExistsError, match="is not empty"):
+        make(photos, tmp_path, small(), force=True)
+    assert pathlib.Path(tmp_path / "thesis.txt").read_text() == "my thesis"
