@@ -190,8 +190,9 @@ def fill(
             pieces.append((piece, active))
         if pieces:
             stage = BUILD[template.kind](pieces)
-            open_run = recipe.canvas == "open" and template.kind == "resample"
-            built.append(_opened(stage) if open_run else stage)
+            if recipe.canvas == "open" and isinstance(stage, stages.Resample):
+                stage = _opened(stage)
+            built.append(stage)
     for node, numbers in enumerate(drawn):
         if not numbers:
             _numbers(recipe, drawn, keys, epoch, indices, size, node, samples)
@@ -259,7 +260,8 @@ def _opened(run: stages.Resample) -> stages.Resample:
         if warp is None or warp.field is not None:
             hops += members
             continue
-        product = functools.reduce(lambda total, hop: hop.matrix @ total, members, np.eye(3))
+        matrices = [hop.matrix for hop in members if hop.matrix is not None]
+        product = functools.reduce(lambda total, matrix: matrix @ total, matrices)
         name = " + ".join(hop.name for hop in members)
         hops.append(
             dataclasses.replace(

@@ -430,7 +430,8 @@ def _fused_augment(
     for step in (*range(how.means), -1):
         fused_kernel.augment[(count * how.tiles,)](
             source, numbers, tables, sums, out, *strides, *out.stride(), **fixed,
-            SPAN=triton.next_power_of_2(how.tiles), PASS=step, num_warps=WARPS, maxnreg=how.registers,
+            SPAN=triton.next_power_of_2(how.tiles), PASS=step, num_warps=WARPS,
+            maxnreg=how.registers,
         )  # fmt: skip
     return out
 

@@ -65,7 +65,7 @@ def controls(children):
             ik.OneOf, st.just(ops), st.just([float(i + 1) for i in range(len(ops))])
         )
     )
-    some = st.builds(ik.SomeOf, st.sampled_from([0, 1, (1, 2)]), lists, p=chances)
+    some = st.builds(ik.SomeOf, lists, st.sampled_from([0, 1, (1, 2)]), p=chances)
     return st.builds(ik.OneOf, lists, p=chances) | weighted | some
 
 

@@ -380,3 +380,60 @@ def test_color_jitter_means_what_torchvision_means(index):
     truncated = torchvision_jitter(x8, numbers)
     assert np.abs(found - truncated).max() <= 8
     assert np.abs(found - truncated).mean() <= 2.5
+
+
+# --- open canvases, color that commutes -----------------------------------------------------
+
+
+def test_an_open_canvas_keeps_what_the_source_still_has():
+    x = np.full((40, 60, 3), 200, np.uint8)
+    ops = [ik.CenterCrop(20), ik.Rotate(45)]
+    cut = ik.Pipeline(ops, seed=1)(x, key=0)
+    kept = ik.Pipeline(ops, seed=1, canvas="open")(x, key=0)
+    assert (cut == 0).any()  # the corners of the crop
+    assert (kept == 200).all()
+    assert kept.shape == cut.shape == (20, 20, 3)
+
+
+def test_an_open_canvas_is_the_reference_too_and_goes_through_yaml():
+    x = smooth_photo()
+    aug = ik.Pipeline(
+        [ik.RandomResizedCrop(24, scale=(0.3, 0.5)), ik.Rotate(30), ik.Affine(shear=10)],
+        seed=3,
+        canvas="open",
+    )
+    difference = aug(x, key=(0, 4)).astype(int) - aug.reference(x, (0, 4)).astype(int)
+    assert np.abs(difference).max() <= 1
+    assert ik.Pipeline.from_yaml(aug.to_yaml()) == aug != ik.Pipeline(aug.ops, seed=3)
+    with pytest.raises(ValueError, match=r"canvas is 'opne'.*did you mean 'open'"):
+        ik.Pipeline([], canvas="opne")
+
+
+def smooth_photo():
+    y, x = np.mgrid[0:48, 0:64]
+    return np.stack([x * 3, y * 4, (x + y) * 2], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("color", [ik.Grayscale(), ik.Brightness((0.5, 1)), ik.Saturation(0.3)])
+def test_linear_color_that_cannot_clip_does_not_end_a_run(color):
+    aug = ik.Pipeline([ik.Rotate((5, 20)), color, ik.Shear((3, 9))], seed=5)
+    plan = aug.plan((48, 64), (0, 1))
+    assert [stage.kind for stage in plan.stages] == ["color", "resample"]
+    x = smooth_photo()
+    fused = aug.reference(x, (0, 1)).astype(int)
+    one_by_one = aug.reference(x, (0, 1), fuse=False).astype(int)
+    inner = np.s_[14:-14, 14:-14]  # away from the soft edges of the canvases
+    assert np.abs(fused - one_by_one)[inner].max() <= 1
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [
+        [ik.Rotate(5), ik.Brightness(1.1), ik.Shear(3)],  # may clip
+        [ik.Rotate(5), ik.Contrast(0.9), ik.Shear(3)],  # needs the mean of what it sees
+        [ik.Rotate(5, fill=0.5), ik.Brightness(0.9), ik.Shear(3)],  # would darken the fill
+    ],
+)
+def test_color_that_does_not_commute_ends_a_run(ops):
+    plan = ik.Pipeline(ops, seed=5).plan((48, 64), (0, 1))
+    assert [stage.kind for stage in plan.stages] == ["resample", "color", "resample"]
