@@ -1,8 +1,8 @@
 """A `Loader` of 2 workers against the same workers decoding alone: what the rest costs.
 
 "packed" is what a CUDA device is sent: decoded uint8 images in one buffer a batch, up to the
-process that holds the device, without the copy to pinned memory that follows. "on the CPU" lets the workers augment, too, so that its ratio is
-decoding's share of all work rather than a loss on the way.
+process that holds the device, without the copy to pinned memory that follows. "on the CPU" lets
+the workers augment, too, so that its ratio is decoding's share of all work, not a loss on the way.
 """
 
 from __future__ import annotations

@@ -77,11 +77,16 @@ def read_kernel(text: str) -> Any:
     if re.fullmatch(r"[-+\d.eE,;\s]+", text) and re.search(r"\d", text):
         return _matrix(text.replace(",", " ").split(";"), text)
     if not os.path.isfile(text):
+        if os.path.dirname(text) or text.endswith((".npy", ".txt", ".csv")):
+            raise FileNotFoundError(f"{text!r} is no file")
         return text
     import numpy as np
 
     if text.endswith(".npy"):
-        return np.load(text, allow_pickle=False)
+        try:
+            return np.load(text, allow_pickle=False)
+        except (ValueError, EOFError):
+            raise ValueError(f"{text!r} is no .npy file of numbers") from None
     with open(text, encoding="utf-8") as file:
         content = file.read().replace(",", " ").replace(";", "\n")
     return _matrix(content.strip().splitlines(), text)
@@ -90,7 +95,12 @@ def read_kernel(text: str) -> Any:
 def _matrix(lines: list[str], text: str) -> Any:
     import numpy as np
 
-    rows = [[float(word) for word in line.split()] for line in lines if line.strip()]
+    try:
+        rows = [[float(word) for word in line.split()] for line in lines if line.strip()]
+    except ValueError as error:
+        raise ValueError(f"{text!r} holds more than numbers: {error}") from None
+    if not rows:
+        raise ValueError(f"{text!r} holds no numbers: a kernel has at least one tap")
     if len({len(row) for row in rows}) != 1:
         raise ValueError(f"{text!r} has rows of {[len(row) for row in rows]} numbers: all alike")
     return np.array(rows)

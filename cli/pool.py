@@ -39,7 +39,7 @@ from imgkit.cli import options
     metavar="N|H,W",
     default="0",
     show_default=True,
-    help="Pixels added on every side; they never win.",
+    help="Pixels added on every side: zeros for avg; for the others they never win.",
 )
 @click.option("--ceil", is_flag=True, help="Keep the last window where the image ends inside it.")
 def pool(

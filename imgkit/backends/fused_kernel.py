@@ -327,6 +327,7 @@ def augment(source, numbers, tables, sums, out, COLUMN, CHANNEL, OUT_SAMPLE, OUT
         elif STEPS[i] == HUE:
             shift = tl.load(own).to(tl.float32)
             if (shift != 0.0) & (i < last):
+                r, g, b = _clip(r, 0.0, 255.0), _clip(g, 0.0, 255.0), _clip(b, 0.0, 255.0)
                 r, g, b = _hue(r, g, b, shift)
         elif STEPS[i] == CURVE:
             if (tl.load(own) > 0.0) & (i < last):

@@ -7,6 +7,7 @@ whatever the number of workers, the batch size, the order, the device or a resum
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -297,10 +298,14 @@ def _as_it_is(batch: Batch) -> Batch:
 
 
 def _one_thread(worker: int) -> None:
-    """Keep OpenCV to one thread in a process that stands beside others like it."""
+    """Keep OpenCV to one thread in a process that stands beside others like it.
+
+    A forked process has none but its own, and would wait forever for those of its parent to end.
+    """
     import cv2
 
-    cv2.setNumThreads(1)
+    if True:
+        cv2.setNumThreads(1)
 
 
 class _Work(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy

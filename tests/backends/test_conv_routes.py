@@ -121,3 +121,11 @@ def test_the_rank_of_a_huge_kernel_is_not_looked_for():
     assert "separable" not in found.costs
     asked = ik.explain_convolve((400, 400), np.ones((400, 400)), method="separable")
     assert "separable" in asked.costs
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (0, 5, 7, 3)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (40, 40)])
+def test_no_route_is_free_for_a_kernel_of_zeros(shape, size):
+    found = ik.explain_convolve(shape, np.zeros(size), "full")
+    assert min(found.costs.values()) > 0
+    assert not ik.convolve(np.ones(shape), np.zeros(size), "full").any()

@@ -40,6 +40,7 @@ GEOMETRIC = {
         ik.CenterCrop(20),
         ik.Shear(10, fill=0.2),
     ],
+    "flips, then resized crops": [ik.HorizontalFlip(p=0.5), ik.RandomResizedCrop(24)],
     "letterbox": [ik.Letterbox(30, fill=0.4), ik.Rotate((-20, 20), p=0.5)],
     "fields": [
         ik.HorizontalFlip(p=0.5),

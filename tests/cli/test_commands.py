@@ -100,6 +100,8 @@ def test_one_bad_image_is_one_line_and_exit_1(photos, tmp_path):
         (["run", "nowhere", "D", "--op", "max_pool size=2"], "nowhere"),
         (["conv", "S", "D", "--kernel", "sobel"], "for --kernel: kernel is 'sobel'"),
         (["conv", "S", "D", "--kernel", "1 2; 3"], "rows of [2, 1] numbers"),
+        (["conv", "S", "D", "--kernel", "missing.npy"], "'missing.npy' is no file"),
+        (["conv", "S", "D", "--kernel", "S/a.png"], "for --kernel"),
         (["conv", "S", "D", "--kernel", "box", "--stride", "two"], "neither an integer nor H,W"),
         (["conv", "S", "D", "--kernel", "box", "--format", "png"], "for --format: the result is"),
         (["conv", "S", "D", "--kernel", "box", "--scale", "3"], "neither auto nor two different"),
@@ -163,6 +165,23 @@ def test_dry_run_prints_the_plan_and_writes_nothing(photos, tmp_path):
 
 
 SHARPEN = [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("k.txt", b"", "holds no numbers"),
+        ("k.txt", b"one two", "holds more than numbers"),
+        ("k.npy", b"", "is no .npy file of numbers"),
+        ("k.npy", b"x", "is no .npy file of numbers"),
+    ],
+)
+def test_conv_names_the_kernel_file_that_holds_none(photos, tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    result = invoke("conv", photos, tmp_path / "out", "--kernel", path)
+    assert result.exit_code == 2, result.output
+    assert f"{str(path)!r} {message}" in result.output + result.stderr
 
 
 @pytest.mark.parametrize("kernel", ["sharpen", "0 -1 0; -1 5 -1; 0 -1 0", "k.npy", "k.txt"])

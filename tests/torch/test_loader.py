@@ -1,5 +1,8 @@
 """Batches by key: workers, order, resume and device change nothing."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -141,6 +144,27 @@ def test_torchs_random_numbers_are_not_drawn_from(folder):
     before = torch.get_rng_state()
     list(Loader(folder, AUG, 4, workers=1, shuffle=True))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+THREADS = """
+import time
+import cv2, numpy as np
+import imgkit as ik
+from imgkit.torch import Loader
+cv2.setNumThreads(2)
+image = np.zeros((2000, 2000, 3), np.uint8)
+cv2.warpAffine(image, np.float32([[1, 0.1, 0], [0.1, 1, 0]]), (2000, 2000))
+time.sleep(1)  # until OpenCV's threads rest
+crop = ik.Pipeline([ik.Rotate(30), ik.RandomCrop(16)], seed=7)
+print(len(list(Loader([image] * 2, crop, 1, workers=1))))
+"""
+
+
+def test_workers_start_after_opencv_ran_in_threads():
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "2", done.stderr
 
 
 @pytest.mark.parametrize("workers", [0, 1])

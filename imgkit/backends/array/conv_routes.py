@@ -254,7 +254,7 @@ def predict(p: Problem) -> dict[str, float]:
     border = 0.0 if native(p) or p.mode == "valid" else seen * each / 1e6
     used = max(1, int(np.count_nonzero(taps)))  # no route is free, not even that of zeros
     images = max(1, math.prod(p.shape[: p.axes[0]]))
-    pieces = sum(1 for _ in blocks(taps))
+    pieces = max(1, sum(1 for _ in blocks(taps)))
     planes = images * (w.outputs[0] if len(w.outputs) == 3 else 1)
     costs = {
         "direct": border

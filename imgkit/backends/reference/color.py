@@ -117,9 +117,12 @@ def autocontrast(x: Array, top: float) -> Array:
 def clahe(x: Array, clip_limit: float, tiles: tuple[int, int], top: float) -> Array:
     """Equalize Y of Y'CbCr with limited contrast, tile by tile; add its change to every channel.
 
-    Integer images have integer Y: a curve may be steep, so its rounding belongs to the result.
+    Integer images have integer Y: a curve may be steep, so its rounding belongs to the result,
+    for 8 bits in fixed point of 15 bits.
     """
     gray = x @ [0.299, 0.587, 0.114] if x.shape[-1] == 3 else x[..., 0]
+    if top == 255 and x.shape[-1] == 3:
+        gray = np.floor((x @ [9798, 19235, 3735] + 2**14) / 2**15)
     gray = np.rint(gray) if top > 1 else gray
     even = _clahe(np.clip(gray / top, 0, 1) * 255, clip_limit, tiles) * (top / 255)
     return np.clip(x + (even - gray)[..., None], 0, top)

@@ -17,6 +17,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -93,13 +94,21 @@ def _through_array(stages: Sequence[Any], x: Tensor) -> Any:
     last = is_channels_last(x)
     stages = [_channels(stage, not last) for stage in stages]
     chw = any(stage.kind == "normalize" and stage.chw for stage in stages)
-    images = x.detach().permute(0, 2, 3, 1).contiguous().numpy()
-    results = [array_plan.run(stages, i, image) for i, image in enumerate(images)]
+    images = x.detach().permute(0, 2, 3, 1).numpy()
+    results = [array_plan.run(stages, i, _together(image)) for i, image in enumerate(images)]
     if len({result.shape for result in results}) > 1:
         return [_tensor(result, chw, last) for result in results]
     if not results:
         return _empty(stages, x)
     return _tensor(np.stack(results), chw, last)
+
+
+def _together(image: Array) -> Array:
+    """Bring the channels of each pixel of an image (H, W, C) together."""
+    planes = [image[..., channel] for channel in range(image.shape[-1])]
+    if image.flags.c_contiguous or len(planes) > 4 or not planes[0].flags.c_contiguous:
+        return np.ascontiguousarray(image)
+    return np.asarray(cv2.merge(planes)).reshape(image.shape)  # a quarter of the copy's time
 
 
 def _channels(stage: Any, first: bool) -> Any:
@@ -239,7 +248,7 @@ def _mix(x: Tensor, how: Any, numbers: Numbers, kind: Range) -> Tensor:
 RUN: dict[str, Callable[..., Tensor]] = {
     "resample": _resample,
     "color": lambda x, how, numbers, kind: pointwise.linear(x, how, numbers, kind.top),
-    "hue": lambda x, how, numbers, kind: pointwise.hue(x, numbers),
+    "hue": lambda x, how, numbers, kind: pointwise.hue(x, numbers, kind.top),
     "curve": lambda x, how, numbers, kind: pointwise.curve(x, how, numbers, kind.dtype, kind.top),
     "filter": _filter,
     "noise": _noise,

@@ -64,10 +64,10 @@ def linear(x: Tensor, reads_means: tuple[bool, ...], numbers: Numbers, top: floa
     return torch.where(active, values, x)
 
 
-def hue(x: Tensor, numbers: Numbers) -> Tensor:
-    """Turn the HSV hue."""
+def hue(x: Tensor, numbers: Numbers, top: float) -> Tensor:
+    """Turn the HSV hue of values clipped to the range."""
     shift = numbers["shift"].to(x.dtype)
-    turned = color.adjust_hue.__wrapped__(x, shift[:, None, None])  # type: ignore[attr-defined]
+    turned = color.adjust_hue.__wrapped__(x.clamp(0, top), shift[:, None, None])  # type: ignore[attr-defined]
     return torch.where(each(shift != 0), turned, x)
 
 
