@@ -24,7 +24,8 @@ from benchmarks.harness import run_suite, table
 
 HERE = pathlib.Path(__file__).parent
 SUITES = (
-    "conv", "edges", "pool", "resample", "color", "pipelines", "ops", "tensor", "loader", "imports"
+    "conv", "edges", "pool", "resample", "color", "pipelines", "ops", "tensor", "loader", "imports",
+    "folders",
 )  # fmt: skip
 PACKAGES = (
     "numpy", "scipy", "opencv-python", "scikit-image", "torch", "torchvision", "kornia",

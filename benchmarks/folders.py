@@ -42,7 +42,7 @@ for name in sorted(os.listdir(src))[first::{workers}]:
 # one process an image, as its commands do not chain; two at a time
 VIPS = (
     "ls {src} | xargs -P {workers} -I@ sh -c "
-    "'vips resize {src}/@ {dst}/@.v 0.625 && vips linear {dst}/@.v \"{dst}/@[Q=95]\" 1.25 0 "
+    '\'vips resize {src}/@ {dst}/@.v 0.625 && vips linear {dst}/@.v "{dst}/@[Q=95]" 1.25 0 '
     "--uchar && rm {dst}/@.v'"
 )
 MOGRIFY = (

@@ -295,6 +295,13 @@ def check_number(
     return number
 
 
+def check_flag(value: Any, name: str) -> bool:
+    """Return yes or no."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {value!r}: it must be True or False")
+    return bool(value)
+
+
 def check_int(value: Any, name: str, low: float = -math.inf, high: float = math.inf) -> int:
     """Return an integer in ``low..high``."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):

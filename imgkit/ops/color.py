@@ -23,6 +23,7 @@ from imgkit.image import (
     channels,
     check_choice,
     check_colors,
+    check_flag,
     check_image,
     check_int,
     check_ints,
@@ -194,6 +195,7 @@ def grayscale(x: Array, keep_channels: bool = False) -> Array:
     ITU-R BT.601, with the four digits that MATLAB, Pillow's kin and torchvision print.
     """
     check_colors(check_image(x))
+    keep_channels = check_flag(keep_channels, "keep_channels")
     gray = backend(x, "color").grayscale(as_batch(x), channels(x) if keep_channels else 1)
     if keep_channels or x.ndim == 4:
         return like_input(gray, x)

@@ -18,6 +18,7 @@ from imgkit.border import check_border
 from imgkit.image import (
     as_batch,
     check_choice,
+    check_flag,
     check_image,
     check_number,
     like_input,
@@ -188,7 +189,7 @@ def _derivative_options(
     """Check what the derivatives have in common; return the backend's arguments."""
     check_image(x)
     smooth = SMOOTH[check_choice(operator, "operator", SMOOTH)]
-    scale = 1 / (2 * sum(smooth)) if normalized else 1.0
+    scale = 1 / (2 * sum(smooth)) if check_flag(normalized, "normalized") else 1.0
     return operator, scale, *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
 
 

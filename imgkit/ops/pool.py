@@ -29,6 +29,7 @@ from imgkit.image import (
     Array,
     check_array,
     check_choice,
+    check_flag,
     check_image,
     check_ints,
     is_tensor,
@@ -316,7 +317,7 @@ def _layout(
                 f"at most {length // 2} here"
             )
     counts = tuple(
-        _count(x, *numbers, bool(ceil))
+        _count(x, *numbers, check_flag(ceil, "ceil"))
         for numbers in zip(chosen, sizes, strides, paddings, dilations, strict=True)
     )
     return Layout(chosen, sizes, strides, paddings, dilations, counts)

@@ -33,6 +33,7 @@ from imgkit.image import (
     as_batch,
     channels,
     check_choice,
+    check_flag,
     check_image,
     check_int,
     check_ints,
@@ -88,7 +89,9 @@ def resize(x: Array, size: Size, interpolation: str = "bilinear", antialias: boo
     height, width = check_ints(size, "size", 2, 1)
     check_choice(interpolation, "interpolation", RESIZERS)
     run = backend(x, "resample").resize
-    return like_input(run(as_batch(x), (height, width), interpolation, bool(antialias)), x)
+    return like_input(
+        run(as_batch(x), (height, width), interpolation, check_flag(antialias, "antialias")), x
+    )
 
 
 @ragged
@@ -147,7 +150,9 @@ def warp(
     if is_tensor(maps):
         _check_device_maps(maps, x, interpolation, antialias)
     run = backend(x, "resample").warp
-    done = run(as_batch(x), maps, out_size, interpolation, border, fill, bool(antialias))
+    done = run(
+        as_batch(x), maps, out_size, interpolation, border, fill, check_flag(antialias, "antialias")
+    )
     return like_input(done, x)
 
 
@@ -197,6 +202,7 @@ def rotate(
     degrees = check_number(degrees, "degrees")
     if center is not None:
         center = _check_point(center)
+    expand = check_flag(expand, "expand")
     matrix, size = geometry.rotation_on_canvas(degrees, image_size(x), expand, center)
     return warp(x, matrix, size, interpolation, border, value, antialias)
 
@@ -340,7 +346,9 @@ def letterbox(
     fill = _check_value(value, x)
     top, left, rows, columns = geometry.letterbox_size(image_size(x), (height, width))
     run = backend(x, "resample")
-    fitted = run.resize(as_batch(x), (rows, columns), interpolation, bool(antialias))
+    fitted = run.resize(
+        as_batch(x), (rows, columns), interpolation, check_flag(antialias, "antialias")
+    )
     return like_input(run.place(fitted, top, left, (height, width), "constant", fill), x)
 
 
@@ -430,11 +438,17 @@ def _check_value(value: Value, x: Array) -> Array:
     low, high = (0.0, top) if top > 1 else (-np.inf, np.inf)
     if np.ndim(value) == 0:
         number = value.item() if isinstance(value, np.ndarray) else value
-        return np.full(count, check_number(number, "value", low, high))
+        return _whole(np.full(count, check_number(number, "value", low, high)), top)
     values = list(value)  # type: ignore[arg-type]
     if len(values) != count:
         raise ValueError(f"value is {value!r}: give one number, or {count}, one per channel")
-    return np.array([check_number(v, f"value[{i}]", low, high) for i, v in enumerate(values)])
+    checked = [check_number(v, f"value[{i}]", low, high) for i, v in enumerate(values)]
+    return _whole(np.array(checked), top)
+
+
+def _whole(values: Array, top: float) -> Array:
+    """Round what lies beyond an image of integers to a level, as the pixels are."""
+    return np.rint(values) if top > 1 else values
 
 
 def _check_point(point: Sequence[float]) -> tuple[float, float]:

@@ -18,6 +18,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from imgkit.augment.pipeline import Pipeline
+from imgkit.backends import fused
 from imgkit.draws import EPOCH_BITS, SEED_BITS, Draw, check_bits, stream
 from imgkit.image import check_int
 from imgkit.torch import samples
@@ -203,8 +204,15 @@ class Loader:
 
     def _augmented(self, packed: Packed, batch: Batch) -> Any:
         """Run the pipeline on a packed batch, on its device."""
+        pipeline = self.transform.pipeline
         key = (batch.epoch, np.array(batch.indices, np.uint64))
-        results = list(self.transform.pipeline(packed.images(), key=key))
+        shapes = np.array(packed.shapes)
+        if self.stack and packed.flat.dtype == torch.uint8 and (shapes[:, 2] == 3).all():
+            pipeline.check(packed.images()[0])
+            plan = pipeline.plan((shapes[:, 0], shapes[:, 1]), key)
+            source = fused.Packed(packed.flat, np.array(packed.offsets), shapes[:, :2])
+            return fused.run_packed(plan.stages, source)  # one launch, where there is a kernel
+        results = list(pipeline(packed.images(), key=key))
         if not self.stack:
             return results
         _check_alike([tuple(image.shape) for image in results])
@@ -304,7 +312,7 @@ def _one_thread(worker: int) -> None:
     """
     import cv2
 
-    if True:
+    if multiprocessing.get_start_method() != "fork":
         cv2.setNumThreads(1)
 
 

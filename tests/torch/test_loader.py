@@ -251,6 +251,9 @@ def test_what_is_packed_and_augmented_later_is_the_same(folder):
         # 1e-4: the contract between backends
         torch.testing.assert_close(image, expected(folder, 2, index)[0], rtol=0, atol=1e-4)
     assert batch.rest[1].tolist() == [data.targets[index] for index in (5, 0, 7)]
+    loader.stack = False
+    for image, one in zip(images, loader._augmented(batch.images, batch), strict=True):
+        torch.testing.assert_close(image, one, rtol=0, atol=1e-4)
     assert parts._moved(batch.rest, torch.device("cpu"))[0] is None
 
 

@@ -127,8 +127,8 @@ def resize_to_float(
             image = _resize_bands(image, step, interpolation, antialias)
             np.clip(image, 0, top, out=image)
         return image
-    if antialias and interpolation != "nearest":
-        if _native_flag(image[None], size, interpolation, antialias) is None:
+    banded = antialias and interpolation != "nearest"
+    if banded and _native_flag(image[None], size, interpolation, antialias) is None:
             return _resize_bands(image, size, interpolation, antialias, np.dtype(np.float32))
     return resize(image.astype(np.float32)[None], size, interpolation, antialias)[0]
 
@@ -183,12 +183,17 @@ def _resize_bands(
 ) -> Array:
     """Resize one image by a banded matrix on each axis; `dtype` is the result's, if another.
 
-    Antialiased integers are rounded and clipped after each axis, and kernels that overshoot run
-    along the rows first: both as Pillow does.
+    Kernels that overshoot round and clip integers after each axis and run along the rows first,
+    as Pillow does; the others round once.
     """
     if not antialias and image.dtype.kind == "u":
         floats = _resize_bands(image.astype(np.float32), size, interpolation, antialias)
         return saturate(floats, image.dtype)
+    if interpolation not in OVERSHOOT and image.dtype.kind == "u" and dtype is None:
+        floats = _resize_bands(image, size, interpolation, antialias, np.dtype(np.float32))
+        whole = np.empty(floats.shape, image.dtype)
+        _store(floats.reshape(len(floats), -1), whole.reshape(len(whole), -1), signed=False)
+        return whole
     height, _, channels = image.shape
     rows = functools.partial(
         _multiply, interpolation=interpolation, antialias=antialias, dtype=dtype or image.dtype
