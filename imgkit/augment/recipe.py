@@ -55,9 +55,7 @@ class Recipe(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def compile_ops(
-    ops: tuple[Transform, ...], fuse: bool = True, canvas: str = "cut"
-) -> Recipe:
+def compile_ops(ops: tuple[Transform, ...], fuse: bool = True, canvas: str = "cut") -> Recipe:
     """Flatten control ops and group neighbours into stages."""
     nodes: list[Node] = []
     order: list[tuple[int, int]] = []

@@ -119,31 +119,45 @@ def listening() -> Iterator[list[str]]:
 
 def process(job: Job, item: Item) -> Row:
     """Do the whole work for one image."""
+    return deliver(item, *make(job, item))
+
+
+def make(job: Job, item: Item) -> tuple[Row, bytes]:
+    """Make the bytes of an output, and the row that it has once they are delivered."""
     with listening() as said:
-        row = _process(job, item)
-    return row._replace(warning=said[0]) if said else row
+        row, output = _make(job, item)
+    return (row._replace(warning=said[0]) if said else row), output
 
 
-def _process(job: Job, item: Item) -> Row:
+def _make(job: Job, item: Item) -> tuple[Row, bytes]:
     facts = Facts()
     try:
         with open(item.source, "rb") as file:
             data, status = file.read(), os.fstat(file.fileno())
     except FileNotFoundError as error:
-        return failed(item.path, error)._replace(error="vanished")
+        return failed(item.path, error)._replace(error="vanished"), b""
     except Exception as error:
-        return failed(item.path, error)
+        return failed(item.path, error), b""
     try:
         facts = Facts(status.st_size, status.st_mtime_ns, sha256(data))
         output = convert(job, data, item.kind, draw_index(item.path, item.copy))
     except Exception as error:  # every outcome is a row, whatever a decoder or operation raises
-        return failed(item.path, error)._replace(facts=facts)
+        return failed(item.path, error)._replace(facts=facts), b""
+    facts = facts._replace(sha256=sha256(output), written=len(output))
+    return Row(item.path, facts=facts), output
+
+
+def deliver(item: Item, row: Row, output: bytes) -> Row:
+    """Write what was made; return the row, or that of a failure to write."""
+    if row.status != "ok":
+        return row
     try:
         commit(item.target, output)
     except OSError as error:
+        facts = row.facts._replace(sha256="", written=0)
         fatal = error.errno in ENVIRONMENT
-        return failed(item.path, error, fatal)._replace(facts=facts)
-    return Row(item.path, facts=facts._replace(sha256=sha256(output), written=len(output)))
+        return failed(item.path, error, fatal)._replace(facts=facts, warning=row.warning)
+    return row
 
 
 def sha256(data: bytes) -> str:

@@ -21,6 +21,7 @@ def photos(tmp_path_factory):
 def golden(photos, tmp_path_factory):
     """What comes of the photos when nothing goes wrong: name → bytes."""
     from hurt import JOB, items, tree
+
     from imgkit.folder.run import process
 
     dst = tmp_path_factory.mktemp("golden")

@@ -58,7 +58,7 @@ class Hurt:
             path, how = self.how[key[1]]
             tries = len(list(self.marks.glob(f"{path.replace('/', '_')}.*")))
             (self.marks / f"{path.replace('/', '_')}.{tries}").touch()
-            globals()[how](tries)
+            globals()[how](tries, self.marks)
         return image
 
 
@@ -69,72 +69,80 @@ def tries(marks, path):
 # --- ways to hurt -----------------------------------------------------------------------
 
 
-def die(tries=0):
+def die(tries=0, marks=None):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_once(tries):
+def die_once(tries, marks):
     if tries == 0:
         die()
 
 
-def segfault(tries):
+def be_busy(tries, marks):
+    (marks / f"busy.{os.getpid()}").touch()
+    time.sleep(0.3)
+    (marks / f"busy.{os.getpid()}").unlink()
+
+
+def look_and_die(tries, marks):
+    """Note how many others are busy."""
+    (marks / f"others.{tries}").write_text(str(len(list(marks.glob("busy.*")))))
+    die()
+
+
+def segfault(tries, marks):
     import ctypes
 
     ctypes.string_at(0)
 
 
-def leave(tries):
+def leave(tries, marks):
     os._exit(0)
 
 
-def sleep(tries):
+def sleep(tries, marks):
     time.sleep(1000)
 
 
-def pause(tries):
-    time.sleep(0.5)
-
-
-def allocate(tries):
+def allocate(tries, marks):
     np.empty(50 << 30, np.uint8).fill(1)
 
 
-def bite(tries):
+def bite(tries, marks):
     """Claim memory little by little, as a leak does."""
     kept = []
     while True:
         kept.append(bytearray(1 << 20))
 
 
-def fill_disk(tries):
+def fill_disk(tries, marks):
     def fsync(file):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     running.os.fsync = fsync
 
 
-def die_at_open(tries):
+def die_at_open(tries, marks):
     running.open = lambda *args: die()
 
 
-def die_after_open(tries):
+def die_after_open(tries, marks):
     def opened(*args):
-        open(*args)
+        open(*args)  # noqa: SIM115
         die()
 
     running.open = opened
 
 
-def die_at_fsync(tries):
+def die_at_fsync(tries, marks):
     running.os.fsync = lambda file: die()
 
 
-def die_at_replace(tries):
+def die_at_replace(tries, marks):
     running.os.replace = lambda old, new: die()
 
 
-def die_after_replace(tries):
+def die_after_replace(tries, marks):
     replace = os.replace
 
     def replaced(old, new):

@@ -161,7 +161,7 @@ def test_a_node_that_is_not_like_this_one_is_refused():
     from imgkit.folder.journal import versions
 
     _check_node("one", {__file__: True}, versions())
-    with pytest.raises(ConnectionError, match="node two does not see what is in .*faults: share"):
+    with pytest.raises(ConnectionError, match=r"node two does not see .*faults: share"):
         _check_node("two", {__file__: False}, versions())
     with pytest.raises(ConnectionError, match="node three has another version of pillow"):
         _check_node("three", {}, versions() | {"pillow": "1"})

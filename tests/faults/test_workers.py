@@ -50,14 +50,13 @@ def test_02_many_of_them_cost_no_other(photos, golden, tmp_path):
 
 
 def test_02_the_second_try_is_alone(photos, tmp_path):
-    """No other image is in work beside it: if two kill by turns, neither blames the other."""
-    events = []
-    job = hurting(tmp_path, die=BAD, pause="a/0006.png,a/0008.png")
-    for item, row in local.rows(items(photos, tmp_path / "dst"), job, 2, GUARDS):
-        events.append((item.path, tries(tmp_path, BAD)))
-    at = dict(events)
-    assert at["a/0006.png"] <= 1  # it was in work when the worker died, and ended before the second
-    assert len(events) == 24
+    """So no image is blamed for what another one does beside it."""
+    others = ",".join(f"{'ab'[i % 2]}/{i:04}.png" for i in range(24) if i != 7)
+    job = hurting(tmp_path, look_and_die=BAD, be_busy=others)
+    report = go(photos, tmp_path / "dst", job, workers=3)
+    assert [row.path for row in report.failures] == [BAD]
+    assert int((tmp_path / "others.0").read_text()) > 0
+    assert (tmp_path / "others.1").read_text() == "0"
 
 
 def test_03_a_hanging_image_is_killed_at_the_timeout(photos, golden, tmp_path):

@@ -38,7 +38,9 @@ def go(src, dst, job=JOB, **options):
     seen = []
     planned = plan(scan(str(src)).images, str(src), str(dst))
     with Journal(str(dst)) as kept:
-        report = run(planned, job, 2, lambda row, _: seen.append(row.path), kept, str(src), **options)
+        report = run(
+            planned, job, 2, lambda row, _: seen.append(row.path), kept, str(src), **options
+        )
     return report, sorted(seen)
 
 

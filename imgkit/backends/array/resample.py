@@ -129,7 +129,7 @@ def resize_to_float(
         return image
     banded = antialias and interpolation != "nearest"
     if banded and _native_flag(image[None], size, interpolation, antialias) is None:
-            return _resize_bands(image, size, interpolation, antialias, np.dtype(np.float32))
+        return _resize_bands(image, size, interpolation, antialias, np.dtype(np.float32))
     return resize(image.astype(np.float32)[None], size, interpolation, antialias)[0]
 
 

@@ -1,9 +1,10 @@
 """Processes of this machine, so that an image that crashes or hangs costs itself alone.
 
-Each worker has a pipe of its own and takes its images in order, so whenever one dies the parent
-knows which image it was at. That image is tried once more with no other in work beside it, and
-then quarantined; those that waited behind it go to another worker. Nothing is shared between
-workers, so no death can leave a lock behind.
+Each worker has a pipe of its own and takes its images in order: while the next is in work, a
+thread writes the one before and waits for the disk. When a worker dies, both of these are tried
+once more, each with no other in work beside it, and the one that kills again is quarantined; what
+waited behind them goes to another worker. Nothing is shared between workers, so no death can leave
+a lock behind.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ import time
 import types
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import connection
 from typing import Any
 
 from imgkit.folder.resume import sweep
-from imgkit.folder.run import UNGUARDED, Guards, Job, Row, process
+from imgkit.folder.run import UNGUARDED, Guards, Job, Row, deliver, make
 from imgkit.folder.scan import Item
 
-WINDOW = 2  # images handed to a worker: one in work, one waiting, so that it is never idle
+WINDOW = 3  # images handed to a worker: one being written, one in work, and one waiting
 TRIES = 2  # deaths that an image may cost
 STARTS = 3  # workers in a row that may die before they are ready
 SERVER_GONE = 255  # what multiprocessing says of a worker whose fork server died
@@ -215,15 +217,16 @@ class _Fleet:
         """Deal with the tasks of a worker that died."""
         code = self.dismiss(worker)
         if worker.ready:
-            task = worker.tasks.popleft()
-            task.deaths += 1
-            task.weight = self.size
-            if task.deaths < TRIES:
-                self.back.appendleft(task)
-            else:
+            suspects = [worker.tasks.popleft() for _ in range(min(2, len(worker.tasks)))]
+            for task in reversed(suspects):
+                task.deaths += 1
+                task.weight = self.size
+                if task.deaths < TRIES:
+                    self.back.appendleft(task)
+                    continue
                 message = f"its worker died {task.deaths} times: {_cause(code)}"
                 yield task.item, Row(task.item.path, "quarantined", "crashed", message)
-        self.back.extendleft(reversed(worker.tasks))
+        self.back.extend(worker.tasks)
 
     def patience(self, busy: list[_Worker]) -> float | None:
         """Return the seconds until the first task is late."""
@@ -287,14 +290,22 @@ def _serve(pipe: Any, job: Job, memory: int | None) -> None:
     cv2.setNumThreads(1)  # one image uses one core
     claim = _claimer(memory)
     narrow = job
-    with contextlib.suppress(EOFError, OSError):  # the parent is gone, or has enough
+
+    def answer(item: Item, row: Row, output: bytes) -> None:
+        pipe.send(deliver(item, row, output))
+
+    with contextlib.suppress(EOFError, OSError), ThreadPoolExecutor(1) as writer:
         pipe.send(None)
-        while True:
+        before: Future[None] | None = None
+        while True:  # until the parent is gone, or has enough
             item, weight, max_pixels = pipe.recv()
             if narrow.max_pixels != max_pixels:
                 narrow = dataclasses.replace(job, max_pixels=max_pixels)
             claim(weight)
-            pipe.send(process(narrow, item))
+            made = make(narrow, item)
+            if before is not None:  # never more than one behind
+                before.result()
+            before = writer.submit(answer, item, *made)
 
 
 def _claimer(memory: int | None) -> Callable[[int], None]:
