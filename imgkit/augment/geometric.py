@@ -28,7 +28,6 @@ from imgkit.augment.transform import (
     draw_integer,
     draw_number,
     fill,
-    fixed,
     flag,
     image_size,
     integer,
