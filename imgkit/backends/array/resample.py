@@ -32,6 +32,7 @@ EXACT_DTYPES = ("uint8", "uint16", "float32")  # what OpenCV interpolates withou
 SHRT_MAX = 32767  # cv2.remap refuses images as large as this
 WIDEN = 4  # input pixels an output pixel up to which 3 channels are sampled as 4: OpenCV 5 takes
 # 106 us for a 224x224 bilinear warp of 4 channels and 263 us for 3 (benchmarks/resample.py)
+WIDE_BYTES = 8_000_000  # of the widened image: 1024x1024 float32 loses by it, 512x512 gains half
 MAX_CV_CHANNELS = 128  # CV_CN_MAX: beyond it OpenCV takes channels for another axis
 OVERSHOOT = ("bicubic", "lanczos")  # kernels with negative lobes
 WINDOW_BYTES = 1_000_000  # benchmarks/resample.py: fastest of 0.1..1.2 MB; it stays in cache
@@ -408,7 +409,8 @@ def _by_groups(
     groups = _groups(image.shape[-1])
     if image.shape[-1] == 3 and interpolation == "bilinear":
         pixels = image.shape[0] * image.shape[1]
-        if pixels <= WIDEN * size[0] * size[1]:
+        fits = pixels * 4 * image.itemsize <= WIDE_BYTES
+        if fits and pixels <= WIDEN * size[0] * size[1]:
             found = call(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), borderValue=[*fill.tolist(), 0])
             return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB).reshape(*size, 3)
     if len(groups) == 1:
