@@ -17,6 +17,7 @@ import click
 
 from imgkit.cli.options import Draws, Request, usage
 from imgkit.folder import codec
+from imgkit.folder.engines import local
 from imgkit.folder.journal import Journal
 from imgkit.folder.lock import held
 from imgkit.folder.resume import last_seed, unfinished
@@ -56,6 +57,8 @@ def execute(
     Everything that can be wrong with the request is found before the first image is opened;
     `hint` is the option to blame for the steps.
     """
+    if not request.dry_run and os.path.isdir(request.src):
+        local.warm()
     draws = draws or Draws()
     limit = request.max_pixels
     job = Job(steps, request.quality, request.scale, limit, draws.seed, draws.epoch)

@@ -42,9 +42,10 @@ def test_02_an_image_that_always_kills_its_worker_is_quarantined(photos, golden,
     assert tree(tmp_path / "dst") == without(golden, BAD)
 
 
-def test_02_many_of_them_cost_no_other(photos, golden, tmp_path):
-    bad = [f"a/{i:04}.png" for i in range(0, 24, 2)]
-    report = go(photos, tmp_path / "dst", hurting(tmp_path, die=",".join(bad)))
+@pytest.mark.parametrize("workers", [1, 2])
+def test_02_many_of_them_cost_no_other(photos, golden, tmp_path, workers):
+    bad = [f"a/{i:04}.png" for i in range(0, 24, 4)]
+    report = go(photos, tmp_path / "dst", hurting(tmp_path, die=",".join(bad)), workers)
     assert sorted(row.path for row in report.failures) == bad
     assert tree(tmp_path / "dst") == without(golden, *bad)
 

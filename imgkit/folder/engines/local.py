@@ -20,7 +20,7 @@ import types
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from typing import Any
 
 from imgkit.folder.resume import sweep
@@ -41,6 +41,11 @@ class Task:
     item: Item
     weight: int = 1
     deaths: int = 0
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether no other may be in work beside it: it is suspected of a death."""
+        return self.deaths > 0
 
 
 def rows(
@@ -63,6 +68,13 @@ def rows(
         yield from fleet.work(iter(items), ending)
     finally:
         fleet.end()
+
+
+def warm() -> None:
+    """Start the fork server, which takes a while, while there is something else to do."""
+    if sys.platform != "win32":
+        _context()
+        forkserver.ensure_running()
 
 
 # --- the parent -------------------------------------------------------------------------
@@ -144,7 +156,7 @@ class _Fleet:
                 if item is None:
                     return
                 self.back.append(Task(item))
-            worker = self.place(self.back[0].weight)
+            worker = self.place(self.back[0])
             if worker is None:
                 return
             if worker.give(self.back[0], self.limit(self.back[0].weight)):
@@ -154,16 +166,19 @@ class _Fleet:
             else:
                 self.dismiss(worker)
 
-    def place(self, weight: int) -> _Worker | None:
+    def place(self, task: Task) -> _Worker | None:
         """Return a worker for a task, a new one if need be; None if it has to wait."""
         busy = [worker for worker in self.workers if worker.tasks]
-        if sum(worker.tasks[0].weight for worker in busy) + weight <= self.size:
+        if sum(worker.tasks[0].weight for worker in busy) + task.weight <= self.size:
             for worker in self.workers:
                 if not worker.tasks:
                     return worker
             return self.hire()
-        waiting = [w for w in busy if w.tasks[0].weight == 1 and len(w.tasks) < WINDOW]
-        return min(waiting, key=lambda w: w.since) if waiting and weight == 1 else None
+        if task.is_alone or task.weight > 1:
+            return None
+        queues = [w for w in busy if len(w.tasks) < WINDOW and w.tasks[0].weight == 1]
+        queues = [worker for worker in queues if not worker.tasks[0].is_alone]
+        return min(queues, key=lambda worker: worker.since, default=None)
 
     def hire(self) -> _Worker:
         """Start a worker; a fork server that was killed is started anew."""
@@ -263,7 +278,7 @@ def _context() -> Any:
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["imgkit.folder.engines.local", "cv2", "PIL.Image"])
+    context.set_forkserver_preload(["imgkit.folder.engines.local", "cv2", "PIL.JpegImagePlugin"])
     return context
 
 
