@@ -7,8 +7,8 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")  # files only, no screen
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 
 def save(figure: Figure, path: pathlib.Path) -> None:
