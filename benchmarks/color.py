@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 import imgkit as ik
 from benchmarks.harness import Call, Case
-from imgkit.ops.color import PRESETS
+from imgkit.ops.tone import PRESETS
 
 MEAN, STD = PRESETS["imagenet"]
 

@@ -1,6 +1,6 @@
 """What the CUDA kernel costs, known without a GPU: registers, spills, shared memory, bytes.
 
-Compiles every variant of the kernel for sm_80 and sm_90, reads what `cuobjdump` says of it, and
+Compiles every variant of the kernel for sm_80 and sm_90, reads what `ptxas` says of it, and
 sets the bytes that each pipeline must move against the bandwidth of an A100 and an H100::
 
     python -m benchmarks.cuda_static        # writes benchmarks/cuda_static.md
@@ -20,11 +20,12 @@ import numpy as np
 
 import imgkit as ik
 from imgkit import maps
-from imgkit.backends import fused
+from imgkit.backends import fused, fused_layout
 
 PAGE = pathlib.Path(__file__).with_suffix(".md")
 ARCHITECTURES = (80, 90)
 BANDWIDTH = {"A100 80 GB": 2039e9, "H100 SXM": 3352e9}  # bytes/s, of the vendors' data sheets
+L2 = {"A100": 40e6, "H100": 50e6}  # bytes, likewise
 SOURCE, OUTPUT, SAMPLES = (375, 500), 224, 64
 TYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "uint8": "u8"}
 
@@ -61,12 +62,15 @@ def variants() -> Iterator[Variant]:
             [ik.RandomResizedCrop(OUTPUT, interpolation="bicubic"), ik.HorizontalFlip(p=0.5),
              jitter, ik.Posterize(4, p=0.5), ik.Erase(p=0.5), *last],
         "perspective": [ik.Resize(OUTPUT), ik.Perspective(0.3), *last],
+        "perspective, jitter": [ik.Resize(OUTPUT), ik.Perspective(0.3), jitter, *last],
         "crop without antialias, flip": [ik.RandomResizedCrop(OUTPUT, antialias=False),
                                          ik.HorizontalFlip(p=0.5), *last],
         "nearest crop": [ik.RandomResizedCrop(OUTPUT, interpolation="nearest"), *last],
         "flip, pad, crop": [ik.HorizontalFlip(p=0.5), ik.RandomCrop(OUTPUT, padding=16), *last],
         "six geometric ops": [ik.Rotate(15, p=0.5), ik.Shear(10, p=0.5), ik.Translate((-0.1, 0.1)),
                               ik.Scale((0.7, 1.4)), ik.CenterCrop(OUTPUT), ik.Rotate(5), *last],
+        "crop, two contrasts": [*crop, jitter, ik.Contrast((0.8, 1.25)), *last],
+        "crop to 512, affine, jitter": [ik.RandomResizedCrop(512), affine, jitter, *last],
     }  # fmt: skip
     for name, ops in lists.items():
         yield Variant(name, ik.Pipeline(ops, seed=0))
@@ -92,13 +96,13 @@ def spec_of(pipeline: Any) -> tuple[fused.Spec, np.ndarray]:
     """Return what a pipeline's kernel is compiled for, and the numbers of a batch."""
     sizes = np.tile(SOURCE, (SAMPLES, 1))
     count = SOURCE[0] * SOURCE[1] * 3
-    spec, numbers, _ = fused.layout(
+    spec, numbers, _ = fused_layout.layout(
         stages_of(pipeline), sizes, np.arange(SAMPLES) * count, np.full(SAMPLES, 3 * SOURCE[1])
     )
     return spec, numbers
 
 
-def compile_for(spec: fused.Spec, dtype: str, architecture: int, step: int = -1) -> Cost:
+def compile_for(spec: fused.Spec, dtype: str, architecture: int, launch: int) -> Cost:
     """Compile one launch of the kernel and return what it uses."""
     import triton
     from triton.backends.compiler import GPUTarget
@@ -106,7 +110,8 @@ def compile_for(spec: fused.Spec, dtype: str, architecture: int, step: int = -1)
 
     from imgkit.backends import fused_kernel
 
-    fixed = fused.constants(spec) | {"SPAN": triton.next_power_of_2(spec.tiles), "PASS": step}
+    work = fused_layout.share(spec, SAMPLES)
+    fixed = fused.constants(spec, work, launch)
     kinds = {"source": "*u8", "numbers": "*fp64", "tables": "*u8", "sums": "*fp32"}
     kinds["out"] = f"*{TYPES[dtype]}"
     names = fused_kernel.augment.arg_names
@@ -115,9 +120,9 @@ def compile_for(spec: fused.Spec, dtype: str, architecture: int, step: int = -1)
     source = ASTSource(fused_kernel.augment, signature, fixed, aligned)
     target = GPUTarget("cuda", architecture, 32)
     made = triton.compile(
-        source, target=target, options={"num_warps": fused.WARPS, "maxnreg": spec.registers}
+        source, target=target, options={"num_warps": work.warps, "maxnreg": work.registers}
     )
-    return resources(made.asm["ptx"], architecture)
+    return resources(made.asm["ptx"], architecture)._replace(shared=made.metadata.shared)
 
 
 def resources(ptx: str, architecture: int) -> Cost:
@@ -175,72 +180,109 @@ class Budget(NamedTuple):
 
     least: float
     moved: float
+    again: float  # read from the L2 cache: what a program of the same sample has just read
+    flying: float  # of the source, of all samples that are computed at a time
 
 
 def budget(variant: Variant) -> Budget:
     """Count the bytes of a batch."""
     spec, numbers = spec_of(variant.pipeline)
-    source = SAMPLES * source_footprint(variant.pipeline)
-    output = SAMPLES * 3 * spec.out_size[0] * spec.out_size[1] * fused.DTYPES[variant.dtype]
-    sums = 2 * SAMPLES * spec.means * spec.tiles * 12
+    work = fused_layout.share(spec, SAMPLES)
+    sample = source_footprint(variant.pipeline)
+    source = SAMPLES * sample
+    output = SAMPLES * 3 * spec.pixels * fused.DTYPES[variant.dtype]
+    sums = 2 * 12 * SAMPLES * spec.means * work.parts
     extra = 2 * numbers.nbytes + 2 * 256 * SAMPLES * spec.tables + sums
-    return Budget(source + output, spec.launches * source + output + extra)
+    if fused_layout.ALONE not in work.launches:
+        return Budget(source + output, len(work.launches) * source + output + extra, 0, 0)
+    flying = sample * min(SAMPLES, -(-fused_layout.PROCESSORS // work.parts))
+    passes = 1 if flying <= min(L2.values()) else 1 + spec.means
+    again = source * (work.parts * spec.means + 1 - passes)
+    return Budget(source + output, passes * source + output + extra, again, flying)
 
 
 # --- the page ------------------------------------------------------------------------------------
 
 
+LAUNCHES = {fused_layout.PIXELS: "pixels", fused_layout.ALONE: "means and pixels"}
+
+
 def write() -> str:
     """Return the page."""
-    lines = [
+    listed = list(variants())
+    return "\n".join([*_introduction(), *_resources(listed), *_bytes(listed)]) + "\n"
+
+
+def _introduction() -> list[str]:
+    return [
         "# The CUDA kernel, without a GPU",
         "",
         "Written by `python -m benchmarks.cuda_static`: compiled ahead of time, not run. No time",
         "on this page was measured: times are bytes by bandwidth, which no kernel beats.",
         "",
-        f"Batches of {SAMPLES} RGB photographs of {SOURCE[0]} x {SOURCE[1]} pixels, "
-        f"{fused.BLOCK} pixels a program, {fused.WARPS} warps.",
+        f"Batches of {SAMPLES} RGB photographs of {SOURCE[0]} x {SOURCE[1]} pixels, a device of "
+        f"{fused_layout.PROCESSORS} multiprocessors.",
         "",
+    ]
+
+
+def _resources(listed: list[Variant]) -> list[str]:
+    """Return what every launch of every variant uses."""
+    lines = [
         "## What each variant uses",
         "",
         "Every launch of every variant: registers a thread, bytes spilled, bytes of shared memory.",
         "",
-        "| pipeline | output | launch | sm_80 | sm_90 |",
-        "|---|---|---|--:|--:|",
+        "| pipeline | output | launch | programs | warps | sm_80 | sm_90 |",
+        "|---|---|---|--:|--:|--:|--:|",
     ]
-    listed = list(variants())
     for variant in listed:
         spec, _ = spec_of(variant.pipeline)
-        for label, step in launches(spec):
-            cells = [compile_for(spec, variant.dtype, sm, step) for sm in ARCHITECTURES]
+        work = fused_layout.share(spec, SAMPLES)
+        for launch in work.launches:
+            cells = [compile_for(spec, variant.dtype, sm, launch) for sm in ARCHITECTURES]
             shown = " | ".join(f"{c.registers} / {c.spills} / {c.shared}" for c in cells)
-            lines.append(f"| {variant.name} | {variant.dtype} | {label} | {shown} |")
-    lines += [
-        "",
+            lines.append(
+                f"| {variant.name} | {variant.dtype} | {LAUNCHES.get(launch, 'mean')} | "
+                f"{SAMPLES * work.parts} | {work.warps} | {shown} |"
+            )
+    return [*lines, ""]
+
+
+def _bytes(listed: list[Variant]) -> list[str]:
+    """Return what every variant moves."""
+    lines = [
         "## Bytes and rooflines",
         "",
         "Least: the source pixels that the batch shows, read once, and the output, written once.",
-        "Moved: what the launches ask for, were no cache to help: pipelines with contrast read the",
-        "source once more for the mean, and every launch reads the numbers of the plan.",
+        "Moved: what the launches ask of the device's memory, with the numbers of the plan.",
         "",
-        "| pipeline | output | launches | least, MB | moved, MB | ratio | "
+        "Contrast reads every sample twice or more, first for its mean. Within one launch all but",
+        "the first reading is traffic of the L2 cache, not of memory: a program computes one",
+        "sample, so what is read again is what it read just before. `L2` are these bytes; `in",
+        "flight` is the source of all the samples that are computed at a time, which has to fit in",
+        f"the cache ({L2['A100'] / 1e6:.0f} MB in an A100, {L2['H100'] / 1e6:.0f} MB in an H100). "
+        "Where it does not, the second reading",
+        "counts as moved, and so it does where a mean has a launch of its own. The pixels written",
+        "pass through the cache, too; they are never read.",
+        "",
+        "Bytes are not all: the programs of one sample repeat its sums (`fused_layout.share`),",
+        "which costs arithmetic that this page does not time.",
+        "",
+        "| pipeline | output | launches | least, MB | moved, MB | ratio | L2, MB | in flight, MB | "
         + " | ".join(f"{name}, us" for name in BANDWIDTH) + " |",
-        "|---|---|--:|--:|--:|--:|" + "--:|" * len(BANDWIDTH),
+        "|---|---|--:|--:|--:|--:|--:|--:|" + "--:|" * len(BANDWIDTH),
     ]  # fmt: skip
     for variant in listed:
         spec, _ = spec_of(variant.pipeline)
-        least, moved = budget(variant)
-        times = " | ".join(f"{moved / speed * 1e6:.0f}" for speed in BANDWIDTH.values())
+        cost, work = budget(variant), fused_layout.share(spec, SAMPLES)
+        times = " | ".join(f"{cost.moved / speed * 1e6:.0f}" for speed in BANDWIDTH.values())
         lines.append(
-            f"| {variant.name} | {variant.dtype} | {spec.launches} | {least / 1e6:.1f} | "
-            f"{moved / 1e6:.1f} | {moved / least:.2f} | {times} |"
+            f"| {variant.name} | {variant.dtype} | {len(work.launches)} | "
+            f"{cost.least / 1e6:.1f} | {cost.moved / 1e6:.1f} | {cost.moved / cost.least:.2f} | "
+            f"{cost.again / 1e6:.1f} | {cost.flying / 1e6:.1f} | {times} |"
         )
-    return "\n".join(lines) + "\n"
-
-
-def launches(spec: fused.Spec) -> list[tuple[str, int]]:
-    """Return the launches of a batch: what each does, and its number of the kernel's PASS."""
-    return [*(("mean", step) for step in range(spec.means)), ("pixels", -1)]
+    return lines
 
 
 if __name__ == "__main__":

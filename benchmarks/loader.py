@@ -27,7 +27,8 @@ def cases(quick: bool) -> Iterator[Case]:
     from torch.utils.data import DataLoader, Dataset
 
     from imgkit.torch import ImageFolder, Loader, Transform
-    from imgkit.torch import loader as parts
+    from imgkit.torch.order import Order
+    from imgkit.torch.work import Work, as_it_is, one_thread
 
     count, batch = (128, 32) if quick else (512, 64)
     augment = ik.Pipeline(
@@ -50,14 +51,14 @@ def cases(quick: bool) -> Iterator[Case]:
                 batch_size=batch if sampler is None else 1,
                 num_workers=WORKERS,
                 persistent_workers=True,
-                collate_fn=parts._as_it_is,
-                worker_init_fn=parts._one_thread,
+                collate_fn=as_it_is,
+                worker_init_fn=one_thread,
                 **({} if sampler is None else {"batch_sampler": sampler}),
             )
 
         alone = start(Decode())
-        order = parts._Order(count, batch, False, 0, False)
-        packed = start(parts._Work(folder, Transform(augment), True, True), order)
+        order = Order(count, batch, False, 0, False)
+        packed = start(Work(folder, Transform(augment), True, True), order)
         here = Loader(root, augment, batch, workers=WORKERS)
         decode = {"decode alone": lambda: sum(alone)}
         goal = {"decode alone": 0.85}

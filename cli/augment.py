@@ -34,4 +34,4 @@ def augment(
             "no operation is a transform, so all variants would be alike: use imgkit run",
             param_hint=hint,
         )
-    return execute(request, recipe.steps, hint, options.choose_seed(recipe, draws))
+    return execute(request, recipe, hint, options.choose_seed(recipe, draws))

@@ -64,12 +64,13 @@ def conv(
       imgkit conv photos out --kernel my_kernel.npy --mode valid --stride 2 --format npy
     """
     from imgkit.cli.execute import execute
-    from imgkit.folder.steps import Step, check_step
+    from imgkit.folder.steps import Recipe, Step, check_step
 
     with options.usage("--kernel"):
         taps = read_kernel(kernel)
     arguments = dict(kernel=taps, mode=mode, border=border, stride=stride, dilation=dilation)
-    return execute(request, (check_step(Step("convolve", arguments)),), "--kernel")
+    step = check_step(Step("convolve", arguments))
+    return execute(request, Recipe((step,)), "--kernel", named=arguments)
 
 
 def read_kernel(text: str) -> Any:

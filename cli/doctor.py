@@ -13,7 +13,7 @@ import click
 
 PACKAGES = (
     *("imgkit-cv", "numpy", "scipy", "opencv-python", "scikit-image", "pillow", "tifffile"),
-    *("pebble", "click", "rich", "pyyaml", "torch", "torchvision", "ray"),
+    *("click", "rich", "pyyaml", "torch", "torchvision", "ray"),
 )
 
 

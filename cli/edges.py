@@ -53,12 +53,12 @@ def edges(
       imgkit edges photos out --operator canny --sigma 2 --low 50 --high 150
     """
     from imgkit.cli.execute import execute
+    from imgkit.folder.steps import Recipe
 
     given = {"sigma": sigma, "low": low, "high": high, "normalized": normalized or None}
     given = {name: value for name, value in given.items() if value is not None}
-    with options.usage("--operator"):
-        step = make_step(operator, border, given)
-    return execute(request, (step,), "--operator")
+    step = make_step(operator, border, given)
+    return execute(request, Recipe((step,)), "--operator", named=step.arguments)
 
 
 def make_step(operator: str, border: str, given: dict[str, Any]) -> Any:
@@ -68,7 +68,7 @@ def make_step(operator: str, border: str, given: dict[str, Any]) -> Any:
     takes = {"log": {"sigma"}, "canny": {"sigma", "low", "high"}, "laplacian": set()}
     for name in given:
         if name not in takes.get(operator, {"normalized"}):
-            raise ValueError(f"{operator} has no --{name}")
+            raise click.BadParameter(f"{operator} has no such option", param_hint=f"--{name}")
     name = "laplacian_of_gaussian" if operator == "log" else operator
     defaults = {"log": {"sigma": 2.0}, "canny": {"low": 50.0, "high": 150.0}}.get(operator, {})
     return check_step(Step(name, {**defaults, "border": border, **given}))

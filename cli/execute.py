@@ -7,76 +7,57 @@ import json
 import os
 import shlex
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
-from types import TracebackType
-from typing import Any
 
 import click
 
 from imgkit.cli.options import Draws, Request, usage
+from imgkit.cli.pipe import by_pipe
+from imgkit.cli.tally import Progress, cores, summarize
 from imgkit.folder import codec
-from imgkit.folder.engines import local
-from imgkit.folder.journal import Journal
+from imgkit.folder.journal import Journal, check, set_aside
 from imgkit.folder.lock import held
 from imgkit.folder.resume import last_seed, unfinished
-from imgkit.folder.run import (
-    ENVIRONMENT,
-    Guards,
-    Job,
-    Report,
-    Row,
-    commit,
-    convert,
-    describe,
-    failed,
-    output_kind,
-    run,
-)
-from imgkit.folder.scan import (
-    Item,
-    draw_index,
-    named_format,
-    numbered,
-    plan,
-    plan_file,
-    scan,
-    shown,
-)
-from imgkit.folder.steps import CHANNELS_FIRST, Step, channels_first, probe
-
-PLAIN_SECONDS = 10  # between two progress lines where there is no terminal
+from imgkit.folder.run import Report, describe, run
+from imgkit.folder.scan import Item, numbered, plan, plan_file, scan, shown
+from imgkit.folder.steps import Recipe, probe
+from imgkit.folder.work import Guards, Job, check_layout, output_kind
 
 
 def execute(
-    request: Request, steps: tuple[Step, ...], hint: str, draws: Draws | None = None
+    request: Request,
+    recipe: Recipe,
+    hint: str,
+    draws: Draws | None = None,
+    *,
+    named: Collection[str] = (),
 ) -> int:
-    """Run steps over what a request names; return the exit code.
+    """Run a recipe over what a request names; return the exit code.
 
     Everything that can be wrong with the request is found before the first image is opened;
-    `hint` is the option to blame for the steps.
+    `hint` is the option to blame for the recipe, `named` are arguments with options of their own.
     """
-    if not request.dry_run and os.path.isdir(request.src):
-        local.warm()
     draws = draws or Draws()
-    limit = request.max_pixels
-    job = Job(steps, request.quality, request.scale, limit, draws.seed, draws.epoch)
+    if not request.force:
+        with usage("DST"):
+            check(request.dst)
+    job = _job(request, recipe, draws)
     if draws.new:
         draws, job = _same_seed(request, draws, job)
-    with usage(hint):
+    with usage(hint, named):
         dtype = probe(job.program)
     with usage("--format"):
         kind = output_kind(request.format, dtype, request.scale)
     if "-" in (request.src, request.dst):
         if draws.copies > 1:
             raise click.BadParameter("a pipe takes one image", param_hint="--copies")
-        return _pipe(request, job, kind, dtype, draws)
+        return by_pipe(request, job, kind, dtype, draws)
     with usage("DST"):
         items = _plan(request, kind, draws.copies)
     with usage("--format"):
         for kind in {item.kind for item in items}:
-            _check_layout(job, kind)
+            check_layout(job.program, kind)
             output_kind(kind, dtype, request.scale)
     if request.dry_run:
         return _dry_run(request, items, job)
@@ -86,12 +67,34 @@ def execute(
     return report.exit_code
 
 
+def _job(request: Request, recipe: Recipe, draws: Draws) -> Job:
+    job = Job(
+        recipe.steps,
+        request.quality,
+        request.scale,
+        codec.Limits(
+            request.max_pixels, request.max_frames, request.allow_format, request.allow_truncated
+        ),
+        draws.seed,
+        draws.epoch,
+        recipe.canvas,
+        request.fast_decode,
+    )
+    if job.fast_decode and job.shrink_to is None:
+        click.echo(
+            "note: --fast-decode does nothing: it needs a resize that comes first, is antialiased "
+            "and is not undone",
+            err=True,
+        )
+    return job
+
+
 def _run(request: Request, items: list[Item], job: Job) -> Report:
     """Do the work."""
     with usage("DST"):
-        if not os.path.isfile(request.src):
+        if not os.path.isfile(request.src) or request.dst.endswith(os.sep):
             os.makedirs(request.dst, exist_ok=True)
-    workers = request.workers or _cores()
+    workers = request.workers or cores()
     with _journal(request) as journal, Progress(len(items)) as progress:
         return run(
             items,
@@ -114,8 +117,11 @@ def _journal(request: Request) -> Iterator[Journal | None]:
     if not os.path.isdir(request.dst):
         yield None
         return
-    with held(request.dst), Journal(request.dst) as journal:
-        yield journal
+    with held(request.dst):
+        if request.force:
+            set_aside(request.dst)
+        with Journal(request.dst) as journal:
+            yield journal
 
 
 def _root(request: Request) -> str:
@@ -154,25 +160,12 @@ def _ask(number: int) -> None:
     os.write(2, b"\nfinishing the images in work; again to stop at once\n")
 
 
-def _check_layout(job: Job, kind: str) -> None:
-    if channels_first(job.program) and kind != "npy":
-        raise ValueError(
-            f"{CHANNELS_FIRST} puts the channels first, which {kind} files do not: "
-            "add --format npy, or leave it out"
-        )
-
-
-def _cores() -> int:
-    available = getattr(os, "sched_getaffinity", None)
-    return len(available(0)) if available else os.cpu_count() or 1
-
-
 def _plan(request: Request, kind: str, copies: int) -> list[Item]:
     if os.path.isfile(request.src):
         return numbered(plan_file(request.src, request.dst, kind), copies)
     if os.path.exists(request.dst) and not os.path.isdir(request.dst):
         raise ValueError(f"{shown(request.dst)} is a file, and SRC is a folder")
-    found = scan(request.src)
+    found = scan(request.src, request.allow_format)
     for path, reason in found.left_out:
         click.echo(f"left out: {shown(path)}: {reason}", err=True)
     return plan(found.images, request.src, request.dst, kind, copies)
@@ -196,76 +189,11 @@ def _dry_run(request: Request, items: list[Item], job: Job) -> int:
     return 0
 
 
-# --- one image by pipe ------------------------------------------------------------------
-
-
-def _pipe(request: Request, job: Job, kind: str, dtype: Any, draws: Draws) -> int:
-    """Read or write one image by pipe."""
-    if request.json and request.dst == "-":
-        raise click.UsageError("--json and DST '-' both write to stdout: choose one")
-    if request.dry_run:
-        raise click.UsageError("--dry-run has nothing to plan where SRC or DST is '-'")
-    if request.src != "-" and not os.path.isfile(request.src):
-        raise click.BadParameter("'-' takes one image: SRC must be a file", param_hint="DST")
-    if request.dst == "-" and sys.stdout.isatty():
-        raise click.BadParameter("stdout is a terminal: redirect it", param_hint="DST")
-    if os.path.isdir(request.dst):
-        raise click.BadParameter("SRC '-' has no name: DST must be a file", param_hint="DST")
-    with usage("DST"):
-        kind = _pipe_format(request, kind)
-    with usage("--format"):
-        _check_layout(job, kind)
-        output_kind(kind, dtype, request.scale)
-    draws.tell()
-    report = Report(1)
-    row = _one(request, job, kind)
-    report.add(row)
-    if row.status != "ok":
-        _failure(row)
-    if request.json:
-        click.echo(json.dumps(_summary(report, job)))
-    return report.exit_code
-
-
-def _pipe_format(request: Request, kind: str) -> str:
-    """By --format, else by the name of DST; PNG on stdout."""
-    if request.dst == "-":
-        return kind if kind in codec.WRITABLE else "png"
-    return named_format(request.dst, kind)
-
-
-def _one(request: Request, job: Job, kind: str) -> Row:
-    name = "stdin" if request.src == "-" else os.path.basename(request.src)
-    try:
-        with click.open_file(request.src, "rb") as file:
-            output = convert(job, file.read(), kind, draw_index(name))
-    except Exception as error:  # as `process`: every outcome is a row
-        return failed(name, error)
-    if request.dst == "-":
-        sys.stdout.buffer.write(output)
-        sys.stdout.buffer.flush()
-        return Row(name)
-    try:
-        commit(request.dst, output)
-    except OSError as error:
-        return failed(name, error, fatal=error.errno in ENVIRONMENT)
-    return Row(name)
-
-
 # --- telling ----------------------------------------------------------------------------
 
 
-def _failure(row: Row) -> None:
-    click.echo(f"{row.status}: {shown(row.path)}: {row.error}: {row.message}", err=True)
-
-
-def _summary(report: Report, job: Job) -> dict[str, Any]:
-    """Return what --json prints: the report, and the seed if one was used."""
-    return report.summary() | ({} if job.seed is None else {"seed": job.seed})
-
-
 def _finish(request: Request, report: Report, job: Job) -> None:
-    summary = _summary(report, job)
+    summary = summarize(report, job.seed)
     if report.stopped:
         click.echo(f"Error: stopped: {report.stopped}", err=True)
     elif report.exceeded:
@@ -283,67 +211,8 @@ def _finish(request: Request, report: Report, job: Job) -> None:
 
 def _counts(report: Report) -> str:
     failures = len(report.failures) - report.quarantined
-    counts = [f"{report.ok} ok", f"{failures} failed"]
+    partial = f" ({report.partial} partial)" if report.partial else ""
+    counts = [f"{report.ok} ok{partial}", f"{failures} failed"]
     counts += [f"{report.skipped} done before"] if report.skipped else []
     counts += [f"{report.quarantined} quarantined"] if report.quarantined else []
     return ", ".join(counts)
-
-
-class Progress:
-    """Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.bar: Any = None
-        self.last = time.monotonic()
-        self.warned = False
-
-    def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            self.bar = Bar(
-                *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-                *(TextColumn("{task.fields[told]}"), TimeRemainingColumn()),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self.bar.start()
-            self.task = self.bar.add_task("images", total=self.total, told="")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.bar:
-            self.bar.stop()
-
-    def show(self, row: Row, report: Report) -> None:
-        """Tell about one finished image."""
-        if row.status != "ok":
-            _failure(row)
-        if row.warning and not self.warned:
-            self.warned = True
-            told = f"warning: {shown(row.path)}: {row.warning} (further warnings are not shown)"
-            click.echo(told, err=True)
-        if self.bar:
-            self.bar.update(self.task, completed=report.done, told=_pace(report)[0])
-        elif time.monotonic() - self.last > PLAIN_SECONDS:
-            self.last = time.monotonic()
-            click.echo(f"{report.done}/{self.total} images, {', '.join(_pace(report))}", err=True)
-
-
-def _pace(report: Report) -> tuple[str, str]:
-    """Return the rate with the failures, and the time that is left, as text."""
-    worked = report.done - report.skipped
-    rate = worked / max(1e-3, time.monotonic() - report.started)
-    left = int((report.total - report.done) / rate)
-    return (
-        f"{rate:.3g}/s, {len(report.failures)} failed",
-        f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left",
-    )

@@ -52,6 +52,6 @@ def explain(
     from imgkit.folder import steps
 
     with options.usage("PIPELINE"):
-        program = steps.program(recipe.steps, recipe.seed if seed is None else seed)
+        program = steps.program(recipe.steps, recipe.seed if seed is None else seed, recipe.canvas)
         for part in steps.explain(program, size, (epoch, index)):
             click.echo(part)

@@ -93,5 +93,5 @@ def main() -> None:
     Examples:
       imgkit run photos out --op 'resize size=480,640' --op 'sharpen'
       imgkit edges photos out --operator sobel --scale auto
-      cat photo.jpg | imgkit pool - - --kind max --size 4 > small.png
+      cat photo.jpg | imgkit pool - - --kind max --size 4 > small.jpg
     """

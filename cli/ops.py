@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import json
+import math
+from typing import Any
 
 import click
 
@@ -11,14 +15,17 @@ from imgkit.cli import options
 
 @click.command(short_help="List the operations, or explain one.")
 @click.argument("name", required=False)
-def ops(name: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+def ops(name: str | None, as_json: bool) -> None:
     """List every operation with its parameters, or with NAME print its full help.
+
+    Operations that have no device kernel say so: on CUDA they bring the batch to the host and back.
 
     \b
     Examples:
       imgkit ops
       imgkit ops max_pool
-      imgkit ops Rotate
+      imgkit ops Rotate --json
     """
     from imgkit.folder.steps import transforms, usable
     from imgkit.image import nearest
@@ -29,35 +36,50 @@ def ops(name: str | None) -> None:
         with options.usage("NAME"):
             if name not in known:
                 raise ValueError(f"{name!r} is no operation: {nearest(name, known)}")
-        click.echo(explain(name))
+        click.echo(json.dumps(entry(name), indent=2) if as_json else explain(name))
         return
-    for title, names in families(usable(), transforms()).items():
+    listed = families(usable(), transforms())
+    if as_json:
+        entries = [entry(op) for names in listed.values() for op in names]
+        click.echo(json.dumps(entries, indent=2))
+        return
+    for title, names in listed.items():
         click.secho(title, bold=True)
         for op in names:
             click.echo(f"  {op} {parameters(op)}".rstrip())
-            click.echo(f"      {summary(op)}")
+            click.echo(f"      {summary(op)}{host_note(op)}")
 
 
 def families(functions: list[str], transforms: list[str]) -> dict[str, list[str]]:
     """Return the operations below the title of their family."""
-    from imgkit.registry import PUBLIC
-
     found: dict[str, list[str]] = {}
     for group, names in (("", functions), ("transforms: ", transforms)):
         for name in names:
-            found.setdefault(group + PUBLIC[name].rpartition(".")[2], []).append(name)
+            found.setdefault(group + family(name), []).append(name)
     return found
+
+
+def family(name: str) -> str:
+    """Return the family of an operation."""
+    from imgkit.registry import PUBLIC
+
+    return PUBLIC[name].rpartition(".")[2]
+
+
+def listed_parameters(name: str) -> list[inspect.Parameter]:
+    """Return the parameters of an operation, without the image of a function."""
+    from imgkit.folder.steps import Step, function, is_transform
+
+    listed = list(inspect.signature(function(name)).parameters.values())
+    return listed if is_transform(Step(name, {})) else listed[1:]
 
 
 def parameters(name: str) -> str:
     """Return the parameters of an operation as the command line writes them."""
-    from imgkit.folder.steps import Step, function, is_transform
-
-    listed = list(inspect.signature(function(name)).parameters.values())
-    shown = []
-    for p in listed if is_transform(Step(name, {})) else listed[1:]:
-        shown.append(p.name if p.default is p.empty else f"[{p.name}={written(p.default)}]")
-    return " ".join(shown)
+    return " ".join(
+        p.name if p.default is p.empty else f"[{p.name}={written(p.default)}]"
+        for p in listed_parameters(name)
+    )
 
 
 def written(value: object) -> str:
@@ -72,6 +94,13 @@ def summary(name: str) -> str:
     return (inspect.getdoc(function(name)) or "").partition("\n")[0]
 
 
+def host_note(name: str) -> str:
+    """Say that an operation has no device kernel."""
+    from imgkit.registry import HOST_ONLY
+
+    return f" Host only on CUDA: {HOST_ONLY[name]}." if name in HOST_ONLY else ""
+
+
 def explain(name: str) -> str:
     """Return the parameters and the documentation of an operation."""
     from imgkit.folder.steps import Step, function, is_transform
@@ -81,4 +110,56 @@ def explain(name: str) -> str:
     if is_transform(Step(name, {})):
         plain = [p.replace(annotation=p.empty) for p in listed.parameters.values()]
         listed = listed.replace(parameters=plain)
-    return f"{name}{listed}\n\n{inspect.getdoc(found)}"
+    note = host_note(name).strip()
+    return f"{name}{listed}\n\n{inspect.getdoc(found)}" + (f"\n\n{note}" if note else "")
+
+
+# --- for programs -------------------------------------------------------------------------
+
+
+def entry(name: str) -> dict[str, Any]:
+    """Return an operation as plain values.
+
+    `host_only` says why it has no device kernel, or is null; `result` is what a function returns
+    (`registry.Op`); a parameter has the limits that its transform declares.
+    """
+    from imgkit.folder.steps import Step, function, is_transform
+    from imgkit.registry import FUNCTIONS, HOST_ONLY
+
+    transform = is_transform(Step(name, {}))
+    limits = _limits(function(name)) if transform else {}
+    shown = [
+        {"name": p.name, "required": p.default is p.empty}
+        | ({} if p.default is p.empty else {"default": _plain(p.default)})
+        | limits.get(p.name, {})
+        for p in listed_parameters(name)
+    ]
+    return {
+        "name": name,
+        "kind": "transform" if transform else "function",
+        "family": family(name),
+        "summary": summary(name),
+        "parameters": shown,
+        **({} if transform else {"result": FUNCTIONS[name].result}),
+        "host_only": HOST_ONLY.get(name),
+    }
+
+
+def _limits(transform: Any) -> dict[str, dict[str, Any]]:
+    """Return what each parameter of a transform may be, as far as it is declared."""
+    return {
+        spec.name: {
+            name: _plain(value)
+            for name, value in spec.metadata.get("limits", {}).items()
+            if value is not False and value not in (math.inf, -math.inf)
+        }
+        for spec in dataclasses.fields(transform)
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON has: a `Choice` becomes its options."""
+    value = getattr(value, "options", value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,8 @@ import click
 FORMATS = ("same", "png", "jpg", "webp", "tiff", "npy")
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
 MAX_PIXELS = 178_956_970  # imgkit.folder.codec's, which the help page must not import
+MAX_FRAMES = 1000
+ALLOWABLE = ("ico", "cur", "icns", "jp2", "psd", "dds", "qoi", "sgi", "ppm")
 
 # What the library and the file system say to wrong arguments; a full disk is none of these.
 REFUSALS = (ValueError, TypeError, EOFError, FileNotFoundError, FileExistsError, NotADirectoryError)
@@ -28,7 +31,11 @@ class Request:
     quality: int
     scale: str | tuple[float, float] | None
     workers: int | None
+    fast_decode: bool
     max_pixels: int
+    max_frames: int
+    allow_format: tuple[str, ...]
+    allow_truncated: bool
     timeout: float
     memory: int | None
     max_failures: tuple[float, bool] | None  # how many; of a hundred, if true
@@ -119,11 +126,18 @@ def read_failures(
 
 
 @contextmanager
-def usage(hint: str | None = None) -> Iterator[None]:
-    """Turn the library's refusals of arguments into usage errors, exit code 2."""
+def usage(hint: str | None = None, named: Collection[str] = ()) -> Iterator[None]:
+    """Turn the library's refusals of arguments into usage errors, exit code 2.
+
+    Args:
+        hint: the option to blame.
+        named: arguments with an option each: a message that begins with one blames that.
+    """
     try:
         yield
     except REFUSALS as error:
+        first = str(error).partition(" ")[0]
+        hint = f"--{first}" if first in named else hint
         raise click.BadParameter(str(error), param_hint=hint) from None
 
 
@@ -164,6 +178,29 @@ SHARED = (
         help="Larger images fail before they are decoded.",
     ),
     click.option(
+        "--max-frames",
+        type=click.IntRange(1),
+        default=MAX_FRAMES,
+        show_default=True,
+        help="Files of more frames or pages fail; of others the first is read.",
+    ),
+    click.option(
+        "--allow-format",
+        type=click.Choice(ALLOWABLE),
+        multiple=True,
+        help="Read this format as well; repeatable. Its decoder is less tried.",
+    ),
+    click.option(
+        "--allow-truncated",
+        is_flag=True,
+        help="Read files that end early as far as they go; otherwise they fail.",
+    ),
+    click.option(
+        "--fast-decode",
+        is_flag=True,
+        help="Decode JPEGs at 1/2, 1/4 or 1/8 where the first operation shrinks them further.",
+    ),
+    click.option(
         "--timeout",
         type=click.FloatRange(0, min_open=True),
         default=300,
@@ -202,8 +239,12 @@ def folder(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def gathered(**values: Any) -> Any:
-        shared = {name: values.pop(name) for name in Request.__dataclass_fields__}
-        return command(Request(**shared), **values)
+        request = Request(**{name: values.pop(name) for name in Request.__dataclass_fields__})
+        if os.path.isdir(request.src) and not request.dry_run:
+            from imgkit.folder.engines import fleet
+
+            fleet.warm()  # now, as it takes as long as all that comes before the first image
+        return command(request, **values)
 
     for option in reversed(SHARED):
         gathered = option(gathered)

@@ -53,10 +53,11 @@ def pool(
     Examples:
       imgkit pool photos out --kind max --size 2
       imgkit pool photos out --kind median --size 3 --stride 1 --padding 1 --format png
-      cat photo.jpg | imgkit pool - - --kind avg --size 4,8 > small.png
+      cat photo.jpg | imgkit pool - - --kind avg --size 4,8 > small.jpg
     """
     from imgkit.cli.execute import execute
-    from imgkit.folder.steps import Step, check_step
+    from imgkit.folder.steps import Recipe, Step, check_step
 
     arguments = dict(size=size, stride=stride, padding=padding, ceil=ceil)
-    return execute(request, (check_step(Step(f"{kind}_pool", arguments)),), "--size")
+    step = check_step(Step(f"{kind}_pool", arguments))
+    return execute(request, Recipe((step,)), "--size", named=arguments)

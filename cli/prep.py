@@ -100,7 +100,7 @@ def prep(
 
     Each image is resized, and goes to a part by a hash of its path: adding files moves no other.
     DST gets the parts and a card, README.md, with the mean and deviation to normalize by; it
-    appears when all is done.
+    appears when all is done. After an interruption the same command goes on.
 
     \b
     Examples:
@@ -142,25 +142,34 @@ def make(
 ) -> int:
     """Make the data set and say what became of it."""
     from imgkit.cli.tally import Tally, cores
-    from imgkit.folder import card, prep, shards
+    from imgkit.folder import card, dataset, shards
+    from imgkit.folder.staging import check_free
 
     with options.usage("DST"):
-        prep.check_free(dst, force)
+        check_free(dst, force)
     if recipe.format == "webdataset":
         try:
             shards.load_arrow()
         except ModuleNotFoundError as error:
             raise click.UsageError(str(error)) from None
     with Tally(len(planned)) as tally:
-        made = prep.build(
-            planned,
-            src,
-            dst,
-            recipe,
-            workers=workers or cores(),
-            force=force,
-            seen=tally.show,
-        )
+        try:
+            made = dataset.build(
+                planned,
+                src,
+                dst,
+                recipe,
+                workers=workers or cores(),
+                force=force,
+                seen=tally.show,
+            )
+        except (KeyboardInterrupt, OSError) as error:
+            click.echo("DST is as it was. The same command goes on from here.", err=True)
+            if isinstance(error, FileExistsError):  # it came while the work was done
+                raise click.BadParameter(str(error), param_hint="DST") from None
+            raise
+    if made.kept:
+        click.echo(f"{made.kept} images were done before", err=True)
     bad = {row.path for row in made.failures}
     tell([image for image in planned if image.path not in bad])
     for note in card.notes(made):

@@ -67,17 +67,17 @@ def preview(
     if not output.lower().endswith((".png", ".html", ".htm")):
         raise click.BadParameter(f"{output!r} ends in neither .png nor .html", param_hint="-o")
     recipe = options.read_file(pipeline, "PIPELINE")
-    from imgkit.folder import sheet, steps
+    from imgkit.folder import pictures, sheet, steps
     from imgkit.folder.codec import encode
-    from imgkit.folder.run import commit, listening
+    from imgkit.folder.work import commit, listening
 
     known = read_labels(labels)
     draws = options.choose_seed(recipe, options.Draws(variants, seed, epoch))
     with options.usage("PIPELINE"):
-        program = steps.program(recipe.steps, draws.seed)
+        program = steps.program(recipe.steps, draws.seed, recipe.canvas)
         steps.probe(program)
         if known:
-            sheet.check_program(program)
+            pictures.check_program(program)
         notes = "\n\n".join(steps.explain(program, None))
     with options.usage("SRC"):
         root, paths = choose(src, count)
@@ -104,7 +104,7 @@ def preview(
 
 def read_labels(path: str | None) -> dict[str, Any]:
     """Read the sidecar file."""
-    from imgkit.folder.sheet import read_labels as check
+    from imgkit.folder.pictures import read_labels as check
 
     if path is None:
         return {}
@@ -142,20 +142,22 @@ def show(
     program: Any, root: str, path: str, variants: int, epoch: int, known: dict[str, Any]
 ) -> Any:
     """Make the row of an image; None, and a line on stderr, if it fails."""
-    from imgkit.folder import sheet
+    from imgkit.folder import pictures
     from imgkit.folder.codec import decode
-    from imgkit.folder.run import failed
     from imgkit.folder.scan import draw_index, shown
+    from imgkit.folder.work import failed
 
     try:
         with open(os.path.join(root, path), "rb") as file:
             image = decode(file.read())
         labels = known.get(path, {})
         drawn = [
-            sheet.draw_variant(program, image, (epoch, draw_index(path, copy)), str(copy), labels)
+            pictures.draw_variant(
+                program, image, (epoch, draw_index(path, copy)), str(copy), labels
+            )
             for copy in range(1, variants + 1)
         ]
-        return sheet.Row(sheet.draw_original(image, shown(path), labels), tuple(drawn))
+        return pictures.Row(pictures.draw_original(image, shown(path), labels), tuple(drawn))
     except Exception as error:  # as in a run: one image costs itself alone
         row = failed(path, error)
         click.echo(f"failed: {shown(path)}: {row.error}: {row.message}", err=True)

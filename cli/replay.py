@@ -37,8 +37,9 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
       imgkit replay out/sub/cat_0003.jpg --src /mnt/photos -o again.jpg
     """
     from imgkit.folder.journal import find
-    from imgkit.folder.run import commit, rebuild, sha256
+    from imgkit.folder.run import rebuild
     from imgkit.folder.scan import shown
+    from imgkit.folder.work import commit, sha256
 
     with options.usage("OUTFILE"):
         _dst, run, entry = find(outfile)

@@ -24,9 +24,10 @@ def run(
       imgkit run photos out --pipeline samples/pipelines/poster.yaml
       imgkit run photos out --op 'resize size=480,640' --op 'sharpen' --format webp
       imgkit run photos out --op 'Rotate degrees=-15,15' --op 'sobel' --scale auto --seed 7
-      imgkit run scan.tif - --op 'max_pool size=2' > small.png
+      imgkit run scan.tif - --op 'max_pool size=2' --format png > small.png
+      imgkit run photos thumbs --op 'Resize size=256 edge=shorter' --fast-decode
     """
     recipe, hint = options.read_recipe(pipeline, ops)
     from imgkit.cli.execute import execute
 
-    return execute(request, recipe.steps, hint, options.choose_seed(recipe, draws))
+    return execute(request, recipe, hint, options.choose_seed(recipe, draws))

@@ -71,8 +71,8 @@ def write(plot: str, figures: Any, told: dict[str, Any], title: str) -> None:
     """Write the picture or the page."""
     from imgkit.folder import chart
     from imgkit.folder.codec import encode
-    from imgkit.folder.run import commit
     from imgkit.folder.scan import shown
+    from imgkit.folder.work import commit
 
     if plot.lower().endswith(".png"):
         data = encode(chart.draw(figures, shown(title)), "png")

@@ -21,6 +21,7 @@ FAMILIES = {
     "pool": "Pooling",
     "resample": "Resampling",
     "color": "Color",
+    "tone": "Tone",
     "arithmetic": "CNN arithmetic",
     "restore": "Convolution as a matrix, deconvolution",
     "geometric": "Geometric",

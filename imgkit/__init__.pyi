@@ -71,19 +71,9 @@ from imgkit.ops.blur import median_blur as median_blur
 from imgkit.ops.blur import sharpen as sharpen
 from imgkit.ops.color import adjust_brightness as adjust_brightness
 from imgkit.ops.color import adjust_contrast as adjust_contrast
-from imgkit.ops.color import adjust_gamma as adjust_gamma
 from imgkit.ops.color import adjust_hue as adjust_hue
 from imgkit.ops.color import adjust_saturation as adjust_saturation
-from imgkit.ops.color import autocontrast as autocontrast
-from imgkit.ops.color import clahe as clahe
-from imgkit.ops.color import equalize as equalize
 from imgkit.ops.color import grayscale as grayscale
-from imgkit.ops.color import invert as invert
-from imgkit.ops.color import normalize as normalize
-from imgkit.ops.color import posterize as posterize
-from imgkit.ops.color import solarize as solarize
-from imgkit.ops.color import to_float as to_float
-from imgkit.ops.color import to_uint8 as to_uint8
 from imgkit.ops.conv import convolve as convolve
 from imgkit.ops.conv import correlate as correlate
 from imgkit.ops.conv import explain_convolve as explain_convolve
@@ -111,5 +101,15 @@ from imgkit.ops.resample import rotate as rotate
 from imgkit.ops.resample import warp as warp
 from imgkit.ops.restore import convolution_matrix as convolution_matrix
 from imgkit.ops.restore import deconvolve as deconvolve
+from imgkit.ops.tone import adjust_gamma as adjust_gamma
+from imgkit.ops.tone import autocontrast as autocontrast
+from imgkit.ops.tone import clahe as clahe
+from imgkit.ops.tone import equalize as equalize
+from imgkit.ops.tone import invert as invert
+from imgkit.ops.tone import normalize as normalize
+from imgkit.ops.tone import posterize as posterize
+from imgkit.ops.tone import solarize as solarize
+from imgkit.ops.tone import to_float as to_float
+from imgkit.ops.tone import to_uint8 as to_uint8
 
 __version__: str

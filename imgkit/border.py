@@ -1,4 +1,4 @@
-"""Five border words, and what NumPy, SciPy, OpenCV and torch call them.
+"""What lies beyond an image: five borders, how far filters see of them, how much they keep.
 
 The words are NumPy's. For a row ``a b c d``::
 
@@ -7,6 +7,16 @@ The words are NumPy's. For a row ``a b c d``::
     reflect    d c b | a b c d | c b a     mirrored, the edge pixel not repeated
     symmetric  c b a | a b c d | d c b     mirrored, the edge pixel repeated
     wrap       b c d | a b c d | a b c     from the other side
+
+The value of a constant border is in the image's own units. It is a pixel of the image: within
+the range of its dtype, and of integers rounded to a level. Filters take one number, resampling
+also one per channel. Convolution alone computes with it, in floats: there it is any number.
+
+A filter's window may be larger than the image, but reaches at most `REACH` pixels to each side;
+what takes time for every pixel of its window sets less.
+
+`MODES` says at which positions a convolution is kept: where the kernel lies inside the image,
+at every pixel, or wherever it touches the image.
 """
 
 from __future__ import annotations
@@ -14,11 +24,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.image import check_choice, check_number, dtype_name, full_range
+from imgkit.image import Array, check_choice, check_number, dtype_name, full_range, shown
 
-Array = npt.NDArray[Any]
+MODES = ("valid", "same", "full")
+REACH = 4096  # pixels: larger windows are slips, such as a sigma in the wrong unit
 
 
 class Names(NamedTuple):
@@ -40,15 +50,38 @@ BORDERS: dict[str, Names] = {
 
 
 def check_border(border: Any, value: Any, dtype: Any) -> tuple[str, float]:
-    """Return a border word and the value of a constant border, which `dtype` must hold."""
-    check_choice(border, "border", BORDERS)
-    number = check_number(value, "value")
-    top = full_range(dtype)
-    if top > 1 and (not number.is_integer() or not 0 <= number <= top):
+    """Return a border word and the value of a constant border of an image of this dtype."""
+    return check_choice(border, "border", BORDERS), check_value(value, dtype)
+
+
+def check_value(value: Any, dtype: Any, name: str = "value") -> float:
+    """Return a pixel of an image of this dtype."""
+    number, top = check_number(value, name), full_range(dtype)
+    if top == 1:
+        return number
+    if not 0 <= number <= top:
+        raise ValueError(f"{name} is {value!r}: a {dtype_name(dtype)} image holds 0 to {top:.0f}")
+    return float(np.rint(number))
+
+
+def check_values(value: Any, count: int, dtype: Any) -> Array:
+    """Return the pixel (C,) of a constant border from one number, or one per channel."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if not isinstance(value, (list, tuple)):
+        return np.full(count, check_value(value, dtype))
+    if len(value) != count:
+        raise ValueError(f"value is {shown(value)}: give one number, or {count}, one per channel")
+    return np.array([check_value(v, dtype, f"value[{i}]") for i, v in enumerate(value)])
+
+
+def check_reach(reach: float, name: str, value: Any, most: int = REACH) -> None:
+    """Raise for a window that reaches too far; `value` is the argument that makes it."""
+    if reach > most:
         raise ValueError(
-            f"value is {value!r}: a {dtype_name(dtype)} image holds integers 0 to {top:.0f}"
+            f"{name} is {shown(value)}: its window reaches {reach:.4g} pixels to each side, "
+            f"{most} at most; resize the image to use a smaller one"
         )
-    return border, number
 
 
 def source_index(position: Array, size: int, border: str) -> Array:

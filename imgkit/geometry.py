@@ -26,6 +26,7 @@ Point = Sequence[float] | Array
 SHRINKS = 1.375  # squared shrinking from which maps are prefiltered: below, the Gaussian that is
 # missing has a sigma under 0.25 pixel and gives a neighbour less than 1/2900
 EXACT = 1e-9  # matrices this close to integers move pixels without interpolation
+FAR = 2.0**53  # beyond it floats have no fractions
 
 
 # --- making matrices --------------------------------------------------------------------
@@ -65,7 +66,7 @@ def rotation(degrees: npt.ArrayLike, center: Point = (0, 0)) -> Array:
     >>> apply(rotation(90), [1.0, 0.0]).tolist()
     [0.0, -1.0]
     """
-    degrees = np.asarray(degrees, np.float64)
+    degrees = np.fmod(np.asarray(degrees, np.float64), 360)
     quarters = np.rint(degrees / 90)
     rest = np.deg2rad(degrees - 90 * quarters)
     turn = quarters.astype(np.int64) % 4
@@ -134,6 +135,36 @@ def letterbox_matrix(in_size: Size, out_size: Size) -> Array:
     """
     top, left, height, width = letterbox_size(in_size, out_size)
     return translation(left, top) @ resize_matrix(in_size, (height, width))
+
+
+def affine(src: npt.ArrayLike, dst: npt.ArrayLike) -> Array:
+    """Return the affine map that takes three points to three others.
+
+    Args:
+        src: input points, ``(..., 3, 2)``, not on a line.
+        dst: output points, the same shape.
+
+    Returns:
+        Matrices ``(..., 3, 3)`` with the last row 0, 0, 1.
+
+    Raises:
+        ValueError: the points determine no map.
+
+    >>> corners = [[0, 0], [4, 0], [0, 4]]
+    >>> affine(corners, [[1, 0], [5, 0], [3, 4]])[0].tolist()  # x + y / 2 + 1
+    [1.0, 0.5, 1.0]
+    """
+    src, dst = np.broadcast_arrays(np.asarray(src, np.float64), np.asarray(dst, np.float64))
+    if src.shape[-2:] != (3, 2):
+        raise ValueError(f"src and dst have shape {src.shape}: they hold three points, (..., 3, 2)")
+    (ax, ay), (bx, by) = (np.moveaxis(src[..., i, :] - src[..., 0, :], -1, 0) for i in (1, 2))
+    if (abs(ax * by - ay * bx) <= 1e-13 * np.hypot(ax, ay) * np.hypot(bx, by)).any():
+        raise ValueError("src: its three points lie on a line, so no map exists")
+    one = np.ones((*src.shape[:-1], 1))
+    columns = np.linalg.solve(np.concatenate([src, one], -1), np.concatenate([dst, one], -1))
+    matrix = np.swapaxes(columns, -1, -2)
+    matrix[..., 2, :] = 0, 0, 1
+    return matrix
 
 
 def perspective(src: npt.ArrayLike, dst: npt.ArrayLike) -> Array:
@@ -275,21 +306,17 @@ def exact_move(matrix: Array, in_size: Size) -> Move | None:
     >>> exact_move(translation(0.5, 0), (4, 6)) is None
     True
     """
-    matrix = np.asarray(matrix, np.float64)
-    rounded = np.rint(matrix)
-    if np.abs(matrix - rounded).max() > EXACT or not np.array_equal(rounded[2], (0, 0, 1)):
+    found = np.asarray(matrix, np.float64).ravel().tolist()
+    near = [round(v) if abs(v) < FAR else 0 for v in found]
+    if not all(abs(v - n) <= EXACT for v, n in zip(found, near, strict=True)):
         return None
-    linear = rounded[:2, :2]
-    if not np.array_equal(np.abs(linear), np.eye(2)):
-        if not np.array_equal(np.abs(linear), np.eye(2)[::-1]):
-            return None
-        transpose, height, width = True, in_size[1], in_size[0]
-    else:
-        transpose, height, width = False, *in_size
-    signs = linear.sum(axis=1)
-    left = int(rounded[0, 2]) - (width - 1 if signs[0] < 0 else 0)
-    top = int(rounded[1, 2]) - (height - 1 if signs[1] < 0 else 0)
-    return Move(transpose, bool(signs[0] < 0), bool(signs[1] < 0), top, left)
+    a, b, x, c, d, y, *last = near
+    if last != [0, 0, 1] or (abs(a), abs(b), abs(c), abs(d)) not in ((1, 0, 0, 1), (0, 1, 1, 0)):
+        return None
+    height, width = in_size if a else in_size[::-1]
+    left = x - (width - 1 if a + b < 0 else 0)
+    top = y - (height - 1 if c + d < 0 else 0)
+    return Move(not a, a + b < 0, c + d < 0, top, left)
 
 
 # --- local scale ------------------------------------------------------------------------
@@ -382,37 +409,3 @@ def identity_grid(size: Size) -> Array:
 def matrix_field(matrix: Array, out_size: Size) -> Array:
     """Return the field that does what a matrix ``(3, 3)`` does."""
     return positions(np.linalg.inv(matrix), out_size) - identity_grid(out_size)
-
-
-def sample_field(field: Array, at: Array) -> Array:
-    """Interpolate a field bilinearly at positions ``(..., 2)``; outside it continues its edge."""
-    height, width = field.shape[:2]
-    x, y = np.clip(at[..., 0], 0, width - 1), np.clip(at[..., 1], 0, height - 1)
-    left = np.minimum(x.astype(np.intp), max(width - 2, 0))
-    top = np.minimum(y.astype(np.intp), max(height - 2, 0))
-    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
-    fx, fy = (x - left)[..., None], (y - top)[..., None]
-    above = field[top, left] * (1 - fx) + field[top, right] * fx
-    below = field[bottom, left] * (1 - fx) + field[bottom, right] * fx
-    return np.asarray(above * (1 - fy) + below * fy)
-
-
-def matrix_then_field(matrix: Array, field: Array) -> Array:
-    """Return the one field of a matrix ``(3, 3)`` followed by a field; exact."""
-    grid = identity_grid(field.shape[:2])
-    return apply(np.linalg.inv(matrix), (grid + field).reshape(-1, 2)).reshape(grid.shape) - grid
-
-
-def field_then_matrix(field: Array, matrix: Array, out_size: Size) -> Array:
-    """Return the one field of a field followed by a matrix ``(3, 3)``.
-
-    Exact up to the bilinear interpolation of the field between its pixels.
-    """
-    middle = positions(np.linalg.inv(matrix), out_size)
-    return middle + sample_field(field, middle) - identity_grid(out_size)
-
-
-def field_then_field(first: Array, second: Array) -> Array:
-    """Return the one field of two fields, the `first` interpolated bilinearly."""
-    middle = identity_grid(second.shape[:2]) + second
-    return second + sample_field(first, middle)

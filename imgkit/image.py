@@ -5,7 +5,12 @@ Layout: ``(H, W)``, ``(H, W, C)`` or a batch ``(N, H, W, C)``; a torch tensor is
 channels. ``N`` may be 0; ``H``, ``W`` and ``C`` may not.
 
 Range: integers fill their type (0..255, 0..65535), floats are 0..1. Nothing is rescaled,
-wrapped or narrowed in silence.
+wrapped or narrowed in silence. A NaN makes every float NaN that is computed from it, and may
+reach a few more pixels where a filter works in blocks; as an integer it is 0. Infinities are
+values beyond the range.
+
+Numbers among the arguments are finite also as float32 (at most 3.4e38). Sizes that are asked
+for, such as that of a resized image, are at most 2**20 pixels a side.
 
 Errors name the argument, its value, the rule, and the nearest valid choice.
 """
@@ -13,22 +18,25 @@ Errors name the argument, its value, the rule, and the nearest valid choice.
 from __future__ import annotations
 
 import difflib
-import functools
 import math
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
 _DTYPES = frozenset(np.dtype(name) for name in DTYPES)  # `dtype.name` costs 2 us a call
 TENSOR_DTYPES = (*DTYPES, "float16", "bfloat16")
 MAX_CHANNELS = 512
+MAX_SIDE = 1 << 20  # pixels; asking for more is a slip, and would take its time to fail
+SHOWN = 8  # numbers of an array that fit into a message
+REAL: Any = (int, float, np.integer, np.floating)
+MAX_NUMBER = float(np.finfo(np.float32).max)
 
 
 # --- images -----------------------------------------------------------------------------
@@ -62,13 +70,26 @@ def check_array(x: Any, name: str = "x") -> Array:
     if is_tensor(x):
         return _check_tensor(x, name)
     if not isinstance(x, np.ndarray):
-        raise TypeError(
-            f"{name} is a {type(x).__module__}.{type(x).__qualname__}: "
-            f"pass a NumPy array; np.asarray({name}) makes one of most things"
-        )
+        raise TypeError(f"{name} is {_kind(x)}: pass a NumPy array{_array_cure(x, name)}")
     if x.dtype not in _DTYPES:
         raise TypeError(f"{name} has dtype {x.dtype}: {_dtype_cure(x.dtype, name)}")
     return x
+
+
+def _kind(x: Any) -> str:
+    """Return what something is, in words: "None", "a list", "a PIL.Image.Image"."""
+    kind = type(x)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return "None" if x is None else f"a {module}{kind.__qualname__}"
+
+
+def _array_cure(x: Any, name: str) -> str:
+    """Return the end of the message that something is no array: how to make one of it."""
+    if x is None:
+        return ""
+    if isinstance(x, (str, bytes, os.PathLike)):
+        return f"; np.asarray(PIL.Image.open({name})) reads a file"
+    return f"; np.asarray({name}) makes one of most things"
 
 
 def _dtype_cure(dtype: np.dtype[Any], name: str) -> str:
@@ -155,18 +176,6 @@ def spatial_axes(
     return resolved
 
 
-def ragged(function: Function) -> Function:
-    """Let a function of one image also take a list of images and return a list."""
-
-    @functools.wraps(function)
-    def each(x: Any, *args: Any, **options: Any) -> Any:
-        if isinstance(x, (list, tuple)) and all(hasattr(image, "shape") for image in x):
-            return [function(image, *args, **options) for image in x]
-        return function(x, *args, **options)
-
-    return cast(Function, each)
-
-
 # --- values -----------------------------------------------------------------------------
 
 
@@ -185,7 +194,9 @@ def full_range(dtype: Any) -> float:
     if _of_torch(dtype):
         return {"uint8": 255.0, "uint16": 65535.0}.get(dtype_name(dtype), 1.0)
     dtype = np.dtype(dtype)
-    return float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
+    if dtype.kind not in "iu":
+        return 1.0
+    return float((1 << 8 * dtype.itemsize - (dtype.kind == "i")) - 1)  # iinfo costs 3 us
 
 
 def float_dtype(dtype: Any) -> np.dtype[Any]:
@@ -240,7 +251,8 @@ def saturate(values: Array, dtype: Any) -> Array:
         top = full_range(dtype)
         rounded = np.rint(values)
         np.clip(rounded, 0, top, out=rounded)
-        return rounded.astype(dtype)
+        with np.errstate(invalid="ignore"):  # NaN becomes 0
+            return rounded.astype(dtype)
     return values.astype(dtype)
 
 
@@ -262,10 +274,24 @@ def _saturate_tensor(values: Any, dtype: Any) -> Any:
 # --- other arguments --------------------------------------------------------------------
 
 
+def shown(value: object) -> str:
+    """Return a value as messages show it: arrays and long values in short."""
+    if hasattr(value, "shape") and value.shape != () and math.prod(value.shape) > SHOWN:
+        return f"an array of shape {tuple(value.shape)}"
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python prints
+        return f"a {type(value).__qualname__} too long to print"
+    return text if len(text) <= 80 else f"{text[:60]}... (a {type(value).__qualname__})"
+
+
 def nearest(word: object, choices: Iterable[str]) -> str:
-    """Return the end of an error message: the nearest known word, and all of them."""
+    """Return the end of an error message: the nearest known word, and all, if they are not many."""
     names = sorted(choices)
-    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
+    many = len(names) > 50
+    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.7 if many else 0.5)
+    if close and many:
+        return f"did you mean {close[0]!r}?"
     listed = ", ".join(names)
     return f"did you mean {close[0]!r}? Known: {listed}" if close else f"known: {listed}"
 
@@ -274,7 +300,7 @@ def check_choice(value: Any, name: str, choices: Iterable[str]) -> str:
     """Return `value` if it is one of `choices`; otherwise name the nearest."""
     choices = tuple(choices)
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} is {value!r}: {nearest(value, choices)}")
+        raise ValueError(f"{name} is {shown(value)}: {nearest(value, choices)}")
     return value
 
 
@@ -287,44 +313,74 @@ def check_number(
     above: bool = False,
 ) -> float:
     """Return a finite real number in ``low..high`` (`above`: greater than `low`) as a float."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"{name} is {value!r}: it must be a number")
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, REAL):
+        raise TypeError(f"{name} is {shown(value)}: it must be a number")
+    if MAX_NUMBER < abs(value) < math.inf:
+        raise ValueError(f"{name} is {shown(value)}: float32 holds numbers up to {MAX_NUMBER:.3g}")
     number = float(value)
     if not math.isfinite(number) or number > high or number < low or (above and number == low):
-        raise ValueError(f"{name} is {value!r}: it must be {_interval(low, high, above)}")
+        raise ValueError(f"{name} is {shown(value)}: it must be {_interval(low, high, above)}")
     return number
 
 
 def check_flag(value: Any, name: str) -> bool:
     """Return yes or no."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value!r}: it must be True or False")
+        raise TypeError(f"{name} is {shown(value)}: it must be True or False")
     return bool(value)
 
 
 def check_int(value: Any, name: str, low: float = -math.inf, high: float = math.inf) -> int:
     """Return an integer in ``low..high``."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {value!r}: it must be an integer")
+        raise TypeError(f"{name} is {shown(value)}: it must be an integer")
     if not low <= value <= high:
-        raise ValueError(f"{name} is {value!r}: it must be {_interval(low, high, False)}")
+        raise ValueError(f"{name} is {shown(value)}: it must be {_interval(low, high, False)}")
     return int(value)
 
 
-def check_ints(value: Any, name: str, count: int, low: float = -math.inf) -> tuple[int, ...]:
+def check_ints(
+    value: Any, name: str, count: int, low: float = -math.inf, high: float = math.inf
+) -> tuple[int, ...]:
     """Return `count` integers from one integer (repeated) or a sequence of that many."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, (int, np.integer)):
-        return (check_int(value, name, low),) * count
-    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, str):
-        raise TypeError(f"{name} is {value!r}: it must be an integer or {count} of them")
+        return (check_int(value, name, low, high),) * count
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        more = f" or {count} of them" if count > 1 else ""
+        raise TypeError(f"{name} is {shown(value)}: it must be an integer{more}")
     if len(value) != count:
-        raise ValueError(f"{name} is {value!r}: it must be one integer or {count} of them")
-    return tuple(check_int(v, f"{name}[{i}]", low) for i, v in enumerate(value))
+        raise ValueError(f"{name} is {shown(value)}: it must be one integer or {count} of them")
+    return tuple(check_int(v, f"{name}[{i}]", low, high) for i, v in enumerate(value))
+
+
+def check_size(value: Any, name: str = "size", count: int = 2) -> tuple[int, ...]:
+    """Return the sides of something to make, in pixels: one integer for all, or `count`."""
+    return check_ints(value, name, count, 1, MAX_SIDE)
+
+
+def check_real(value: Any, name: str) -> Array:
+    """Return an array of real numbers, whatever its shape, from anything like one."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} is {shown(value)}: its rows must be equally long") from None
+    if array.dtype.kind == "c":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}: its numbers must be real; use {name}.real"
+        )
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} is {shown(value)}: it must hold real numbers")
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name} has {array[where]} at {where}: every number must be finite")
+    return array
 
 
 def _interval(low: float, high: float, above: bool) -> str:
     if math.isinf(low) and math.isinf(high):
         return "finite"
-    lower = "" if math.isinf(low) else f"greater than {low:g}" if above else f"at least {low:g}"
-    upper = "" if math.isinf(high) else f"at most {high:g}"
+    lower = "" if math.isinf(low) else f"greater than {low:.9g}" if above else f"at least {low:.9g}"
+    upper = "" if math.isinf(high) else f"at most {high:.9g}"
     return " and ".join(part for part in (lower, upper) if part)

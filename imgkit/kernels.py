@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.image import check_int, check_number, nearest
+from imgkit.border import check_reach
+from imgkit.image import check_int, check_number, check_real, nearest, shown
 
 Array = npt.NDArray[Any]
 
@@ -43,9 +44,12 @@ FIXED: dict[str, Any] = {
 }
 
 
+TRUNCATE = 4.0  # a Gaussian's taps end at this many sigma
+
+
 def gaussian_taps(sigma: float, size: int | None = None) -> Array:
     """Return the taps of a 1-D Gaussian that sum to 1; `size` defaults to ±4 sigma."""
-    length = 2 * int(4.0 * sigma + 0.5) + 1 if size is None else size
+    length = 2 * int(TRUNCATE * sigma + 0.5) + 1 if size is None else size
     position = _centered(length)
     if sigma == 0:
         taps = (np.abs(position) < 1).astype(float)
@@ -59,7 +63,7 @@ def log_taps(sigma: float) -> tuple[Array, Array]:
 
     The latter answer exactly 0 to a constant and 2 to a parabola x², which plain samples miss.
     """
-    radius = max(1, int(4 * sigma + 0.5))
+    radius = max(1, int(TRUNCATE * sigma + 0.5))
     smooth = gaussian_taps(sigma, 2 * radius + 1)
     squares = np.arange(-radius, radius + 1.0) ** 2
     second = (squares - squares @ smooth) * smooth
@@ -111,7 +115,7 @@ def kernel(
     (7, 7)
     """
     if not isinstance(name, str) or name not in KERNELS:
-        raise ValueError(f"kernel is {name!r}: {nearest(name, KERNELS)}")
+        raise ValueError(f"kernel is {shown(name)}: {nearest(name, KERNELS)}")
     given = {"size": size, "sigma": sigma, "theta": theta, "wavelength": wavelength, "angle": angle}
     options = {word: value for word, value in given.items() if value is not None}
     if name in FIXED:
@@ -121,11 +125,16 @@ def kernel(
     _refuse(options, words, name)
     for word, value in options.items():
         if word == "size":
-            check_int(value, word, 1)
+            check_reach(check_int(value, word, 1) // 2, word, value)
         else:
             positive = word in ("sigma", "wavelength")
-            check_number(value, word, 0.0 if positive else -math.inf, above=positive)
+            number = check_number(value, word, 0.0 if positive else -math.inf, above=positive)
+            if word == "sigma" and size is None:
+                check_reach(TRUNCATE * number, word, value)
     return np.asarray(make(**options))
+
+
+named = kernel  # also where an argument is called `kernel`
 
 
 def as_kernel(kernel: Any, name: str = "kernel") -> Array:
@@ -136,28 +145,13 @@ def as_kernel(kernel: Any, name: str = "kernel") -> Array:
         TypeError: taps that are no real numbers.
     """
     if isinstance(kernel, str):
-        return _named(kernel)
-    try:
-        taps = np.asarray(kernel)
-    except ValueError:
-        raise ValueError(f"{name} is {kernel!r}: its rows must be equally long") from None
-    if taps.dtype.kind == "c":
-        raise TypeError(f"{name} has dtype {taps.dtype}: taps must be real; use {name}.real")
-    if taps.dtype.kind not in "biuf":
-        raise TypeError(f"{name} has dtype {taps.dtype}: taps must be numbers")
+        return named(kernel)
+    taps = check_real(kernel, name)
     if not 1 <= taps.ndim <= 3:
         raise ValueError(f"{name} has shape {taps.shape}: it must have 1, 2 or 3 axes")
     if taps.size == 0:
         raise ValueError(f"{name} has shape {taps.shape}: every axis needs at least one tap")
-    if not np.isfinite(taps).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(taps))[0])
-        raise ValueError(f"{name} has {taps[where]} at {where}: every tap must be finite")
     return np.ascontiguousarray(taps, np.float64)
-
-
-def _named(name: str) -> Array:
-    """Return the named kernel with its default options."""
-    return kernel(name)
 
 
 def _refuse(options: dict[str, Any], words: tuple[str, ...], name: str) -> None:

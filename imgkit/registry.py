@@ -66,17 +66,17 @@ FUNCTIONS: dict[str, Op] = {
         Op("adjust_contrast", "color", example={"factor": 1.3}, colors=True),
         Op("adjust_saturation", "color", example={"factor": 1.3}, colors=True),
         Op("adjust_hue", "color", example={"shift": 0.1}, colors=True),
-        Op("adjust_gamma", "color", example={"gamma": 1.5}),
+        Op("adjust_gamma", "tone", example={"gamma": 1.5}),
         Op("grayscale", "color", example={"keep_channels": True}, colors=True),
-        Op("invert", "color"),
-        Op("posterize", "color", example={"bits": 3}),
-        Op("solarize", "color"),
-        Op("equalize", "color"),
-        Op("autocontrast", "color"),
-        Op("clahe", "color", colors=True),
-        Op("normalize", "color", "float", {"mean": 0.5, "std": 0.25}),
-        Op("to_float", "color", "float"),
-        Op("to_uint8", "color", "fixed"),
+        Op("invert", "tone"),
+        Op("posterize", "tone", example={"bits": 3}),
+        Op("solarize", "tone"),
+        Op("equalize", "tone"),
+        Op("autocontrast", "tone"),
+        Op("clahe", "tone", colors=True),
+        Op("normalize", "tone", "float", {"mean": 0.5, "std": 0.25}),
+        Op("to_float", "tone", "float"),
+        Op("to_uint8", "tone", "fixed"),
         Op("conv2d", "conv2d", "other"),
         Op("explain_convolve", "conv", "other"),
         Op("conv_output_size", "arithmetic", "other"),
@@ -86,13 +86,16 @@ FUNCTIONS: dict[str, Op] = {
     )
 }
 
-# Functions that run on the host whatever the tensor's device: it moves there and back.
+# Functions and transforms that run on the host whatever the tensor's device, and why: it moves
+# there and back.
 HOST_ONLY: Mapping[str, str] = MappingProxyType(
     {
         "canny": "following edges is a walk from pixel to pixel",
         "clahe": "its tiles are OpenCV's",
         "convolution_matrix": "the matrix is SciPy's",
         "deconvolve": "its solvers are SciPy's",
+        "CLAHE": "its tiles are OpenCV's",
+        "JpegCompression": "the codec is OpenCV's",
     }
 )
 

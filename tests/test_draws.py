@@ -633,3 +633,41 @@ def test_loader_workers_never_repeat_each_other_nor_an_earlier_epoch():
     first = epochs()
     assert len(set(first)) == 48
     assert epochs() == first  # and torch's seed makes them reproducible
+
+
+# --- one sample in plain numbers --------------------------------------------------------------
+
+
+@quick
+@given(
+    seed=st.integers(0, 2**64 - 1),
+    index=st.integers(0, 2**64 - 1),
+    epoch=st.integers(0, M32),
+    counts=st.lists(st.integers(0, 4), min_size=1, max_size=6),
+)
+def test_lanes_hold_the_first_words_of_each_stream(seed, index, epoch, counts):
+    streams = [stream(seed, "Op", place) for place in range(len(counts))]
+    found = draws.first_words(draws.lanes(streams, counts), epoch, index)
+    for each, count, words in zip(streams, counts, found, strict=True):
+        draw = Draw(each, epoch, np.array([index], np.uint64))
+        assert words == draw.words(4 * count)[0].tolist()
+
+
+@quick
+@given(seed=st.integers(0, 2**64 - 1), index=st.integers(0, 2**64 - 1), known=st.integers(0, 9))
+def test_one_draws_what_draw_draws(seed, index, known):
+    of = stream(seed, "Op")
+    words = Draw(of, 3, np.array([index], np.uint64)).words(known)[0].tolist()
+    one, many = draws.One(of, 3, index, words[: known // 4 * 4]), draw_of(of, index)
+    for _ in range(3):
+        assert one.bernoulli(0.3) == many.bernoulli(0.3)[0]
+        assert one.uniform(-3, 7) == many.uniform(-3, 7)[0]
+        assert one.integers(-5, 9) == many.integers(-5, 9)[0]
+        assert one.choice((2.5, 7.0, 9.0)) == many.choice((2.5, 7.0, 9.0))[0]
+        assert one.permutation(4) == many.permutation(4)[0].tolist()
+        assert one.words(3) == many.words(3)[0].tolist()
+    assert (one.constant(2.5), many.constant(2.5)[0]) == (2.5, 2.5)
+
+
+def draw_of(of, index):
+    return Draw(of, 3, np.array([index], np.uint64))

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgkit import geometry as g
+from imgkit.maps.fields import sample_field
 
 numbers = st.floats(-50, 50, allow_nan=False)
 POINTS = np.array([[0.0, 0.0], [3.0, 1.0], [-2.0, 7.5]])
@@ -98,10 +99,31 @@ def test_perspective_takes_the_points_and_refuses_a_line():
     assert not g.is_affine(matrix)
     stack = g.perspective(np.stack([SQUARE, BENT]), np.stack([BENT, SQUARE]))
     np.testing.assert_allclose(g.apply(stack[1], BENT), SQUARE, atol=1e-12)
+    for line in ([[0, 0], [1, 1], [2, 2]], [[0, 0], [0.1, 0.3], [0.3, 0.9]]):
+        with pytest.raises(ValueError, match="lie on a line"):
+            g.affine(line, POINTS)
     with pytest.raises(ValueError, match="lie on a line"):
         g.perspective([[0, 0], [1, 1], [2, 2], [0, 1]], SQUARE)
     with pytest.raises(ValueError, match="four points"):
         g.perspective([[0, 0]], [[1, 1]])
+
+
+def test_affine_takes_three_points_and_refuses_a_line():
+    bent = np.array([[10.0, 100.0], [200.0, 50.0], [100.0, 250.0]])
+    matrix = g.affine(POINTS, bent)
+    np.testing.assert_allclose(g.apply(matrix, POINTS), bent, atol=1e-12)
+    assert matrix[2].tolist() == [0, 0, 1]
+    np.testing.assert_allclose(
+        g.affine(POINTS, g.apply(g.rotation(20, (3, 4)), POINTS)),
+        g.rotation(20, (3, 4)),
+        atol=1e-12,
+    )
+    stack = g.affine(np.stack([POINTS, bent]), np.stack([bent, POINTS]))
+    np.testing.assert_allclose(g.apply(stack[1], bent), POINTS, atol=1e-12)
+    with pytest.raises(ValueError, match="lie on a line"):
+        g.affine([[0, 0], [1, 1], [2, 2]], POINTS)
+    with pytest.raises(ValueError, match="three points"):
+        g.affine([[0, 0]], [[1, 1]])
 
 
 def test_a_homogeneous_scale_changes_nothing():
@@ -206,31 +228,25 @@ def test_mean_reach_of_a_field_is_that_of_its_matrix():
 # --- fields -----------------------------------------------------------------------------
 
 
-def test_fields_compose_with_matrices():
-    rng = np.random.default_rng(0)
-    first, second = g.rotation(20, (4, 3)), g.scaling(1.3, 0.8)
-    field = g.matrix_field(first, (9, 11))
-    np.testing.assert_allclose(
-        g.matrix_then_field(second, field), g.matrix_field(first @ second, (9, 11)), atol=1e-12
-    )
-    smooth = np.broadcast_to(rng.normal(size=2), (9, 11, 2))  # a shift: the same everywhere
-    shift = g.translation(*-smooth[0, 0])
-    np.testing.assert_allclose(
-        g.field_then_matrix(smooth, first, (5, 6)),
-        g.matrix_field(first @ shift, (5, 6)),
-        atol=1e-12,
-    )
-    np.testing.assert_allclose(
-        g.field_then_field(smooth, field), g.matrix_field(first @ shift, (9, 11)), atol=1e-12
-    )
+def test_the_field_of_a_matrix_points_to_where_pixels_come_from():
+    matrix = g.rotation(20, (4, 3)) @ g.scaling(1.3, 0.8)
+    field = g.matrix_field(matrix, (9, 11))
+    seen = g.apply(matrix, (g.identity_grid((9, 11)) + field).reshape(-1, 2))
+    np.testing.assert_allclose(seen, g.identity_grid((9, 11)).reshape(-1, 2), atol=1e-12)
+
+
+def test_angles_of_many_turns_are_those_of_one():
+    for degrees in (30, -135, 405 - 360):
+        np.testing.assert_array_equal(g.rotation(degrees + 360 * 1000), g.rotation(degrees))
+    assert np.isfinite(g.rotation(1e38)).all()
 
 
 def test_sample_field_interpolates_and_continues_the_edge():
     field = g.identity_grid((3, 4)) * (1, 10)
     at = np.array([[0.5, 0.25], [3, 2], [-7, 1], [50, 50]])
     expected = [[0.5, 2.5], [3, 20], [0, 10], [3, 20]]
-    np.testing.assert_allclose(g.sample_field(field, at), expected)
-    assert g.sample_field(field[:1, :1], at).tolist() == [[0, 0]] * 4
+    np.testing.assert_allclose(sample_field(field, at), expected)
+    assert sample_field(field[:1, :1], at).tolist() == [[0, 0]] * 4
 
 
 @settings(deadline=None, max_examples=50)

@@ -95,12 +95,16 @@ def test_size_sets_the_number_of_taps():
         (lambda: as_kernel([]), ValueError, r"kernel has shape \(0,\): every axis needs at least"),
         (lambda: as_kernel(3.0), ValueError, r"kernel has shape \(\): it must have 1, 2 or 3"),
         (lambda: as_kernel(np.ones((1,) * 4)), ValueError, "it must have 1, 2 or 3 axes"),
-        (lambda: as_kernel([1, np.nan]), ValueError, r"kernel has nan at \(1,\): every tap"),
+        (lambda: as_kernel([1, np.nan]), ValueError, r"kernel has nan at \(1,\): every number"),
         (lambda: as_kernel([[1, np.inf]]), ValueError, r"kernel has inf at \(0, 1\)"),
-        (lambda: as_kernel([1j]), TypeError, "kernel has dtype complex128: taps must be real"),
-        (lambda: as_kernel(["a"]), TypeError, "taps must be numbers"),
+        (
+            lambda: as_kernel([1j]),
+            TypeError,
+            "kernel has dtype complex128: its numbers must be real",
+        ),
+        (lambda: as_kernel(["a"]), TypeError, "it must hold real numbers"),
         (lambda: as_kernel([[1, 2], [3]]), ValueError, "its rows must be equally long"),
-        (lambda: as_kernel(None), TypeError, "taps must be numbers"),
+        (lambda: as_kernel(None), TypeError, "it must hold real numbers"),
     ],
 )
 def test_what_is_no_kernel_says_why(call, error, message):

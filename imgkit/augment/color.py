@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from imgkit.augment.stages import IDENTITY_STEP
 from imgkit.augment.transform import (
     Array,
     Numbers,
@@ -30,63 +31,99 @@ from imgkit.image import check_number
 if TYPE_CHECKING:
     from imgkit.draws import Draw
 
-GRAY = np.array([0.2989, 0.587, 0.114])  # ITU-R BT.601 luma, rounded as torchvision rounds it
+GRAY = (0.2989, 0.587, 0.114)  # ITU-R BT.601 luma, rounded as torchvision rounds it
 JITTER = ("brightness", "contrast", "saturation")
 
 
-def _steps(samples: int) -> Array:
-    """Return (N, 1, 3, 7) of zeros."""
-    return np.zeros((samples, 1, 3, 7))
+Rows = list[list[Any]]  # of a step: 3 x 7 entries, numbers or arrays of length N
+
+
+def brightness_rows(factor: Any, offset: Any = 0.0) -> Rows:
+    """Scale, then add: ``f x + c``."""
+    rows = [[0.0] * 6 + [offset] for _ in range(3)]
+    for channel, row in enumerate(rows):
+        row[channel] = factor
+    return rows
+
+
+def contrast_rows(factor: Any) -> Rows:
+    """Blend with the mean of the gray image: ``f x + (1 - f) mean(gray)``."""
+    rows = brightness_rows(factor)
+    for row in rows:
+        row[3:6] = [(1 - factor) * share for share in GRAY]
+    return rows
+
+
+def saturation_rows(factor: Any) -> Rows:
+    """Blend with the gray image: ``f x + (1 - f) gray(x)``."""
+    rows = brightness_rows(factor)
+    for row in rows:
+        row[:3] = [v + (1 - factor) * share for v, share in zip(row[:3], GRAY, strict=True)]
+    return rows
+
+
+ROWS = {
+    "brightness": brightness_rows,
+    "contrast": contrast_rows,
+    "saturation": saturation_rows,
+}
+
+
+def stacked(rows: Rows, samples: int) -> Array:
+    """Return (N, 1, 3, 7) of a step for N samples."""
+    steps = np.zeros((samples, 1, 3, 7))
+    for i, row in enumerate(rows):
+        for j, entry in enumerate(row):
+            steps[:, 0, i, j] = entry
+    return steps
 
 
 def brightness_step(factor: Array) -> Array:
-    """Scale: ``f x``."""
-    steps = _steps(len(factor))
-    for channel in range(3):
-        steps[:, 0, channel, channel] = factor
-    return steps
+    """Return `brightness_rows` of N factors, (N, 1, 3, 7)."""
+    return stacked(brightness_rows(factor), len(factor))
 
 
 def contrast_step(factor: Array) -> Array:
-    """Blend with the mean of the gray image: ``f x + (1 - f) mean(gray)``."""
-    steps = brightness_step(factor)
-    steps[:, 0, :, 3:6] = (1 - factor)[:, None, None] * GRAY
-    return steps
+    """Return `contrast_rows` of N factors, (N, 1, 3, 7)."""
+    return stacked(contrast_rows(factor), len(factor))
 
 
 def saturation_step(factor: Array) -> Array:
-    """Blend with the gray image: ``f x + (1 - f) gray(x)``."""
-    steps = brightness_step(factor)
-    steps[:, 0, :, :3] += (1 - factor)[:, None, None] * GRAY
-    return steps
+    """Return `saturation_rows` of N factors, (N, 1, 3, 7)."""
+    return stacked(saturation_rows(factor), len(factor))
 
 
-STEPS = {
-    "brightness": brightness_step,
-    "contrast": contrast_step,
-    "saturation": saturation_step,
-}
+def _step(numbers: Numbers, rows: Rows) -> Any:
+    """Return a step for N samples; for one in plain numbers, a list of its rows."""
+    active: Any = numbers["active"]
+    return [rows] if isinstance(active, bool) else stacked(rows, len(active))
 
 
 @dataclass(frozen=True)
 class Brightness(Transform):
-    """Scale all values by a factor; 1 changes nothing, 0 is black."""
+    """Scale all values by a factor, then add `offset`, a fraction of the full range.
+
+    A factor of 1 and an offset of 0 change nothing, a factor of 0 is black.
+    """
 
     factor: Param = number(low=0)
+    offset: Param = number(0.0, low=-1, high=1)
     parts: ClassVar[tuple[str, ...]] = ("color",)
+    plain: ClassVar[bool] = True
 
     @property
     def commutes(self) -> bool:
-        """Factors up to 1 clip nothing."""
-        return most(self.factor) <= 1
+        """Factors up to 1 clip nothing; an offset may."""
+        return most(self.factor) <= 1 and self.offset == 0
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw the factor."""
-        return {"factor": draw_number(draw, self.factor, samples)}
+        """Draw the factor and the offset."""
+        factor = draw_number(draw, self.factor, samples)
+        return {"factor": factor, "offset": draw_number(draw, self.offset, samples)}
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
         """Return a linear step."""
-        return brightness_step(numbers["factor"])
+        return _step(numbers, brightness_rows(numbers["factor"], numbers["offset"]))
 
 
 @dataclass(frozen=True)
@@ -95,6 +132,7 @@ class Contrast(Transform):
 
     factor: Param = number(low=0)
     parts: ClassVar[tuple[str, ...]] = ("color",)
+    plain: ClassVar[bool] = True
     colors: ClassVar[bool] = True
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
@@ -103,7 +141,7 @@ class Contrast(Transform):
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
         """Return a linear step."""
-        return contrast_step(numbers["factor"])
+        return _step(numbers, contrast_rows(numbers["factor"]))
 
 
 @dataclass(frozen=True)
@@ -112,6 +150,7 @@ class Saturation(Transform):
 
     factor: Param = number(low=0)
     parts: ClassVar[tuple[str, ...]] = ("color",)
+    plain: ClassVar[bool] = True
     colors: ClassVar[bool] = True
 
     @property
@@ -125,7 +164,7 @@ class Saturation(Transform):
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
         """Return a linear step."""
-        return saturation_step(numbers["factor"])
+        return _step(numbers, saturation_rows(numbers["factor"]))
 
 
 @dataclass(frozen=True)
@@ -134,6 +173,7 @@ class Hue(Transform):
 
     shift: Param = number(low=-0.5, high=0.5)
     parts: ClassVar[tuple[str, ...]] = ("hue",)
+    plain: ClassVar[bool] = True
     colors: ClassVar[bool] = True
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
@@ -187,6 +227,8 @@ class ColorJitter(Transform):
     saturation: Any = _jitter(1.0, float("inf"))
     hue: Any = _jitter(0.0, 0.5)
     colors: ClassVar[bool] = True
+    plain: ClassVar[bool] = True
+    blocks: ClassVar[int] = 3
 
     @property
     def parts(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -198,18 +240,22 @@ class ColorJitter(Transform):
         numbers = {name: draw.uniform(*getattr(self, name)) for name in (*JITTER, "hue")}
         return numbers | {"order": draw.permutation(4)}  # (N, 4), 3 is the hue
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Any:
         """Return the steps before the hue, its shift, or the steps after it."""
         if part == 1:
             return numbers["hue"]
-        order = numbers["order"]
-        options = np.zeros((len(order), 4, 3, 7))  # three steps, and an identity for the others
-        for channel in range(3):
-            options[:, 3, channel, channel] = 1
-            for step, name in enumerate(JITTER):
-                options[:, step, channel, channel] = numbers[name]
-        options[:, 1, :, 3:6] = (1 - numbers["contrast"])[:, None, None] * GRAY
-        options[:, 2, :, :3] += (1 - numbers["saturation"])[:, None, None] * GRAY
+        order: Any = numbers["order"]
+        if isinstance(order, list):
+            if len(self.parts) > 1:
+                turn = order.index(3)
+                order = order[:turn] if part == 0 else order[turn + 1 :]
+            names = [JITTER[step] for step in order if step < 3]
+            return [ROWS[name](numbers[name]) for name in names]
+        rows = [ROWS[name](numbers[name]) for name in JITTER]
+        options = np.empty((len(order), 4, 3, 7))
+        options[:, 3] = IDENTITY_STEP
+        for step, each in enumerate(rows):
+            options[:, step] = stacked(each, len(order))[:, 0]
         if len(self.parts) > 1:
             turn = np.argmax(order == 3, axis=1)[:, None]
             place = np.arange(4)
@@ -222,6 +268,7 @@ class Grayscale(Transform):
     """Replace each color by its gray; the shape stays."""
 
     parts: ClassVar[tuple[str, ...]] = ("color",)
+    plain: ClassVar[bool] = True
     colors: ClassVar[bool] = True
 
     @property
@@ -231,7 +278,8 @@ class Grayscale(Transform):
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
         """Return a linear step."""
-        return saturation_step(np.zeros(len(numbers["active"])))
+        active: Any = numbers["active"]
+        return _step(numbers, saturation_rows(0.0 if isinstance(active, bool) else 0.0 * active))
 
 
 @dataclass(frozen=True)
@@ -239,6 +287,7 @@ class ChannelShuffle(Transform):
     """Put the three channels in random order."""
 
     parts: ClassVar[tuple[str, ...]] = ("color",)
+    plain: ClassVar[bool] = True
     colors: ClassVar[bool] = True
 
     @property
@@ -250,11 +299,12 @@ class ChannelShuffle(Transform):
         """Draw the order."""
         return {"order": draw.permutation(3)}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Array:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> Any:
         """Return a linear step that permutes."""
-        steps = _steps(len(numbers["order"]))
-        steps[:, 0, :, :3] = np.eye(3)[numbers["order"]]
-        return steps
+        order: Any = numbers["order"]
+        if isinstance(order, list):
+            return [[[float(i == source) for i in range(7)] for source in order]]
+        return np.eye(3, 7)[order][:, None]
 
 
 # --- curves -------------------------------------------------------------------------------
@@ -268,6 +318,7 @@ class Gamma(Transform):
 
     gamma: Param = number(low=0)
     parts: ClassVar[tuple[str, ...]] = ("curve",)
+    plain: ClassVar[bool] = True
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
         """Draw the exponent."""
@@ -284,6 +335,7 @@ class Posterize(Transform):
 
     bits: Param = integer(low=0, high=8)
     parts: ClassVar[tuple[str, ...]] = ("curve",)
+    plain: ClassVar[bool] = True
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
         """Draw the bits."""
@@ -291,7 +343,7 @@ class Posterize(Transform):
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
         """Return a curve."""
-        return "posterize", numbers["bits"].astype(np.float64)
+        return "posterize", 1.0 * numbers["bits"]
 
 
 @dataclass(frozen=True)
@@ -300,6 +352,7 @@ class Solarize(Transform):
 
     threshold: Param = number(0.5, low=0)
     parts: ClassVar[tuple[str, ...]] = ("curve",)
+    plain: ClassVar[bool] = True
 
     def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
         """Draw the threshold."""
@@ -315,10 +368,11 @@ class Invert(Transform):
     """Swap dark and bright."""
 
     parts: ClassVar[tuple[str, ...]] = ("curve",)
+    plain: ClassVar[bool] = True
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
         """Return a curve."""
-        return "invert", np.zeros(len(numbers["active"]))
+        return "invert", 0.0 * numbers["active"]
 
 
 @dataclass(frozen=True)
@@ -326,10 +380,11 @@ class Equalize(Transform):
     """Spread the histogram of each channel evenly."""
 
     parts: ClassVar[tuple[str, ...]] = ("curve",)
+    plain: ClassVar[bool] = True
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
         """Return a curve that the image itself decides."""
-        return "equalize", np.zeros(len(numbers["active"]))
+        return "equalize", 0.0 * numbers["active"]
 
 
 @dataclass(frozen=True)
@@ -337,10 +392,11 @@ class AutoContrast(Transform):
     """Stretch each channel to the full range."""
 
     parts: ClassVar[tuple[str, ...]] = ("curve",)
+    plain: ClassVar[bool] = True
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
         """Return a curve that the image itself decides."""
-        return "autocontrast", np.zeros(len(numbers["active"]))
+        return "autocontrast", 0.0 * numbers["active"]
 
 
 @dataclass(frozen=True)

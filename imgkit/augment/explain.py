@@ -1,7 +1,8 @@
 """A pipeline, told: which ops became one stage, why each stage was begun, what was saved.
 
 With a size, the numbers of one key are drawn and each run of geometric ops resolved as a backend
-would, so that exact moves, resizes and warps can be told apart.
+would, so that exact moves, resizes and warps can be told apart, and whether a uint8 RGB batch on
+CUDA is one fused kernel. What keeps it from that stands under `CUDA` (`backends.device`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import numpy as np
 from imgkit import maps
 from imgkit.augment import recipe, stages
 from imgkit.augment.plan import Plan, describe
+from imgkit.backends import device
+from imgkit.registry import HOST_ONLY
 
 if TYPE_CHECKING:
     from imgkit.augment.pipeline import Pipeline
@@ -23,9 +26,10 @@ if TYPE_CHECKING:
 WIDTH = 100
 KIND = 11  # columns of a stage's kind
 LABEL = 8  # columns of a line's label
-HOST = ("JpegCompression", "CLAHE")  # ops without a device kernel
-HOST_MEDIAN = 5  # the largest median with a device kernel
 IMAGE_CURVES = ("Equalize", "AutoContrast")
+FIELDS = ("Elastic", "GridDistortion")
+STILL = {"degrees": 0, "rotate": 0, "translate": 0, "shear": 0, "x": 0, "y": 0, "scale": 1,
+         "factor": 1}  # what a warp's parameters are where they change nothing  # fmt: skip
 Line = tuple[str, str]  # a label and what it says
 
 
@@ -58,13 +62,18 @@ def explain(pipeline: Pipeline, size: tuple[int, int] | None = None, key: Any = 
     plan = None if size is None else pipeline.plan(size, key)
     blocks = [_heading(compiled, plan, key, pipeline.seed), ""]
     running = iter(plan.stages) if plan else iter(())
+    place = 0  # of the stage in the plan
     for number, template in enumerate(compiled.templates, 1):
         before = compiled.templates[number - 2] if number > 1 else None
         lines = _told(template, before, compiled)
-        if plan:
+        if plan is None:
+            lines += _on_cuda(_host(template, compiled), _apart(template, number - 1, compiled))
+        else:
             stage = next(running) if _happens(template, compiled, plan) else None
             lines += _drawn(template, compiled, plan, stage)
-        lines += _host(template, compiled)
+            if stage is not None:
+                lines += _on_cuda(device.why_host(stage), device.stage_why_not(stage, place))
+                place += 1
         blocks += _block(number, template.kind, _names(template, compiled), lines)
     return "\n".join(blocks).rstrip()
 
@@ -79,7 +88,13 @@ def _heading(compiled: recipe.Recipe, plan: Plan | None, key: Any, seed: int | N
         text += f", seed {seed}"
     if plan is None:
         return text
-    return f"{text}\n{_size(plan.in_size)} -> {_size(plan.out_size)} for key {key}"
+    text = f"{text}\n{_size(plan.in_size)} -> {_size(plan.out_size)} for key {key}"
+    apart = device.why_not(plan.stages)
+    return f"{text}\n" + (
+        f"on CUDA torch operations run: {apart}"
+        if apart
+        else "on CUDA a uint8 RGB batch is one kernel"
+    )
 
 
 def _names(template: recipe.Template, compiled: recipe.Recipe) -> str:
@@ -117,6 +132,7 @@ def _told(
 ) -> list[Line]:
     """Say why a stage was begun and what its ops share."""
     lines = [("begun", _why(template, before))] if before else []
+    lines += [("always", text) for text in _always(template, compiled)]
     count = len(dict.fromkeys(node for node, _ in template.entries))
     if count < 2:
         return lines
@@ -134,17 +150,50 @@ def _told(
     return [*lines, ("shares", text)]
 
 
-def _host(template: recipe.Template, compiled: recipe.Recipe) -> list[Line]:
-    """Say what has no device kernel."""
-    for node, _ in template.entries:
-        op = compiled.nodes[node].op
-        if op.name in HOST or (op.name == "MedianBlur" and _largest(op.size) > HOST_MEDIAN):  # type: ignore[attr-defined]
-            return [("CUDA", "the batch goes to the host and back: no device kernel")]
-    return []
+def _always(template: recipe.Template, compiled: recipe.Recipe) -> Iterator[str]:
+    """Yield the parameters of warps that are one number, which no image draws anew."""
+    for place in dict.fromkeys(node for node, _ in template.entries):
+        op = compiled.nodes[place].op
+        if op.motion != "warp":
+            continue
+        values = {name: getattr(op, name, still) for name, still in STILL.items()}
+        fixed = {
+            name: value
+            for name, value in values.items()
+            if isinstance(value, float) and value != STILL[name]
+        }
+        if fixed:
+            told = ", ".join(f"{name}={value:g}" for name, value in fixed.items())
+            most = next((abs(v) for name, v in fixed.items() if not STILL[name]), None)
+            pair = "" if most is None else f"; (-{most:g}, {most:g}) would be drawn"
+            yield f"{op.name} {told}{pair}"
 
 
-def _largest(param: Any) -> float:
-    return float(np.max(getattr(param, "options", param)))
+def _on_cuda(host: str, apart: str) -> list[Line]:
+    """Say what a stage does to a batch on CUDA."""
+    if host:
+        return [("CUDA", f"the batch goes to the host and back: {host}")]
+    return [("CUDA", f"not for the fused kernel: {apart}")] if apart else []
+
+
+def _host(template: recipe.Template, compiled: recipe.Recipe) -> str:
+    """Say why a stage to be leaves the device."""
+    return next((HOST_ONLY[name] for name in _members(template, compiled) if name in HOST_ONLY), "")
+
+
+def _apart(template: recipe.Template, place: int, compiled: recipe.Recipe) -> str:
+    """Say what is known without numbers of why a stage is not for the fused kernel."""
+    names = _members(template, compiled)
+    if template.kind == "resample" and not place and any(name in FIELDS for name in names):
+        return device.FIELD
+    if template.kind == "curve" and any(name in IMAGE_CURVES for name in names):
+        return device.WHOLE
+    return device.kind_why_not(template.kind, place)
+
+
+def _members(template: recipe.Template, compiled: recipe.Recipe) -> list[str]:
+    """Return the names of a stage's ops."""
+    return [compiled.nodes[node].op.name for node, _ in template.entries]
 
 
 # --- words for numbers ------------------------------------------------------------------

@@ -19,17 +19,26 @@ pixels, with corners as edges; `box_labels` a list of N arrays (M,). Labels are 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.augment.batch import (
+    Batch,
+    areas,
+    boxes_of,
+    check_batch,
+    clip_boxes,
+    join,
+    one_hot,
+    uncover,
+    visible,
+)
 from imgkit.augment.transform import count, declare, fixed, image_size
 from imgkit.backends import backend
 from imgkit.draws import SEED_BITS, Calls, Draw, check_bits, parse_key, stream
-from imgkit.image import check_image
 
 Array = npt.NDArray[Any]
 Size = tuple[int, int]
@@ -39,164 +48,6 @@ MIDDLE = (0.25, 0.75)  # where the four images of a Mosaic meet, as a share of i
 
 def _seed(value: Any, name: str) -> int | None:
     return None if value is None else check_bits(value, name, SEED_BITS)
-
-
-# --- the parts of a batch -----------------------------------------------------------------------
-
-
-@dataclass
-class Batch:
-    """What came in, checked: only `images` is never None."""
-
-    images: Any
-    labels: Array | None = None
-    masks: Any = None
-    boxes: list[Array] | None = None
-    box_labels: list[Array] | None = None
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-
-def _check_batch(
-    images: Any, labels: Any, masks: Any, boxes: Any, box_labels: Any, classes: int | None,
-    ragged: bool,
-) -> Batch:  # fmt: skip
-    if isinstance(images, (list, tuple)) and ragged:
-        if not images:
-            raise ValueError("images is an empty list: a batch without images is (0, H, W, C)")
-        for i, image in enumerate(images):
-            if check_image(image, f"images[{i}]").ndim != 3:
-                raise ValueError(f"images[{i}] has shape {image.shape}: it must be (H, W, C)")
-        if len({(image.shape[2], image.dtype) for image in images}) > 1:
-            raise ValueError("images differ in channels or dtype: a mosaic needs them equal")
-    elif check_image(images, "images").ndim != 4:
-        raise ValueError(f"images has shape {images.shape}: a batch is (N, H, W, C)")
-    number = len(images)
-    if masks is not None:
-        masks = (
-            [np.asarray(mask) for mask in masks]
-            if isinstance(images, (list, tuple))
-            else np.asarray(masks)
-        )
-        _check_length(masks, "masks", number)
-        for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
-            if mask.ndim != 2 or mask.shape != image.shape[:2]:
-                raise ValueError(
-                    f"masks[{i}] has shape {mask.shape}: it must be {image.shape[:2]}, as its image"
-                )
-    if boxes is not None:
-        _check_length(boxes, "boxes", number)
-        boxes = [_check_boxes(each, f"boxes[{i}]") for i, each in enumerate(boxes)]
-    if box_labels is not None:
-        if boxes is None:
-            raise ValueError("box_labels came without boxes")
-        _check_length(box_labels, "box_labels", number)
-        box_labels = _same_kind([np.asarray(each) for each in box_labels])
-        for i, (own, its) in enumerate(zip(box_labels, boxes, strict=True)):
-            if len(own) != len(its):
-                raise ValueError(f"box_labels[{i}] has {len(own)} entries for {len(its)} boxes")
-    soft = None if labels is None else _soft(labels, number, classes)
-    return Batch(images, soft, masks, boxes, box_labels)
-
-
-def _same_kind(arrays: list[Array]) -> list[Array]:
-    """Give empty arrays, which NumPy takes for floats, the dtype of the others."""
-    kinds = [each.dtype for each in arrays if each.size]
-    kind = np.result_type(*kinds) if kinds else np.dtype(np.int64)
-    return [each.astype(kind) for each in arrays]
-
-
-def _check_length(values: Any, name: str, number: int) -> None:
-    if len(values) != number:
-        raise ValueError(f"{name} has {len(values)} entries for {number} images")
-
-
-def _check_boxes(values: Any, name: str) -> Array:
-    boxes = (
-        np.asarray(values, np.float64).reshape(-1, 4)
-        if np.size(values) == 0
-        else np.asarray(values, np.float64)
-    )
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"{name} has shape {boxes.shape}: boxes are (M, 4)")
-    if not np.isfinite(boxes).all() or (boxes[:, 2:] < boxes[:, :2]).any():
-        raise ValueError(f"{name} holds a box that is not left <= right, top <= bottom, finite")
-    return boxes
-
-
-def _soft(labels: Any, number: int, classes: int | None) -> Array:
-    """Return labels as weights (N, C) float32."""
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.dtype.kind == "f":
-        _check_length(labels, "labels", number)
-        if classes is not None and labels.shape[1] != classes:
-            raise ValueError(f"labels has {labels.shape[1]} columns: num_classes is {classes}")
-        return np.asarray(labels, np.float32)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"labels has shape {labels.shape} and dtype {labels.dtype}: they are (N,) integers or "
-            "(N, C) floats"
-        )
-    _check_length(labels, "labels", number)
-    return _one_hot(labels, "labels", classes)
-
-
-def _one_hot(values: Array, name: str, classes: int | None) -> Array:
-    """Return (..., C) float32 of integers (...)."""
-    if classes is None:
-        raise ValueError(f"num_classes is None: integer {name} need it to become weights")
-    if values.size and not (values.min() >= 0 and values.max() < classes):
-        raise ValueError(
-            f"{name} go from {values.min()} to {values.max()}: num_classes {classes} allows "
-            f"0..{classes - 1}"
-        )
-    return np.asarray(np.eye(classes, dtype=np.float32)[values])
-
-
-# --- boxes ----------------------------------------------------------------------------------------
-
-
-def areas(boxes: Array) -> Array:
-    """Return the areas (M,) of boxes (M, 4)."""
-    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
-
-
-def clip_boxes(boxes: Array, frame: Any) -> Array:
-    """Return boxes cut to a frame (left, top, right, bottom)."""
-    left, top, right, bottom = frame
-    return np.clip(boxes, [left, top, left, top], [right, bottom, right, bottom])
-
-
-def uncover(boxes: Array, hole: Any) -> tuple[Array, Array]:
-    """Return what is left of boxes behind a hole: their bounds, and the share of their area."""
-    left, top, right, bottom = hole
-    hidden = areas(clip_boxes(boxes, hole))
-    whole = areas(boxes)
-    bounds = boxes.copy()
-    tall = (boxes[:, 1] >= top) & (boxes[:, 3] <= bottom) & (hidden > 0)
-    wide = (boxes[:, 0] >= left) & (boxes[:, 2] <= right) & (hidden > 0)
-    bounds[:, 0] = np.where(
-        tall & (boxes[:, 0] >= left), np.minimum(right, boxes[:, 2]), boxes[:, 0]
-    )
-    bounds[:, 2] = np.where(
-        tall & (boxes[:, 2] <= right), np.maximum(left, bounds[:, 0]), boxes[:, 2]
-    )
-    bounds[:, 1] = np.where(
-        wide & (boxes[:, 1] >= top), np.minimum(bottom, boxes[:, 3]), boxes[:, 1]
-    )
-    bounds[:, 3] = np.where(
-        wide & (boxes[:, 3] <= bottom), np.maximum(top, bounds[:, 1]), boxes[:, 3]
-    )
-    return bounds, 1 - hidden / np.maximum(whole, 1e-12)
-
-
-def _join(parts: Sequence[tuple[Array, Array | None, Array]]) -> tuple[Array, Array | None]:
-    """Put (boxes, labels, keep) of several images behind one another."""
-    boxes = np.concatenate([boxes[keep] for boxes, _, keep in parts])
-    if parts[0][1] is None:
-        return boxes, None
-    return boxes, np.concatenate([labels[keep] for _, labels, keep in parts if labels is not None])
 
 
 # --- the base -------------------------------------------------------------------------------------
@@ -241,9 +92,7 @@ class Mixer:
         Raises:
             ValueError, TypeError: the parts of the batch do not fit each other.
         """
-        batch = _check_batch(
-            images, labels, masks, boxes, box_labels, self.num_classes, self.ragged
-        )
+        batch = check_batch(images, labels, masks, boxes, box_labels, self.num_classes, self.ragged)
         known = self._calls.next(len(batch)) if key is None else parse_key(key)
         if len(known.indices) != len(batch):
             raise ValueError(f"key has {len(known.indices)} indices for {len(batch)} images")
@@ -304,7 +153,7 @@ class MixUp(Mixer):
         if batch.masks is not None:
             masks = batch.masks
             if masks.dtype.kind != "f":
-                masks = _one_hot(masks, "masks", self.num_classes)
+                masks = one_hot(masks, "masks", self.num_classes)
             result["masks"] = pixels.blend(masks, partner, share)
         if batch.boxes is not None:
             result |= _all_boxes(batch, partner, share)
@@ -318,9 +167,9 @@ def _all_boxes(batch: Batch, partner: Array, share: Array) -> Result:
         mixed = weight < 1 and other != i
         sources = ((i, weight), (other, 1 - weight)) if mixed else ((i, 1.0),)
         parts = [
-            (*_boxes_of(batch, j), np.ones(len(_boxes_of(batch, j)[0]), bool)) for j, _ in sources
+            (*boxes_of(batch, j), np.ones(len(boxes_of(batch, j)[0]), bool)) for j, _ in sources
         ]
-        joined, names = _join(parts)
+        joined, names = join(parts)
         boxes.append(joined)
         labels.append(names)
         weights.append(
@@ -330,11 +179,6 @@ def _all_boxes(batch: Batch, partner: Array, share: Array) -> Result:
         )
     found: Result = {"boxes": boxes, "box_weights": weights}
     return found if batch.box_labels is None else found | {"box_labels": labels}
-
-
-def _boxes_of(batch: Batch, i: int) -> tuple[Array, Array | None]:
-    boxes: list[Array] = batch.boxes  # type: ignore[assignment]
-    return boxes[i], None if batch.box_labels is None else batch.box_labels[i]
 
 
 @dataclass(frozen=True)
@@ -379,23 +223,18 @@ class CutMix(Mixer):
         """Return the boxes that are still seen."""
         boxes, labels = [], []
         for i, (other, hole) in enumerate(zip(partner.tolist(), region.tolist(), strict=True)):
-            own, names = _boxes_of(batch, i)
+            own, names = boxes_of(batch, i)
             left, seen = uncover(own, hole) if other != i else (own, np.ones(len(own)))
-            parts = [(left, names, _visible(seen, self.min_visibility))]
+            parts = [(left, names, visible(seen, self.min_visibility))]
             if other != i:
-                theirs, names = _boxes_of(batch, other)
+                theirs, names = boxes_of(batch, other)
                 cut = clip_boxes(theirs, hole)
                 seen = areas(cut) / np.maximum(areas(theirs), 1e-12)
-                parts.append((cut, names, _visible(seen, self.min_visibility)))
-            joined, kept = _join(parts)
+                parts.append((cut, names, visible(seen, self.min_visibility)))
+            joined, kept = join(parts)
             boxes.append(joined)
             labels.append(kept)
         return {"boxes": boxes} | ({} if batch.box_labels is None else {"box_labels": labels})
-
-
-def _visible(seen: Array, least: float) -> Array:
-    """Tell which boxes stay, from the share of their area that is seen."""
-    return np.asarray((seen > 1e-9) & (seen >= least - 1e-9))
 
 
 def _region(happens: Array, share: Array, center: tuple[Array, Array], size: Size) -> Array:
@@ -479,12 +318,12 @@ class Mosaic(Mixer):
         if batch.boxes is not None:
             parts = []
             for j, tile, window in zip(sources, tiles, windows, strict=True):
-                boxes, names = _boxes_of(batch, j)
+                boxes, names = boxes_of(batch, j)
                 placed = _place(boxes, window, tile)
                 cut = clip_boxes(placed, tile)
                 seen = areas(cut) / np.maximum(areas(placed), 1e-12)
-                parts.append((cut, names, _visible(seen, self.min_visibility)))
-            joined, kept = _join(parts)
+                parts.append((cut, names, visible(seen, self.min_visibility)))
+            joined, kept = join(parts)
             mixed["boxes"].append(joined)
             mixed["box_labels"].append(kept)
 

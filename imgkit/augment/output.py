@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from imgkit.augment.transform import Numbers, Size, Transform, declare
 from imgkit.image import check_choice, check_number
-
-# (mean, std) of the training sets, in fractions of the full range: torchvision, open_clip, timm
-PRESETS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
-    "inception": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "siglip": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "mnist": ((0.1307,), (0.3081,)),
-    "cifar10": ((0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)),
-}
+from imgkit.ops.tone import LEAST_STD
+from imgkit.ops.tone import PRESETS as PRESETS
 
 
-def _mean(value: Any, name: str) -> tuple[float, ...]:
-    if isinstance(value, str):
-        return PRESETS[check_choice(value, name, PRESETS)][0]
-    values = value if isinstance(value, (list, tuple)) else (value,)
-    return tuple(check_number(v, f"{name}[{i}]") for i, v in enumerate(values))
+def _numbers(value: Any, name: str, low: float = -math.inf) -> tuple[float, ...]:
+    """Return the numbers of a sequence, an array or one of them."""
+    listed = value.tolist() if hasattr(value, "tolist") else value
+    values = listed if isinstance(listed, (list, tuple)) else (listed,)
+    if not values:
+        raise ValueError(f"{name} is {value!r}: it must be a number or one for each channel")
+    return tuple(check_number(v, f"{name}[{i}]", low) for i, v in enumerate(values))
 
 
 def _std(value: Any, name: str) -> tuple[float, ...] | None:
-    if value is None:
-        return None
-    values = value if isinstance(value, (list, tuple)) else (value,)
-    return tuple(check_number(v, f"{name}[{i}]", 0, above=True) for i, v in enumerate(values))
+    return None if value is None else _numbers(value, name, LEAST_STD)
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,7 @@ class Normalize(Transform):
             if self.std not in (None, preset[1]):
                 raise ValueError(f"std is {self.std}: the preset {self.mean!r} brings its own")
         else:
-            object.__setattr__(self, "mean", _mean(self.mean, "mean"))
+            object.__setattr__(self, "mean", _numbers(self.mean, "mean"))
             if self.std is None:
                 raise ValueError(
                     f"std is None: a mean of {self.mean} needs a std, or name a preset"

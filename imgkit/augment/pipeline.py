@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.augment import recipe
+from imgkit.augment import alone, recipe
 from imgkit.augment.output import PRESETS
 from imgkit.augment.plan import Plan
 from imgkit.augment.transform import Size, Transform
@@ -68,6 +68,7 @@ class Pipeline:
         self.canvas = check_choice(canvas, "canvas", ("cut", "open"))
         self._recipe = recipe.compile_ops(self.ops, canvas=canvas)
         self._streams = recipe.streams(self._recipe, self.seed or 0)
+        self._script = alone.script(self._recipe, self._streams)
         self._calls = Calls(self.seed is not None)
         self._warned = False
         self._colorful = next((n.op.name for n in self._recipe.nodes if n.op.colors), None)
@@ -117,12 +118,16 @@ class Pipeline:
         self.check(x)
         batched = x.ndim == 4
         keys = self.keys(key, len(x) if batched else None)
+        if not batched and not is_tensor(x):
+            stages = alone.fill(self._script, keys.epoch, int(keys.indices[0]), image_size(x))
+            image = x if x.ndim == 3 else x[:, :, None]
+            return plain(backend(x, "plan").run(stages, 0, image), x.ndim, stages)
         plan = self._plan(image_size(x), keys)
         if is_tensor(x):
             return self._run_tensor(plan, x)
         results = [self.run(plan, i, image) for i, image in enumerate(as_batch(x))]
         if not batched:
-            return plain(results[0], x.ndim)
+            return plain(results[0], x.ndim, plan.stages)
         return stack(results, x, plan)
 
     def _run_tensor(self, plan: Plan, x: Any) -> Any:
@@ -167,13 +172,15 @@ class Pipeline:
             The result, rounded to the dtype of `x` as a call's is.
         """
         self.check(x)
+        if is_tensor(x):
+            return backend(x, "named").reference(self, x, key, fuse)
         from imgkit.backends.reference import plan as oracle
 
         batched = x.ndim == 4
         keys = self.keys(key, len(x) if batched else None)
         plan = self._plan(image_size(x), keys, fuse)
         results = [oracle.run(plan.stages, i, image) for i, image in enumerate(as_batch(x))]
-        return stack(results, x, plan) if batched else plain(results[0], x.ndim)
+        return stack(results, x, plan) if batched else plain(results[0], x.ndim, plan.stages)
 
     # --- planning ---
 
@@ -276,13 +283,11 @@ def _channel_counts(nodes: Sequence[recipe.Node]) -> Iterator[tuple[str, int]]:
 # --- layouts --------------------------------------------------------------------------------
 
 
-def plain(result: Array, ndim: int) -> Array:
+def plain(result: Array, ndim: int, stages: Sequence[Any]) -> Array:
     """Return one sample's result in the layout of its input: no channel axis if it had none."""
     if ndim > 2:
         return result
-    if result.shape[-1] == 1:
-        return result[..., 0]
-    return result[0] if result.shape[0] == 1 else result
+    return result[0] if any(s.kind == "normalize" and s.chw for s in stages) else result[..., 0]
 
 
 def stack(results: list[Array], x: Array, plan: Plan) -> Any:

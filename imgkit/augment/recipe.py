@@ -6,7 +6,6 @@ one by one are the same plan. An op that does not happen to a sample is an ident
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 from collections import Counter
@@ -16,9 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.augment import canvas as canvases
 from imgkit.augment import stages
 from imgkit.augment.transform import Numbers, Size, Transform
 from imgkit.draws import Draw, Stream, stream
+from imgkit.maps.matrix import products
 
 Array = npt.NDArray[Any]
 EXACT = ("HorizontalFlip", "VerticalFlip", "Rotate90", "Transpose", "CenterCrop", "RandomCrop")
@@ -37,13 +38,15 @@ class Node(NamedTuple):
 class Template(NamedTuple):
     """A stage to be: its kind, the (node, part) pairs that share it, why it was begun.
 
-    Output ops draw nothing: their stage is built here, once.
+    Output ops draw nothing: their stage is built here, once. Where canvases are open, `stretches`
+    says of each entry of a resample which warp it is part of.
     """
 
     kind: str
     entries: tuple[tuple[int, int], ...]
     reason: str
     built: stages.Normalize | None = None
+    stretches: tuple[canvases.Stretch | None, ...] = ()
 
 
 class Recipe(NamedTuple):
@@ -76,15 +79,25 @@ def compile_ops(ops: tuple[Transform, ...], fuse: bool = True, canvas: str = "cu
         else:
             groups[-1][1].append((node, part))
     templates = tuple(
-        Template(kind, tuple(entries), reason, _normalize(nodes, entries, kind))
+        Template(kind, tuple(entries), reason, _normalize(nodes, entries, kind),
+                 _stretches(nodes, entries, kind, canvas))
         for kind, entries, reason in groups
-    )
+    )  # fmt: skip
     for before, after in itertools.pairwise(templates):
         if before.kind == "normalize" and after.kind != "normalize":
             late = nodes[after.entries[0][0]].op.name
             early = nodes[before.entries[0][0]].op.name
             raise ValueError(f"ops: {late} comes after {early}; output ops stand at the end")
     return Recipe(tuple(nodes), templates, canvas)
+
+
+def _stretches(
+    nodes: list[Node], entries: list[tuple[int, int]], kind: str, canvas: str
+) -> tuple[canvases.Stretch | None, ...]:
+    """Return what an open canvas makes of the entries of a resample."""
+    if kind != "resample" or canvas == "cut":
+        return ()
+    return canvases.stretches([nodes[node].op for node, _ in entries])
 
 
 def _crosses(
@@ -174,8 +187,9 @@ def fill(
             built.append(template.built)
             continue
         pieces = []
-        for node, part in template.entries:
-            numbers = _numbers(recipe, drawn, keys, epoch, indices, size, node, samples)
+        owners: list[canvases.Stretch | None] = []
+        for place, (node, part) in enumerate(template.entries):
+            numbers = numbers_of(recipe, drawn, keys, epoch, indices, size, node, samples)
             active = recipe.nodes[node].op.happens(part, numbers)
             happens = np.count_nonzero(active)
             if samples and not happens:
@@ -186,18 +200,17 @@ def fill(
                     piece = _gate_hop(piece, active)
                 size = piece.out_size
             pieces.append((piece, active))
+            owners += template.stretches[place : place + 1]
         if pieces:
             stage = BUILD[template.kind](pieces)
-            if recipe.canvas == "open" and isinstance(stage, stages.Resample):
-                stage = _opened(stage)
-            built.append(stage)
+            built.append(canvases.opened(stage, owners) if owners else stage)
     for node, numbers in enumerate(drawn):
         if not numbers:
-            _numbers(recipe, drawn, keys, epoch, indices, size, node, samples)
+            numbers_of(recipe, drawn, keys, epoch, indices, size, node, samples)
     return drawn, built, size
 
 
-def _numbers(
+def numbers_of(
     recipe: Recipe,
     drawn: list[Numbers],
     keys: tuple[Stream, ...],
@@ -216,7 +229,7 @@ def _numbers(
     draw = Draw(keys[place], epoch, indices) if draws or 0 < op.p < 1 else None
     active = np.full(samples, op.p > 0) if draw is None else draw.bernoulli(op.p)
     if node.parent >= 0:
-        parent = _numbers(recipe, drawn, keys, epoch, indices, size, node.parent, samples)
+        parent = numbers_of(recipe, drawn, keys, epoch, indices, size, node.parent, samples)
         active = active & parent["active"]
         if active.any():  # else the parent may have drawn no choice
             control: Any = recipe.nodes[node.parent].op
@@ -249,27 +262,6 @@ def _resample(pieces: Pieces) -> stages.Resample:
     return stages.Resample(tuple(hop for hop, _ in pieces))
 
 
-def _opened(run: stages.Resample) -> stages.Resample:
-    """Make one hop of each stretch of matrices with a warp, so that no canvas within cuts."""
-    hops: list[stages.Hop] = []
-    for _, stretch in itertools.groupby(run.hops, key=lambda hop: hop.field is not None):
-        members = list(stretch)
-        warp = next((hop for hop in members if hop.kind == "warp"), None)
-        if warp is None or warp.field is not None:
-            hops += members
-            continue
-        matrices = [hop.matrix for hop in members if hop.matrix is not None]
-        product = functools.reduce(lambda total, matrix: matrix @ total, matrices)
-        name = " + ".join(hop.name for hop in members)
-        hops.append(
-            dataclasses.replace(
-                warp, name=name, in_size=members[0].in_size, out_size=members[-1].out_size,
-                matrix=product,
-            )
-        )  # fmt: skip
-    return stages.Resample(tuple(hops))
-
-
 def _color(pieces: Pieces) -> stages.Color:
     gated = [
         steps
@@ -281,7 +273,8 @@ def _color(pieces: Pieces) -> stages.Color:
 
 
 def _hue(pieces: Pieces) -> stages.Hue:
-    return stages.Hue(np.sum([np.where(active, shift, 0.0) for shift, active in pieces], axis=0))
+    shifts = [np.where(active, shift, 0.0) for shift, active in pieces]
+    return stages.Hue(functools.reduce(np.add, shifts))  # np.sum of one sample adds in pairs
 
 
 def _curve(pieces: Pieces) -> stages.Curve:
@@ -390,7 +383,7 @@ def _merge_one(steps: Array) -> Array:
     merged: list[Array] = []
     for place in range(steps.shape[1]):
         step = steps[:, place]
-        if step[0].tolist() == stages.IDENTITY_ROWS:
+        if stages.is_identity(step[0].tolist()):
             continue
         if merged and _stays_in_range(merged[-1])[0]:
             merged[-1] = _compose(merged[-1], step)
@@ -412,4 +405,5 @@ def _compose(first: Array, second: Array) -> Array:
     a1, b1, c1 = first[:, :, :3], first[:, :, 3:6], first[:, :, 6:]
     a2, b2, c2 = second[:, :, :3], second[:, :, 3:6], second[:, :, 6:]
     mean_after = a1 + b1  # the mean of what `first` gives, in terms of the mean it got
-    return np.concatenate([a2 @ a1, a2 @ b1 + b2 @ mean_after, (a2 + b2) @ c1 + c2], axis=2)
+    means = products(a2, b1) + products(b2, mean_after)
+    return np.concatenate([products(a2, a1), means, products(a2 + b2, c1) + c2], axis=2)

@@ -12,7 +12,15 @@ import numpy.typing as npt
 from imgkit import maps
 from imgkit.augment import boxes
 from imgkit.draws import Key, parse_key
-from imgkit.image import check_array, check_choice, check_int, check_number, nearest
+from imgkit.image import (
+    check_array,
+    check_choice,
+    check_int,
+    check_number,
+    image_size,
+    is_tensor,
+    nearest,
+)
 from imgkit.pillow import opened
 
 if TYPE_CHECKING:
@@ -64,6 +72,13 @@ class Scene:
 
 
 # --- reading a call -------------------------------------------------------------------------
+
+
+def a_tensor(value: Any) -> Any:
+    """Return a target, or the first entry of a list, that is a tensor; None if there is none."""
+    if isinstance(value, (list, tuple)):
+        return next((v for each in value if (v := a_tensor(each)) is not None), None)
+    return value if is_tensor(value) else None
 
 
 def read(targets: Named) -> tuple[Named, Options]:
@@ -146,8 +161,9 @@ def check_frame(name: str, image: Any) -> Canvas:
     """Return the size of one image, or raise."""
     check_array(image, name)
     if image.ndim not in (2, 3):
-        raise ValueError(f"{name} has shape {image.shape}: it must be (H, W) or (H, W, C)")
-    return image.shape[0], image.shape[1]
+        wanted = "(C, H, W)" if is_tensor(image) else "(H, W, C)"
+        raise ValueError(f"{name} has shape {tuple(image.shape)}: it must be (H, W) or {wanted}")
+    return image_size(image)
 
 
 def check_mask(name: str, mask: Any) -> Canvas:

@@ -98,7 +98,8 @@ def _document(pipeline: Pipeline) -> dict[str, Any]:
 
 def _item(op: Transform) -> Any:
     """Return an op as its name, or {name: {parameter: value}} of what is not the default."""
-    if PUBLIC.get(op.name) != type(op).__module__:
+    module = PUBLIC.get(op.name)
+    if module is None or getattr(importlib.import_module(module), op.name) is not type(op):
         raise ValueError(f"{op.name} is no transform of imgkit: {nearest(op.name, KNOWN)}")
     written = {
         spec.name: _plain(getattr(op, spec.name))

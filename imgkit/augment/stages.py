@@ -1,16 +1,20 @@
 """The stages of a plan: numbers for N samples, no pixels.
 
-Every array has N as its first axis. A stage whose `active` is False for a sample leaves that
-sample alone. Fills and offsets are fractions of the full range.
+Every array has N as its first axis; for one sample alone lists may stand in their place
+(`imgkit.augment.alone`). A stage whose `active` is False for a sample leaves that sample alone.
+Fills and offsets are fractions of the full range.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from imgkit.maps.matrix import IDENTITY, entries
 
 Array = npt.NDArray[Any]
 Size = tuple[Any, Any]  # height and width: integers, or arrays of length N
@@ -61,7 +65,7 @@ class Hop:
         if self.in_size is not self.out_size and self._resizes(sample):
             return True
         if self.matrix is not None:
-            return bool(self.matrix[sample].tolist() != IDENTITY_MATRIX)
+            return entries(self.matrix[sample]) != IDENTITY
         field = self.field
         return field is None or bool(field.amount[sample] != 0 or field.nodes[sample].any())
 
@@ -108,7 +112,9 @@ class Color:
 
     def count(self, sample: int) -> int:
         """Return how many steps change a sample."""
-        return sum(step != IDENTITY_ROWS for step in self.steps[sample].tolist())
+        steps = self.steps[sample]
+        listed = steps.tolist() if isinstance(steps, np.ndarray) else steps
+        return sum(not is_identity(step) for step in listed)
 
     def acts(self, sample: int) -> bool:
         """Tell whether the stage changes a sample."""
@@ -141,7 +147,7 @@ class Curve:
 
     def acts(self, sample: int) -> bool:
         """Tell whether the stage changes a sample."""
-        return bool(self.active[sample].any())
+        return any(self.active[sample])
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,5 +226,10 @@ STAGES: dict[str, type] = {
     for stage in (Resample, Color, Hue, Curve, Filter, Noise, Erase, Mix, Normalize)
 }
 IDENTITY_STEP = np.concatenate([np.eye(3), np.zeros((3, 4))], axis=1)  # (3, 7)
-IDENTITY_ROWS = IDENTITY_STEP.tolist()
-IDENTITY_MATRIX = np.eye(3).tolist()
+IDENTITY_STEP.flags.writeable = False
+IDENTITY_ROWS = tuple(map(tuple, IDENTITY_STEP.tolist()))
+
+
+def is_identity(step: Sequence[Sequence[float]]) -> bool:
+    """Tell whether a step in plain numbers, 3 rows of 7, changes nothing."""
+    return all(tuple(row) == rest for row, rest in zip(step, IDENTITY_ROWS, strict=True))

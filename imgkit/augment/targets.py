@@ -13,7 +13,12 @@ The targets of a call, all by name::
     labels          rows that belong to the boxes (else to the oriented boxes, else to the
                     polygons) and are dropped with them; without any of these, as they are
 
-and its options::
+Tensors have their channels first: `image` (C, H, W) or (N, C, H, W), `images` (T, C, H, W), a
+`mask` (H, W) or (C, H, W). Each target comes back as it came, a tensor as a tensor of its dtype
+where it was (whole numbers of boxes and points as float32). Pixels of images are made on their
+device, a batch at once, and keep their gradient; all else moves on the host.
+
+The options::
 
     box_format      "xyxy", "xywh" or "cxcywh"
     box_normalized  True: boxes are fractions of the width and height
@@ -39,9 +44,11 @@ from imgkit.augment import boxes
 from imgkit.augment.scene import (
     PIXELS,
     SHAPES,
+    Canvas,
     Named,
     Options,
     Scene,
+    a_tensor,
     batch_size,
     check_one_place,
     read,
@@ -84,16 +91,50 @@ def run_targets(pipeline: Pipeline, key: Any, targets: Named) -> Named:
     """
     named, options = read(targets)
     samples = batch_size(named, key)
+    tensor = next((v for value in named.values() if (v := a_tensor(value)) is not None), None)
+    if tensor is not None:
+        return _run_tensors(pipeline, key, named, options, samples, backend(tensor, "named"))
     rows = [named] if samples is None else split(named, samples)
     sizes = [source_size(row, options) for row in rows]
+    return _run_arrays(
+        pipeline, pipeline.keys(key, samples), named, rows, sizes, options, samples is not None
+    )
+
+
+def _run_tensors(
+    pipeline: Pipeline, key: Any, named: Named, options: Options, samples: int | None, tensors: Any
+) -> Named:
+    """Run a pipeline on targets with tensors among them: see `imgkit.backends.tensor.named`."""
+    batched = samples is not None
+    pixels = {n: v for n, v in named.items() if "image" in n and a_tensor(v) is not None}
+    seen = {n: v if n in pixels else tensors.as_arrays(n, v, batched) for n, v in named.items()}
+    rows = [seen] if samples is None else split(seen, samples)
+    sizes = [source_size(row, options) for row in rows]
     keys = pipeline.keys(key, samples)
+    others = {name: value for name, value in seen.items() if name not in pixels}
+    rows = [{name: row[name] for name in others} for row in rows]
+    moved: Named = {}
+    if others:
+        moved = _run_arrays(pipeline, keys, others, rows, sizes, options, batched)
+        moved = {n: tensors.as_tensors(n, v, named[n], batched) for n, v in moved.items()}
+    indices = keys.indices if batched else int(keys.indices[0])
+    for name, value in pixels.items():
+        moved[name] = tensors.run_pixels(pipeline, name, value, keys.epoch, indices)
+    return {name: moved[name] for name in named}
+
+
+def _run_arrays(
+    pipeline: Pipeline, keys: Key, named: Named, rows: list[Named], sizes: list[Canvas],
+    options: Options, batched: bool,
+) -> Named:  # fmt: skip
+    """Run a pipeline on rows of targets, one for each sample, of images of these sizes."""
     results = []
     for row, scene in zip(rows, scenes(pipeline, keys, sizes, options), strict=True):
         check_one_place(scene.plan, row)
         results.append(_run(row, scene))
-    if samples is None:
+    if not batched:
         return results[0]
-    if not samples:
+    if not rows:
         return _none(pipeline, named, keys)
     return {name: _join(name, value, [r[name] for r in results]) for name, value in named.items()}
 
@@ -149,7 +190,8 @@ def _image(image: Array, scene: Scene) -> Array:
 
     scene.pipeline.check(image)
     pixels = image[..., None] if image.ndim == 2 else image
-    return plain(scene.pipeline.run(scene.plan, scene.sample, pixels), image.ndim)
+    moved = scene.pipeline.run(scene.plan, scene.sample, pixels)
+    return plain(moved, image.ndim, scene.plan.stages)
 
 
 def _images(frames: Any, scene: Scene) -> Any:
@@ -179,7 +221,10 @@ def _move_masks(masks: list[Array], scene: Scene) -> list[Array]:
             how = maps.resolve(stage.hops, scene.sample)
             sample_mask = backend(moved[0], "masks").sample_mask
             moved = [sample_mask(how, mask, scene.options.fill_mask) for mask in moved]
-    return [new.copy() if new is old else new for new, old in zip(moved, masks, strict=True)]
+    return [
+        new.copy() if np.may_share_memory(new, old) else new
+        for new, old in zip(moved, masks, strict=True)
+    ]
 
 
 def check_fill(fill: float, dtype: np.dtype[Any]) -> None:

@@ -68,7 +68,7 @@ def number(
 
         return _check_param(value, name, one)
 
-    return declare(check, default, kw_only)
+    return declare(check, default, kw_only, low=low, high=high, above=above)
 
 
 def integer(
@@ -90,7 +90,7 @@ def integer(
 
         return _check_param(value, name, one)
 
-    return declare(check, default, kw_only)
+    return declare(check, default, kw_only, low=low, high=high, odd=odd)
 
 
 def fixed(
@@ -103,18 +103,22 @@ def fixed(
 ) -> Any:
     """Declare a number that is not drawn."""
     return declare(
-        lambda value, name: check_number(value, name, low, high, above=above), default, kw_only
-    )
+        lambda value, name: check_number(value, name, low, high, above=above),
+        default, kw_only, low=low, high=high, above=above,
+    )  # fmt: skip
 
 
 def count(default: Any = dataclasses.MISSING, *, low: int = 1, kw_only: bool = False) -> Any:
     """Declare an integer that is not drawn."""
-    return declare(lambda value, name: check_int(value, name, low), default, kw_only)
+    return declare(lambda value, name: check_int(value, name, low), default, kw_only, low=low)
 
 
 def word(choices: Sequence[str], default: Any, kw_only: bool = True) -> Any:
     """Declare one of several words."""
-    return declare(lambda value, name: check_choice(value, name, choices), default, kw_only)
+    return declare(
+        lambda value, name: check_choice(value, name, choices), default, kw_only,
+        choices=tuple(choices),
+    )  # fmt: skip
 
 
 def flag(default: bool, kw_only: bool = True) -> Any:
@@ -133,7 +137,7 @@ def interval(default: Any, *, low: float, high: float = math.inf, kw_only: bool 
             raise ValueError(f"{name} is {value!r}: the first must not exceed the second")
         return ends[0], ends[1]
 
-    return declare(check, default, kw_only)
+    return declare(check, default, kw_only, low=low, high=high)
 
 
 def image_size(default: Any = dataclasses.MISSING) -> Any:
@@ -147,7 +151,7 @@ def image_size(default: Any = dataclasses.MISSING) -> Any:
         side = check_int(value, name, 1)
         return side, side
 
-    return declare(check, default, False)
+    return declare(check, default, False, low=1)
 
 
 def fill(default: Any = 0.0) -> Any:
@@ -159,12 +163,17 @@ def fill(default: Any = 0.0) -> Any:
             raise ValueError(f"{name} is {value!r}: it must be a number or one for each channel")
         return tuple(check_number(v, f"{name}[{i}]", 0, 1) for i, v in enumerate(values))
 
-    return declare(check, default, True)
+    return declare(check, default, True, low=0, high=1)
 
 
-def declare(check: Callable[[Any, str], Any], default: Any, kw_only: bool = False) -> Any:
-    """Declare a dataclass field whose value `check` validates and normalises."""
-    return field(default=default, kw_only=kw_only, metadata={"check": check})
+def declare(
+    check: Callable[[Any, str], Any], default: Any, kw_only: bool = False, **limits: Any
+) -> Any:
+    """Declare a dataclass field whose value `check` validates and normalises.
+
+    The limits say for readers what `check` demands: low, high, above, odd, choices.
+    """
+    return field(default=default, kw_only=kw_only, metadata={"check": check, "limits": limits})
 
 
 def _check_param(value: Any, name: str, one: Callable[[Any, str], Any]) -> Param:
@@ -197,20 +206,26 @@ def _check_probability(value: Any, name: str) -> float:
 
 def draw_number(draw: Draw, param: Param, samples: int) -> Array:
     """Draw a parameter for every sample; a fixed one takes no word."""
-    if isinstance(param, Choice):
-        return np.asarray(draw.choice(np.asarray(param.options, np.float64)))
     if isinstance(param, tuple):
         return draw.uniform(*param)
-    return np.full(samples, param, np.float64)
+    if isinstance(param, Choice):
+        return _picked(draw, param, np.float64)
+    return draw.constant(float(param))
 
 
 def draw_integer(draw: Draw, param: Param, samples: int) -> Array:
     """Draw an integer parameter for every sample; a pair includes both ends."""
-    if isinstance(param, Choice):
-        return np.asarray(draw.choice(np.asarray(param.options, np.int64)))
     if isinstance(param, tuple):
         return draw.integers(int(param[0]), int(param[1]) + 1)
-    return np.full(samples, int(param), np.int64)
+    if isinstance(param, Choice):
+        return _picked(draw, param, np.int64)
+    return draw.constant(int(param))
+
+
+def _picked(draw: Draw, param: Choice, dtype: npt.DTypeLike) -> Array:
+    """Draw one of the options of every sample; a plain number for `draws.One`."""
+    picked = draw.choice(np.asarray(param.options, dtype))
+    return picked if isinstance(picked, np.ndarray) else picked.item()
 
 
 def most(param: Param) -> float:
@@ -228,14 +243,23 @@ class Transform:
     """The base of all transforms: checked parameters, and `p`, how often the op happens.
 
     `parts` names the kinds of stages that the op lowers to, in order; `colors` says that the op
-    needs 1 (gray) or 3 (RGB) channels.
+    needs 1 (gray) or 3 (RGB) channels. An op that is `plain` draws and lowers one sample in plain
+    numbers as well: `draw` takes a `draws.One`, and where "active" is a bool the pieces hold
+    lists of one sample. `blocks` is how many blocks of four words it usually takes.
     """
 
     # spelled out for type checkers, which know dataclasses.field alone
-    p: float = field(default=1.0, kw_only=True, metadata={"check": _check_probability})
+    p: float = field(
+        default=1.0,
+        kw_only=True,
+        metadata={"check": _check_probability, "limits": {"low": 0, "high": 1}},
+    )
 
     parts: ClassVar[tuple[str, ...]] = ()
     colors: ClassVar[bool] = False
+    plain: ClassVar[bool] = False
+    blocks: ClassVar[int] = 1
+    motion: ClassVar[str] = "aligned"  # of geometric ops; or "warp" by a matrix, or a "field"
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):

@@ -37,6 +37,7 @@ CURVE = tl.constexpr(4)
 ERASE = tl.constexpr(5)
 NORMALIZE = tl.constexpr(6)
 
+ALONE = tl.constexpr(-2)  # the launch in which each program adds up the means it needs
 MIXED = tl.constexpr(5)  # borders that differ between samples
 ROUND = tl.constexpr(12582912.0)  # 1.5 * 2**23: adding it rounds a float32 half to even
 
@@ -266,29 +267,36 @@ def _sampled(source, row, x, y, COLUMN, CHANNEL, INTERPOLATION: tl.constexpr,
 
 
 @triton.jit
-def _mean(sums, sample, place, channel, TILES: tl.constexpr, MEANS: tl.constexpr,
-          SPAN: tl.constexpr, PIXELS):  # fmt: skip
-    """Add the sums that the strips of a sample left, always in the same order."""
-    tile = tl.arange(0, SPAN)
-    at = sums + ((sample * MEANS + place) * TILES + tile) * 3 + channel
-    return tl.sum(tl.load(at, mask=tile < TILES, other=0.0), axis=0) / PIXELS
+def _mean(sums, place, channel, SLOTS: tl.constexpr, SPAN: tl.constexpr, PIXELS: tl.constexpr):
+    """Add the sums of a mean, one or one of each strip, always in the same order."""
+    if SLOTS == 1:
+        return tl.load(sums + place * 3 + channel) / PIXELS
+    slot = tl.arange(0, SPAN)
+    at = sums + (place * SLOTS + slot) * 3 + channel
+    return tl.sum(tl.load(at, mask=slot < SLOTS, other=0.0), axis=0) / PIXELS
 
 
 @triton.jit
-def augment(source, numbers, tables, sums, out, COLUMN, CHANNEL, OUT_SAMPLE, OUT_CHANNEL,
-            OUT_ROW, OUT_COLUMN, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, ROW: tl.constexpr,
-            TABLES: tl.constexpr, TILES: tl.constexpr, SPAN: tl.constexpr, MEANS: tl.constexpr,
-            PASS: tl.constexpr, STOPS: tl.constexpr, INTERPOLATION: tl.constexpr,
-            STATIC_TAPS: tl.constexpr, SPREAD: tl.constexpr, BORDERS: tl.constexpr,
-            PADS: tl.constexpr, CUTS: tl.constexpr, PROJECTIVE: tl.constexpr,
-            STEPS: tl.constexpr, COLUMNS: tl.constexpr, COUNTS: tl.constexpr,
-            BLOCK: tl.constexpr):  # fmt: skip
-    """Write BLOCK pixels of one sample, or with PASS >= 0 the sums that its mean is made of."""
-    program = tl.program_id(0)
-    sample, tile = (program // TILES).to(tl.int64), program % TILES
-    row = numbers + sample * ROW
+def _add(sums, place, slot, red, green, blue, SLOTS: tl.constexpr):
+    """Leave what a program added up."""
+    at = sums + (place * SLOTS + slot) * 3
+    tl.store(at, tl.sum(red, axis=0))
+    tl.store(at + 1, tl.sum(green, axis=0))
+    tl.store(at + 2, tl.sum(blue, axis=0))
+
+
+@triton.jit
+def _pixels(source, row, tables, sums, tile, last, COLUMN, CHANNEL, KNOWN: tl.constexpr,
+            HEIGHT: tl.constexpr, WIDTH: tl.constexpr, SLOTS: tl.constexpr, SPAN: tl.constexpr,
+            STOPS: tl.constexpr, INTERPOLATION: tl.constexpr, STATIC_TAPS: tl.constexpr,
+            SPREAD: tl.constexpr, BORDERS: tl.constexpr, PADS: tl.constexpr, CUTS: tl.constexpr,
+            PROJECTIVE: tl.constexpr, STEPS: tl.constexpr, COLUMNS: tl.constexpr,
+            COUNTS: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
+    """Compute a tile up to a step of a sample, whose first KNOWN means are known.
+
+    Returns red, green, blue, the column and row of each pixel, and which there are.
+    """
     pixel = tile * BLOCK + tl.arange(0, BLOCK)
-    mask = pixel < HEIGHT * WIDTH
     xi, yi = pixel % WIDTH, tl.minimum(pixel // WIDTH, HEIGHT - 1)
     x, y = xi.to(tl.float64), yi.to(tl.float64)
     r, g, b = _sampled(source, row, x, y, COLUMN, CHANNEL, INTERPOLATION, STATIC_TAPS, SPREAD,
@@ -299,9 +307,6 @@ def augment(source, numbers, tables, sums, out, COLUMN, CHANNEL, OUT_SAMPLE, OUT
         r = cover * r + (1.0 - cover) * tl.load(row + at + 11).to(tl.float32)
         g = cover * g + (1.0 - cover) * tl.load(row + at + 12).to(tl.float32)
         b = cover * b + (1.0 - cover) * tl.load(row + at + 13).to(tl.float32)
-    last = len(STEPS) + 1  # the step to end with: in a launch for means, where the sample's mean is
-    if PASS >= 0:
-        last = tl.load(row + STOPS + PASS).to(tl.int32)
     if INTERPOLATION == 2:
         r, g, b = _clip(r, 0.0, 255.0), _clip(g, 0.0, 255.0), _clip(b, 0.0, 255.0)
     for i in tl.static_range(len(STEPS)):
@@ -312,11 +317,11 @@ def augment(source, numbers, tables, sums, out, COLUMN, CHANNEL, OUT_SAMPLE, OUT
                 o1 = tl.load(own + 19).to(tl.float32)
                 o2 = tl.load(own + 20).to(tl.float32)
                 if STEPS[i] == LINEAR_MEANS:
-                    for p in tl.static_range(MEANS if PASS < 0 else PASS):
+                    for p in tl.static_range(KNOWN):
                         if tl.load(row + STOPS + p) == i:
-                            m0 = _mean(sums, sample, p, 0, TILES, MEANS, SPAN, HEIGHT * WIDTH)
-                            m1 = _mean(sums, sample, p, 1, TILES, MEANS, SPAN, HEIGHT * WIDTH)
-                            m2 = _mean(sums, sample, p, 2, TILES, MEANS, SPAN, HEIGHT * WIDTH)
+                            m0 = _mean(sums, p, 0, SLOTS, SPAN, HEIGHT * WIDTH)
+                            m1 = _mean(sums, p, 1, SLOTS, SPAN, HEIGHT * WIDTH)
+                            m2 = _mean(sums, p, 2, SLOTS, SPAN, HEIGHT * WIDTH)
                             o0 += _dot(own + 9, m0, m1, m2)
                             o1 += _dot(own + 12, m0, m1, m2)
                             o2 += _dot(own + 15, m0, m1, m2)
@@ -331,7 +336,7 @@ def augment(source, numbers, tables, sums, out, COLUMN, CHANNEL, OUT_SAMPLE, OUT
                 r, g, b = _hue(r, g, b, shift)
         elif STEPS[i] == CURVE:
             if (tl.load(own) > 0.0) & (i < last):
-                table = tables + (sample * TABLES + COUNTS[i]) * 256
+                table = tables + COUNTS[i] * 256
                 r = tl.load(table + _whole(r).to(tl.int32)).to(tl.float32)
                 g = tl.load(table + _whole(g).to(tl.int32)).to(tl.float32)
                 b = tl.load(table + _whole(b).to(tl.int32)).to(tl.float32)
@@ -344,23 +349,86 @@ def augment(source, numbers, tables, sums, out, COLUMN, CHANNEL, OUT_SAMPLE, OUT
                 r = tl.where(inside, tl.load(own).to(tl.float32), r)
                 g = tl.where(inside, tl.load(own + 1).to(tl.float32), g)
                 b = tl.where(inside, tl.load(own + 2).to(tl.float32), b)
-        elif PASS < 0:
+        elif i < last:
             r = r * tl.load(own).to(tl.float32) + tl.load(own + 3).to(tl.float32)
             g = g * tl.load(own + 1).to(tl.float32) + tl.load(own + 4).to(tl.float32)
             b = b * tl.load(own + 2).to(tl.float32) + tl.load(own + 5).to(tl.float32)
-    if PASS >= 0:
-        at = sums + ((sample * MEANS + PASS) * TILES + tile) * 3
-        tl.store(at, tl.sum(tl.where(mask, r, 0.0), axis=0))
-        tl.store(at + 1, tl.sum(tl.where(mask, g, 0.0), axis=0))
-        tl.store(at + 2, tl.sum(tl.where(mask, b, 0.0), axis=0))
+    return r, g, b, xi, yi, pixel < HEIGHT * WIDTH
+
+
+@triton.jit
+def _store(out, r, g, b, xi, yi, mask, OUT_CHANNEL, OUT_ROW, OUT_COLUMN):
+    at = out + yi * OUT_ROW + xi * OUT_COLUMN
+    kind = out.dtype.element_ty
+    if kind == tl.uint8:
+        r, g, b = _whole(r), _whole(g), _whole(b)
+    tl.store(at, r.to(kind), mask=mask)
+    tl.store(at + OUT_CHANNEL, g.to(kind), mask=mask)
+    tl.store(at + 2 * OUT_CHANNEL, b.to(kind), mask=mask)
+
+
+@triton.jit(do_not_specialize=["parts"])
+def augment(source, numbers, tables, sums, out, parts, COLUMN, CHANNEL, OUT_SAMPLE, OUT_CHANNEL,
+            OUT_ROW, OUT_COLUMN, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, ROW: tl.constexpr,
+            TABLES: tl.constexpr, TILES: tl.constexpr, SPAN: tl.constexpr, MEANS: tl.constexpr,
+            PASS: tl.constexpr, STOPS: tl.constexpr, INTERPOLATION: tl.constexpr,
+            STATIC_TAPS: tl.constexpr, SPREAD: tl.constexpr, BORDERS: tl.constexpr,
+            PADS: tl.constexpr, CUTS: tl.constexpr, PROJECTIVE: tl.constexpr,
+            STEPS: tl.constexpr, COLUMNS: tl.constexpr, COUNTS: tl.constexpr,
+            BLOCK: tl.constexpr):  # fmt: skip
+    """Write a tile of one sample; PASS asks for something else.
+
+    ALONE: add up every mean of the sample, then write each tile that is this program's. The
+    `parts` programs of a sample add the same numbers in the same order, so none waits for another.
+    0 or more: leave the sums of this tile, that a mean is made of.
+    """
+    program = tl.program_id(0)
+    END: tl.constexpr = len(STEPS) + 1
+    if PASS == ALONE:
+        sample, part = (program // parts).to(tl.int64), program % parts
+        row, table = numbers + sample * ROW, tables + sample * TABLES * 256
+        image = out + sample * OUT_SAMPLE
+        own = sums + program.to(tl.int64) * (MEANS * 3)
+        for place in tl.static_range(MEANS):
+            stop = tl.load(row + STOPS + place).to(tl.int32)
+            red = tl.zeros([BLOCK], tl.float32)
+            green = tl.zeros([BLOCK], tl.float32)
+            blue = tl.zeros([BLOCK], tl.float32)
+            for tile in range(0, tl.where(stop >= 0, TILES, 0)):
+                r, g, b, _x, _y, there = _pixels(
+                    source, row, table, own, tile, stop, COLUMN, CHANNEL, place, HEIGHT, WIDTH, 1,
+                    1, STOPS, INTERPOLATION, STATIC_TAPS, SPREAD, BORDERS, PADS, CUTS, PROJECTIVE,
+                    STEPS, COLUMNS, COUNTS, BLOCK)  # fmt: skip
+                red += tl.where(there, r, 0.0)
+                green += tl.where(there, g, 0.0)
+                blue += tl.where(there, b, 0.0)
+            _add(own, place, 0, red, green, blue, 1)
+            tl.debug_barrier()  # what one thread stored is read by all
+        for tile in range(part, TILES, parts):
+            r, g, b, xi, yi, there = _pixels(
+                source, row, table, own, tile, END, COLUMN, CHANNEL, MEANS, HEIGHT, WIDTH, 1, 1,
+                STOPS, INTERPOLATION, STATIC_TAPS, SPREAD, BORDERS, PADS, CUTS, PROJECTIVE, STEPS,
+                COLUMNS, COUNTS, BLOCK)  # fmt: skip
+            _store(image, r, g, b, xi, yi, there, OUT_CHANNEL, OUT_ROW, OUT_COLUMN)
     else:
-        at = out + sample * OUT_SAMPLE + yi * OUT_ROW + xi * OUT_COLUMN
-        if out.dtype.element_ty == tl.uint8:
-            r, g, b = _whole(r), _whole(g), _whole(b)
-        kind = out.dtype.element_ty
-        tl.store(at, r.to(kind), mask=mask)
-        tl.store(at + OUT_CHANNEL, g.to(kind), mask=mask)
-        tl.store(at + 2 * OUT_CHANNEL, b.to(kind), mask=mask)
+        sample, tile = (program // TILES).to(tl.int64), program % TILES
+        row, table = numbers + sample * ROW, tables + sample * TABLES * 256
+        own = sums + sample * (MEANS * TILES * 3)
+        if PASS >= 0:
+            stop = tl.load(row + STOPS + PASS).to(tl.int32)
+            r, g, b, xi, yi, there = _pixels(
+                source, row, table, own, tile, stop, COLUMN, CHANNEL, PASS, HEIGHT, WIDTH, TILES,
+                SPAN, STOPS, INTERPOLATION, STATIC_TAPS, SPREAD, BORDERS, PADS, CUTS, PROJECTIVE,
+                STEPS, COLUMNS, COUNTS, BLOCK)  # fmt: skip
+            r, g, b = tl.where(there, r, 0.0), tl.where(there, g, 0.0), tl.where(there, b, 0.0)
+            _add(own, PASS, tile, r, g, b, TILES)
+        else:
+            r, g, b, xi, yi, there = _pixels(
+                source, row, table, own, tile, END, COLUMN, CHANNEL, MEANS, HEIGHT, WIDTH, TILES,
+                SPAN, STOPS, INTERPOLATION, STATIC_TAPS, SPREAD, BORDERS, PADS, CUTS, PROJECTIVE,
+                STEPS, COLUMNS, COUNTS, BLOCK)  # fmt: skip
+            image = out + sample * OUT_SAMPLE
+            _store(image, r, g, b, xi, yi, there, OUT_CHANNEL, OUT_ROW, OUT_COLUMN)
 
 
 @triton.jit

@@ -8,12 +8,13 @@ from typing import Any
 
 from imgkit.folder import chart
 from imgkit.folder.codec import encode
+from imgkit.folder.dataset import Made
 from imgkit.folder.journal import versions
-from imgkit.folder.prep import CARD, FACTS, Made
 from imgkit.folder.scan import shown
+from imgkit.folder.staging import FACTS, MAKER
 from imgkit.folder.stats import Figures, summary
 
-PICTURE = "statistics.png"
+CARD, PICTURE = "README.md", "statistics.png"
 FIGURES = ("images", "pixels", "mean", "std", "min", "max", "sizes")
 
 
@@ -39,6 +40,7 @@ def facts(made: Made) -> dict[str, Any]:
     recipe, law = made.recipe, made.recipe.law
     trained = {part: made.train(part) for part in law.names} if law.folds else {}
     told: dict[str, Any] = {
+        **MAKER,
         "format": recipe.format,
         "preset": recipe.preset,
         "pipeline": [] if recipe.pipeline is None else json.loads(recipe.pipeline.to_json())["ops"],

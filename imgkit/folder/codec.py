@@ -14,9 +14,7 @@ read. What comes out is ``(H, W)`` gray or ``(H, W, 3)`` RGB:
 A file that ends early or whose checksum is wrong is an error, never an image with gray rows.
 Damage inside the data of a JPEG cannot be told: the format has no checksum.
 
-**Writing.** PNG, JPEG, WebP, TIFF and ``.npy``; the same image gives the same bytes. A result
-that the format cannot hold (floats in PNG, 16 bits in JPEG) is an error that says what to do.
-Booleans are written as 0 and 255. WebP has no gray: a gray image becomes equal channels.
+Writing is the matter of `imgkit.folder.encoder`, whose names are here as well.
 """
 
 from __future__ import annotations
@@ -31,16 +29,22 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.folder.encoder import HOLD_FLOATS as HOLD_FLOATS
+from imgkit.folder.encoder import WRITABLE as WRITABLE
+from imgkit.folder.encoder import encode as encode
+from imgkit.folder.encoder import scaled as scaled
+from imgkit.folder.encoder import unfit as unfit
+from imgkit.folder.header import ALLOWABLE as ALLOWABLE
+from imgkit.folder.header import EXTENSIONS as EXTENSIONS
+from imgkit.folder.header import OTHER_EXTENSIONS as OTHER_EXTENSIONS
+from imgkit.folder.header import BadImage as BadImage
 from imgkit.folder.header import (
-    ALLOWABLE,
     check_pixels,
     check_whole,
     count_frames,
-    recognize,
     webp_size,
 )
-from imgkit.folder.header import EXTENSIONS as EXTENSIONS
-from imgkit.folder.header import BadImage as BadImage
+from imgkit.folder.header import recognize as recognize
 from imgkit.folder.header import sniff as sniff
 from imgkit.folder.tiff import decode_tiff, is_shallow
 from imgkit.image import MAX_CHANNELS, check_image
@@ -52,13 +56,7 @@ MAX_PIXELS = 178_956_970  # where Pillow itself refuses to open an image
 MAX_FRAMES = 1000
 MAX_SCANS = 500  # of a JPEG, each of which costs a pass over all its pixels; cameras make ten
 SCALES = (8, 4, 2)  # by which a JPEG can be made smaller while it is decoded
-WRITABLE = ("png", "jpg", "webp", "tiff", "npy")
-HOLD_FLOATS = ("tiff", "npy")
-LONGEST = {"jpg": 65500, "webp": 16383}  # pixels on a side, of libjpeg and of the WebP format
 PILLOW_NAMES = {"jpg": "JPEG"} | ALLOWABLE  # the others are the format's name in capitals
-
-
-# --- reading ----------------------------------------------------------------------------
 
 
 class Decoded(NamedTuple):
@@ -68,6 +66,7 @@ class Decoded(NamedTuple):
     kind: str
     frames: int = 1
     notes: tuple[str, ...] = ()
+    partial: bool = False  # the file ends early
 
 
 class Limits(NamedTuple):
@@ -109,8 +108,7 @@ def decode(
     Raises:
         BadImage: with the reason and its kind.
     """
-    limits = Limits(max_pixels, max_frames, allow, allow_truncated)
-    decoded = read(data, limits, shrink_to)
+    decoded = read(data, Limits(max_pixels, max_frames, allow, allow_truncated), shrink_to)
     for note in decoded.notes:
         warnings.warn(note, UserWarning, stacklevel=2)
     return decoded.image
@@ -154,7 +152,8 @@ def read(data: bytes, limits: Limits = STRICT, shrink_to: tuple[int, int] | None
             raise
         with _lenient():
             image = _decode(data, kind, limits.max_pixels, shrink_to)
-        return Decoded(image, kind, frames, (*notes, f"{error}; what there is of it is read"))
+        note = f"{error}; what there is of it is read"
+        return Decoded(image, kind, frames, (*notes, note), partial=True)
 
 
 _lenience = threading.Lock()
@@ -296,132 +295,3 @@ def _decode_npy(data: bytes, max_pixels: int) -> Array:
         return check_image(array, "array")
     except (TypeError, ValueError) as error:  # an array that is no image
         raise BadImage("unsupported", str(error)) from None
-
-
-# --- writing ----------------------------------------------------------------------------
-
-
-def scaled(image: Array, scale: str | tuple[float, float]) -> Array:
-    """Map a range of values to 0..255, clipped and rounded half to even, as uint8.
-
-    Args:
-        image: any shape and dtype; values that are not finite count as the low end.
-        scale: (low, high), or "auto" for the lowest and highest value of this image.
-    """
-    values = np.asarray(image, np.float64)
-    finite = np.isfinite(values)
-    low, high = _value_range(values, finite) if isinstance(scale, str) else scale
-    if high == low:
-        return np.zeros(values.shape, np.uint8)
-    values = np.where(finite | (values == np.inf), values, low)
-    levels = (np.clip(values, min(low, high), max(low, high)) - low) * (255 / (high - low))
-    return np.rint(levels).astype(np.uint8)
-
-
-def _value_range(values: Array, finite: Array) -> tuple[float, float]:
-    if not finite.any():
-        return 0.0, 0.0
-    return float(values.min(where=finite, initial=np.inf)), float(
-        values.max(where=finite, initial=-np.inf)
-    )
-
-
-def encode(
-    image: Array, kind: str, *, quality: int = 95, scale: str | tuple[float, float] | None = None
-) -> bytes:
-    """Return an image as the bytes of a file.
-
-    Args:
-        image: ``(H, W)`` or ``(H, W, C)``.
-        kind: png, jpg, webp, tiff or npy.
-        quality: 1..100, of JPEG and WebP.
-        scale: if given, map this range to 0..255 first; see `scaled`.
-
-    Raises:
-        BadImage: if the format cannot hold the result; kind "unfit".
-    """
-    if scale is not None:
-        image = scaled(image, scale)
-    if image.dtype == np.bool_:
-        image = image.astype(np.uint8) * np.uint8(255)
-    if kind == "npy":
-        file = io.BytesIO()
-        np.save(file, np.ascontiguousarray(image), allow_pickle=False)
-        return file.getvalue()
-    if image.ndim == 3 and image.shape[2] == 1:
-        image = image[..., 0]
-    return _encode_tiff(image) if kind == "tiff" else _encode_picture(image, kind, quality)
-
-
-def unfit(dtype: npt.DTypeLike, kind: str) -> str | None:
-    """Say why values of a dtype cannot be written in a format, or return None."""
-    dtype = np.dtype(dtype)
-    if dtype.kind == "f" and kind not in HOLD_FLOATS:
-        return (
-            f"the result is {dtype}, which {kind} cannot hold: add --scale auto or --scale A:B "
-            "to map a range of values to 0..255, or --format tiff|npy to keep the values"
-        )
-    if dtype == np.uint16 and kind in ("jpg", "webp"):
-        return (
-            f"the result is uint16, which {kind} cannot hold: add --format png|tiff|npy "
-            "to keep the values, or --scale 0:65535 to map them to 0..255"
-        )
-    return None
-
-
-def _check_fits(image: Array, kind: str) -> None:
-    why = unfit(image.dtype, kind)
-    channels = image.shape[2] if image.ndim == 3 else 1
-    if image.ndim not in (2, 3) or 0 in image.shape:
-        why = f"the result has shape {image.shape}, which is no image: add --format npy"
-    elif channels not in ((1, 3) if kind == "jpg" else (1, 3, 4)) and kind != "tiff":
-        why = f"the result has {channels} channels, which {kind} cannot hold: add --format tiff|npy"
-    elif max(image.shape[:2]) > LONGEST.get(kind, 1 << 31):
-        why = f"the result has shape {image.shape}: {kind} ends at {LONGEST[kind]} pixels a side"
-    if why:
-        raise BadImage("unfit", why)
-
-
-def _encode_picture(image: Array, kind: str, quality: int) -> bytes:
-    import cv2
-
-    _check_fits(image, kind)
-    options = {
-        "png": [
-            *(cv2.IMWRITE_PNG_COMPRESSION, 1),  # 5 times as fast as level 6, a third larger
-            *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
-            *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
-        ],
-        "jpg": [
-            *(cv2.IMWRITE_JPEG_QUALITY, quality),
-            *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420),
-            *(cv2.IMWRITE_JPEG_PROGRESSIVE, 0, cv2.IMWRITE_JPEG_OPTIMIZE, 0),
-        ],
-        "webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
-    }[kind]
-    if image.ndim == 3:
-        image = image[..., [2, 1, 0, 3][: image.shape[2]]]
-    done, data = cv2.imencode("." + kind, np.ascontiguousarray(image), options)
-    if not done:
-        raise BadImage("unfit", f"{kind} cannot hold an image of shape {image.shape}")
-    return data.tobytes()
-
-
-def _encode_tiff(image: Array) -> bytes:
-    import tifffile
-
-    _check_fits(image, "tiff")
-    file = io.BytesIO()
-    colors = image.ndim == 3 and image.shape[2] in (3, 4)
-    tifffile.imwrite(
-        file,
-        np.ascontiguousarray(image),
-        photometric="rgb" if colors else "minisblack",
-        planarconfig="contig" if image.ndim == 3 else None,
-        compression="zlib",  # level 6 takes 4 to 6 times as long for a fifth less
-        compressionargs={"level": 1},
-        predictor=image.dtype.kind == "u",  # a third smaller, and no slower
-        metadata=None,
-        software=False,
-    )
-    return file.getvalue()

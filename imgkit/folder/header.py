@@ -24,6 +24,17 @@ EXTENSIONS = {
     ".avif": "avif",
     ".npy": "npy",
 }
+OTHER_EXTENSIONS = {
+    ".ico": "ico",
+    ".cur": "cur",
+    ".icns": "icns",
+    **dict.fromkeys((".jp2", ".j2k", ".j2c", ".jpf", ".jpx"), "jp2"),
+    ".psd": "psd",
+    ".dds": "dds",
+    ".qoi": "qoi",
+    ".sgi": "sgi",
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "ppm"),
+}  # of formats that can be allowed
 STARTS = {
     b"\x89PNG\r\n\x1a\n": "png",
     b"\xff\xd8\xff": "jpg",

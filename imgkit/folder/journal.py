@@ -3,11 +3,12 @@
 It is ``DST/.imgkit/journal.jsonl``, one JSON object a line, and only ever grows. A line of kind
 "run" says what a run did and with which versions; a line of kind "image" tells of one output and
 names its run. Of several lines about one output the last counts. A line that a crash cut short is
-passed over.
+passed over; one that lacks a field is of another version, whose journals are not read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import errno
@@ -19,11 +20,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from imgkit.folder.scan import OWN, shown
 
 NAME = "journal.jsonl"
+RUN = b'{"line": "run"'  # how the line of a run begins
 PACKAGES = ("imgkit-cv", "numpy", "opencv-python", "pillow", "tifffile")  # who may change a byte
 
 
@@ -34,12 +36,13 @@ class Run:
     id: str
     started: str  # UTC, ISO 8601
     src: str  # the folder that paths are relative to
-    op: str  # hash of what was done: pipeline, seed, epoch, quality and scale
+    op: str  # hash of what was done: pipeline, seed, epoch, quality, scale and fast_decode
     pipeline: dict[str, Any]  # as `steps.document` writes it, the seed included
     epoch: int
     quality: int
     scale: Any
-    max_pixels: int
+    fast_decode: bool
+    limits: dict[str, Any]  # of `codec.Limits`: what is refused, which changes no output
     versions: dict[str, str]
 
 
@@ -64,6 +67,7 @@ class Entry:
     message: str
     sha256: str  # of the output
     written: int  # bytes of the output
+    partial: bool  # the input ended early, and was read as far as it went
     version: str  # of imgkit
 
 
@@ -78,19 +82,19 @@ def versions() -> dict[str, str]:
     return found
 
 
-def new_run(src: str, done: Mapping[str, Any], max_pixels: int) -> Run:
+def new_run(src: str, done: Mapping[str, Any], limits: Mapping[str, Any]) -> Run:
     """Describe a run that begins now.
 
     Args:
         src: the folder that the paths of inputs are relative to.
-        done: pipeline, epoch, quality and scale; they make the op's hash.
-        max_pixels: the limit on inputs.
+        done: pipeline, epoch, quality, scale and fast_decode; they make the op's hash.
+        limits: of inputs.
     """
     text = json.dumps(done, sort_keys=True).encode()
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     op = hashlib.blake2b(text, digest_size=16).hexdigest()
     root = os.path.realpath(src)
-    return Run(uuid.uuid4().hex, now, root, op, max_pixels=max_pixels, versions=versions(), **done)
+    return Run(uuid.uuid4().hex, now, root, op, limits=dict(limits), versions=versions(), **done)
 
 
 # --- writing ----------------------------------------------------------------------------
@@ -145,24 +149,56 @@ class Journal:
 # --- reading ----------------------------------------------------------------------------
 
 
+class OtherVersion(ValueError):
+    """A journal that another version of imgkit wrote, with other fields."""
+
+
+def check(dst: str) -> None:
+    """Raise if another version wrote the journal of a destination, where there is one.
+
+    Only the line of each run and the first about an image of it are read.
+
+    Raises:
+        OtherVersion: if so.
+    """
+    read_next = True
+    with (
+        contextlib.suppress(FileNotFoundError, NotADirectoryError),
+        open(os.path.join(dst, OWN, NAME), "rb") as file,
+    ):
+        for line in file:
+            if read_next or line.startswith(RUN):
+                read_next = not isinstance(_parse(line, dst), Entry)
+
+
+def set_aside(dst: str) -> None:
+    """Rename the journal of a destination if another version wrote it."""
+    try:
+        check(dst)
+    except OtherVersion:
+        path = os.path.join(dst, OWN, NAME)
+        os.replace(path, f"{path}.old")
+
+
 def stream(dst: str) -> Iterator[Run | Entry]:
     """Yield the records in the order in which they were written.
 
     Raises:
         FileNotFoundError: if DST has no journal.
+        OtherVersion: if another version of imgkit wrote it.
     """
-    with open(os.path.join(dst, OWN, NAME), "rb") as file:
+    with _opened(dst) as file:
         for line in file:
-            record = _parse(line)
+            record = _parse(line, dst)
             if record is not None:
                 yield record
 
 
 def runs(dst: str) -> Iterator[Run]:
     """Yield the runs alone, in their order, as `stream` does and many times as fast."""
-    with open(os.path.join(dst, OWN, NAME), "rb") as file:
+    with _opened(dst) as file:
         for line in file:
-            record = _parse(line) if line.startswith(b'{"line": "run"') else None
+            record = _parse(line, dst) if line.startswith(RUN) else None
             if isinstance(record, Run):
                 yield record
 
@@ -172,6 +208,7 @@ def read(dst: str) -> tuple[dict[str, Run], dict[str, Entry]]:
 
     Raises:
         FileNotFoundError: if DST has no journal.
+        OtherVersion: if another version of imgkit wrote it.
     """
     begun: dict[str, Run] = {}
     entries: dict[str, Entry] = {}
@@ -183,14 +220,28 @@ def read(dst: str) -> tuple[dict[str, Run], dict[str, Entry]]:
     return begun, entries
 
 
-def _parse(line: bytes) -> Run | Entry | None:
+def _opened(dst: str) -> BinaryIO:
+    """Open the journal of a destination for reading."""
+    try:
+        return open(os.path.join(dst, OWN, NAME), "rb")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{shown(dst)} has no journal: no run wrote it") from None
+
+
+def _parse(line: bytes, dst: str) -> Run | Entry | None:
     """Return the record of a line; None if the line is torn, or of a kind not known here."""
     try:
         fields = json.loads(line)
         kind: type[Run | Entry] = {"run": Run, "image": Entry}[fields["line"]]
-        return kind(**{spec.name: fields[spec.name] for spec in dataclasses.fields(kind)})
     except (ValueError, KeyError, TypeError):
         return None
+    try:
+        return kind(**{spec.name: fields[spec.name] for spec in dataclasses.fields(kind)})
+    except KeyError as error:
+        raise OtherVersion(
+            f"{shown(dst)} has a journal of another version of imgkit (it lacks {error}): use that "
+            "version, or make all anew with --force"
+        ) from None
 
 
 def find(output: str) -> tuple[str, Run, Entry]:

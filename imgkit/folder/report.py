@@ -12,8 +12,9 @@ from typing import Any
 
 from imgkit.folder.codec import decode
 from imgkit.folder.journal import Entry, Run, stream
+from imgkit.folder.pictures import visible
 from imgkit.folder.scan import shown
-from imgkit.folder.sheet import COARSE, picture_uri, shrink, visible
+from imgkit.folder.sheet import COARSE, picture_uri, shrink
 
 LISTED = 1000  # failures of one kind that are named on the page
 THUMBNAIL = 320  # pixels on the longer side

@@ -2,7 +2,8 @@
 
 An output counts as done if the last line of the journal about it says so, that run would have
 written the same bytes (same pipeline, seed, epoch and quality, same versions, same source), its
-input has the size and time it had, and the file is there with the size it was written with.
+input has the size and time it had, and the file is there with the size it was written with. One
+that was made of a truncated file is done only for a run that allows those.
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ def _done(dst: str, begun: Run) -> dict[str, tuple[int, int]]:
     """Return, by output, the bytes written and the fingerprint of what from."""
     alike: set[str] = set()  # runs that would write what this one will
     done: dict[str, tuple[int, int]] = {}
+    lenient = begun.limits["allow_truncated"]
     for record in stream(dst):
         if isinstance(record, Run):
             if _makes_the_same(record, begun):
                 alike.add(record.id)
-        elif record.status == "ok" and record.run in alike:
+        elif record.status == "ok" and record.run in alike and (lenient or not record.partial):
             made_of = (record.path, record.copy, record.kind, record.size, record.mtime_ns)
             done[record.output] = record.written, hash(made_of)  # a number: there may be millions
         else:
@@ -68,7 +70,7 @@ def last_seed(dst: str, begun: Run) -> int | None:
     """Return the seed of the last run in a destination, if all else was as in this one."""
     try:
         *_, last = runs(dst)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # no journal, or an empty one
         return None
     seed = last.pipeline.get("seed")
     same = last.pipeline == {**begun.pipeline, "seed": seed}
@@ -98,7 +100,9 @@ def sweep(folders: Iterable[str], pid: int | None = None) -> None:
             os.scandir(folder) as found,
         ):
             for entry in found:
-                if entry.name.startswith(f"{OWN}-") and _is_left(entry, pid):
+                if not entry.name.startswith(f"{OWN}-") or entry.is_dir(follow_symlinks=False):
+                    continue
+                if _is_left(entry, pid):
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(entry.path)
 

@@ -1,199 +1,27 @@
-"""Run steps over planned images: read, decode, apply, encode, commit.
+"""Run a job over planned images.
 
-Whatever happens to an image becomes one `Row`; `process` never raises. An output appears whole
-or not at all: it is written beside its place under a temporary name and then renamed. What a
-journal knows to be done already is skipped, and whatever an engine loses is done again here.
+Every image ends as one row. What a journal knows to be done already is skipped, and whatever an
+engine loses is done again here.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import functools
-import hashlib
 import importlib
 import os
 import signal
 import threading
 import time
-import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from imgkit.folder import codec
+from imgkit.folder.codec import Limits
 from imgkit.folder.journal import Entry, Journal, Run, new_run
-from imgkit.folder.resume import marked, sweep, unfinished
+from imgkit.folder.resume import sweep, unfinished
 from imgkit.folder.scan import Item, draw_index, shown
-from imgkit.folder.steps import Program, Step, apply, document, program, read_recipe
-
-# What no other image will survive either: the disk is full, read-only, or not ours.
-ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything that, with the input's bytes and index, decides the output's. It pickles."""
-
-    steps: tuple[Step, ...]
-    quality: int = 95
-    scale: str | tuple[float, float] | None = None
-    max_pixels: int = codec.MAX_PIXELS
-    seed: int | None = None
-    epoch: int = 0
-
-    @functools.cached_property
-    def program(self) -> Program:
-        """The steps as they run."""
-        return program(self.steps, self.seed)
-
-
-class Guards(NamedTuple):
-    """What one image may cost before it counts as failed; None: whatever it takes."""
-
-    timeout: float | None = None  # seconds
-    memory: int | None = None  # bytes that a worker may claim on top of what it starts with
-
-
-UNGUARDED = Guards()
-
-
-class Facts(NamedTuple):
-    """What the journal tells of an input and of its output; hashes are SHA-256."""
-
-    size: int = 0
-    mtime_ns: int = 0
-    source: str = ""
-    sha256: str = ""
-    written: int = 0  # bytes of the output
-
-
-class Row(NamedTuple):
-    """What became of one image: status is "ok", "failed" or "quarantined"."""
-
-    path: str
-    status: str = "ok"
-    error: str = ""
-    message: str = ""
-    fatal: bool = False  # the environment's fault: stop
-    facts: Facts = Facts()
-    warning: str = ""  # the first, if any
-
-
-def output_kind(kind: str, dtype: npt.DTypeLike | None, scale: object) -> str:
-    """Resolve the format "same" for results of a dtype (None: not known before the work).
-
-    Raises:
-        ValueError: if the results will not fit the format.
-    """
-    if dtype is None or scale is not None:
-        return kind
-    if kind == "same":
-        return "float" if np.dtype(dtype).kind == "f" else "same"
-    why = codec.unfit(dtype, kind)
-    if why:
-        raise ValueError(why)
-    return kind
-
-
-def convert(job: Job, data: bytes, kind: str, index: int) -> bytes:
-    """Turn the bytes of one image into the bytes of its output; `index` decides the draws."""
-    image = codec.decode(data, job.max_pixels)
-    result = apply(job.program, image, (job.epoch, index))
-    return codec.encode(result, kind, quality=job.quality, scale=job.scale)
-
-
-@contextlib.contextmanager
-def listening() -> Iterator[list[str]]:
-    """Collect warnings about an image, so that whoever draws the progress can tell them."""
-    said: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield said
-    said.extend(str(warning.message) for warning in caught)
-
-
-def process(job: Job, item: Item) -> Row:
-    """Do the whole work for one image."""
-    return deliver(item, *make(job, item))
-
-
-def make(job: Job, item: Item) -> tuple[Row, bytes]:
-    """Make the bytes of an output, and the row that it has once they are delivered."""
-    with listening() as said:
-        row, output = _make(job, item)
-    return (row._replace(warning=said[0]) if said else row), output
-
-
-def _make(job: Job, item: Item) -> tuple[Row, bytes]:
-    facts = Facts()
-    try:
-        with open(item.source, "rb") as file:
-            data, status = file.read(), os.fstat(file.fileno())
-    except FileNotFoundError as error:
-        return failed(item.path, error)._replace(error="vanished"), b""
-    except Exception as error:
-        return failed(item.path, error), b""
-    try:
-        facts = Facts(status.st_size, status.st_mtime_ns, sha256(data))
-        output = convert(job, data, item.kind, draw_index(item.path, item.copy))
-    except Exception as error:  # every outcome is a row, whatever a decoder or operation raises
-        return failed(item.path, error)._replace(facts=facts), b""
-    facts = facts._replace(sha256=sha256(output), written=len(output))
-    return Row(item.path, facts=facts), output
-
-
-def deliver(item: Item, row: Row, output: bytes) -> Row:
-    """Write what was made; return the row, or that of a failure to write."""
-    if row.status != "ok":
-        return row
-    try:
-        commit(item.target, output)
-    except OSError as error:
-        facts = row.facts._replace(sha256="", written=0)
-        fatal = error.errno in ENVIRONMENT
-        return failed(item.path, error, fatal)._replace(facts=facts, warning=row.warning)
-    return row
-
-
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 of some bytes, in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def failed(path: str, error: BaseException, fatal: bool = False) -> Row:
-    """Make the row of a failure."""
-    kind = getattr(error, "kind", None) or type(error).__name__
-    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    if _is_memory(error) or _is_memory(error.__cause__):
-        kind = "oom"
-    return Row(path, "failed", kind, " ".join(message.split()), fatal)
-
-
-def _is_memory(error: BaseException | None) -> bool:
-    """Tell whether memory ran out, in Python or in OpenCV."""
-    return isinstance(error, MemoryError) or "Insufficient memory" in str(error)
-
-
-def commit(target: str, data: bytes) -> None:
-    """Write a file so that its name shows either nothing, the old file, or the whole new one."""
-    folder = os.path.dirname(target) or os.curdir
-    os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, marked(os.getpid()) + uuid.uuid4().hex)
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-        raise
+from imgkit.folder.steps import document, read_recipe
+from imgkit.folder.work import UNGUARDED, Guards, Job, Row, convert, listening, sha256
 
 
 @dataclass
@@ -202,6 +30,7 @@ class Report:
 
     total: int
     ok: int = 0
+    partial: int = 0  # of those that are ok: made of a file that ends early
     skipped: int = 0
     quarantined: int = 0
     failures: list[Row] = field(default_factory=list)
@@ -214,6 +43,7 @@ class Report:
         """Count one row."""
         if row.status == "ok":
             self.ok += 1
+            self.partial += row.facts.partial
             return
         self.failures.append(row)
         self.quarantined += row.status == "quarantined"
@@ -248,6 +78,7 @@ class Report:
         return {
             "total": self.total,
             "ok": self.ok,
+            "partial": self.partial,
             "skipped": self.skipped,
             "failed": len(rows) - self.quarantined,
             "quarantined": self.quarantined,
@@ -359,12 +190,13 @@ def _stoppable(report: Report, asked: Callable[[int], None]) -> Iterator[None]:
 def describe(job: Job, src: str) -> Run:
     """Describe a run of a job over a folder that begins now."""
     done = {
-        "pipeline": document(job.steps, job.seed),
+        "pipeline": document(job.steps, job.seed, job.canvas),
         "epoch": job.epoch,
         "quality": job.quality,
         "scale": job.scale,
+        "fast_decode": job.shrink_to is not None,  # where it changes nothing it is none
     }
-    return new_run(src, done, job.max_pixels)
+    return new_run(src, done, job.limits._asdict() | {"allow": sorted(job.limits.allow)})
 
 
 def _no_note(item: Item, row: Row) -> None:
@@ -412,7 +244,16 @@ def rebuild(begun: Run, entry: Entry, src: str | None = None) -> bytes:
         raise ValueError(f"that run did not make it: {entry.error}: {entry.message}")
     recipe = read_recipe(begun.pipeline)
     scale = tuple(begun.scale) if isinstance(begun.scale, list) else begun.scale
-    job = Job(recipe.steps, begun.quality, scale, begun.max_pixels, recipe.seed, begun.epoch)
+    job = Job(
+        recipe.steps,
+        begun.quality,
+        scale,
+        Limits(**begun.limits),
+        recipe.seed,
+        begun.epoch,
+        recipe.canvas,
+        begun.fast_decode,
+    )
     source = os.path.join(src or begun.src, entry.path)
     try:
         with open(source, "rb") as file:
@@ -426,4 +267,5 @@ def rebuild(begun: Run, entry: Entry, src: str | None = None) -> bytes:
             f"{shown(source)} has changed since the run: it had {entry.size} bytes and SHA-256 "
             f"{entry.source[:12]}, it has {len(data)} and {sha256(data)[:12]}"
         )
-    return convert(job, data, entry.kind, entry.index)
+    with listening():  # the run said it
+        return convert(job, data, entry.kind, entry.index)

@@ -10,10 +10,17 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from imgkit.folder.codec import EXTENSIONS, HOLD_FLOATS, WRITABLE, sniff
+from imgkit.folder.codec import (
+    EXTENSIONS,
+    HOLD_FLOATS,
+    OTHER_EXTENSIONS,
+    WRITABLE,
+    recognize,
+    sniff,
+)
 from imgkit.image import nearest
 
 OWN = ".imgkit"  # names that begin so are imgkit's: its folder and its temporary files
@@ -71,21 +78,27 @@ def shown(path: str) -> str:
 # --- finding ----------------------------------------------------------------------------
 
 
-def scan(folder: str) -> Found:
+def scan(folder: str, allow: Collection[str] = ()) -> Found:
     """Find the images below a folder.
 
     A file is an image if its name ends like one or its first bytes are those of one. Symbolic
     links to files are read, links to folders are not followed, hidden names are not looked at,
     and pipes, sockets and devices are left out and never opened.
+
+    Args:
+        folder: where to look.
+        allow: formats to find beside the trusted ones.
     """
     found = Found([], [])
+    allowed = {extension for extension, kind in OTHER_EXTENSIONS.items() if kind in allow}
     for entry in _walk(folder):
         path = os.path.relpath(entry.path, folder)
-        named = os.path.splitext(entry.name)[1].lower() in EXTENSIONS
+        extension = os.path.splitext(entry.name)[1].lower()
+        named = extension in EXTENSIONS or extension in allowed
         try:
             status = entry.stat()
             regular = stat.S_ISREG(status.st_mode)
-            if regular and (named or _looks_like_image(entry.path)):
+            if regular and (named or _looks_like_image(entry.path, allow)):
                 found.images.append(Source(path, status.st_size, status.st_mtime_ns))
             elif not regular and named:
                 found.left_out.append((path, "not a regular file"))
@@ -118,9 +131,11 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _looks_like_image(path: str) -> bool:
+def _looks_like_image(path: str, allow: Collection[str]) -> bool:
     with open(path, "rb") as file:
-        return sniff(file.read(16)) not in (None, "bmp")  # two letters alone are no evidence
+        start = file.read(16)
+    # two letters alone are no evidence
+    return sniff(start) not in (None, "bmp") or recognize(start) in allow
 
 
 # --- planning ---------------------------------------------------------------------------
@@ -137,7 +152,7 @@ def output_name(path: str, kind: str) -> tuple[str, str]:
     (('a/b.JPEG', 'jpg'), ('b.png', 'png'), ('b.tiff', 'tiff'))
     """
     stem, extension = os.path.splitext(path)
-    here = EXTENSIONS.get(extension.lower())
+    here = (EXTENSIONS | OTHER_EXTENSIONS).get(extension.lower())
     wanted = kind
     if kind == "same":
         wanted = here if here in WRITABLE else "png"
@@ -168,7 +183,7 @@ def plan(
         source, target = os.path.join(src, image.path), os.path.join(dst, name)
         item = Item(image.path, source, target, here, 1, image.size, image.mtime_ns)
         items.extend(numbered(item, copies))
-    _check_collisions(items, dst)
+    _check_collisions(items, dst, "" if kind in ("same", "float") else ", or keep --format same")
     _check_folders({os.path.dirname(item.target) for item in items}, src, dst)
     return items
 
@@ -224,14 +239,14 @@ def _alike(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 
 
-def _check_collisions(items: list[Item], dst: str) -> None:
+def _check_collisions(items: list[Item], dst: str, hint: str) -> None:
     taken: dict[str, str] = {}
     for item in items:
         key = _alike(item.target)
         if key in taken:
             raise ValueError(
                 f"{shown(taken[key])} and {shown(item.path)} would both be written to "
-                f"{shown(os.path.relpath(item.target, dst))}: rename one, or keep --format same"
+                f"{shown(os.path.relpath(item.target, dst))}: rename one{hint}"
             )
         taken[key] = item.path
     folders = {_alike(os.path.dirname(item.target)): item.path for item in items}

@@ -14,7 +14,7 @@ import functools
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -55,6 +55,15 @@ class Sums:
         self.second += other.second
         self.low = min(self.low, other.low)
         self.high = max(self.high, other.high)
+
+    def plain(self) -> list[Any]:
+        """Return the sums as JSON has them; `of` reads them."""
+        return [str(self.first), str(self.second), self.low, self.high]
+
+    @classmethod
+    def of(cls, told: Sequence[Any]) -> Sums:
+        """Read what `plain` made."""
+        return cls(Fraction(told[0]), Fraction(told[1]), told[2], told[3])
 
 
 class Moments(NamedTuple):
@@ -125,6 +134,33 @@ class Figures:
         if moments is None or min(moments.std) <= 0:
             return None
         return {"mean": moments.mean, "std": moments.std}
+
+    def plain(self) -> dict[str, Any]:
+        """Return the figures as JSON has them, exactly; `of` reads them."""
+        return {
+            "images": self.images,
+            "pixels": [[*key, n] for key, n in self.pixels.items()],
+            "sums": [[*key, [each.plain() for each in sums]] for key, sums in self.sums.items()],
+            "histograms": [[count, part.tolist()] for count, part in self.histograms.items()],
+            "channels": list(self.channels.items()),
+            "sizes": [[*size, n] for size, n in self.sizes.items()],
+            **{name: dict(getattr(self, name)) for name in ("formats", "dtypes", "classes")},
+        }
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Figures:
+        """Read what `plain` made."""
+        return cls(
+            images=told["images"],
+            pixels=Counter({(channels, top): n for channels, top, n in told["pixels"]}),
+            sums={
+                (channels, top): list(map(Sums.of, sums)) for channels, top, sums in told["sums"]
+            },
+            histograms={count: np.array(part, np.int64) for count, part in told["histograms"]},
+            channels=Counter(dict(told["channels"])),
+            sizes=Counter({(width, height): n for width, height, n in told["sizes"]}),
+            **{name: Counter(told[name]) for name in ("formats", "dtypes", "classes")},
+        )
 
 
 def pooled(channels: Iterable[int]) -> int | None:
@@ -228,7 +264,7 @@ def bad(path: str, error: BaseException) -> Bad:
 def collect(
     root: str,
     paths: Sequence[str],
-    workers: int = 1,
+    workers: int = 0,
     max_pixels: int = MAX_PIXELS,
     seen: Callable[[str, Bad | None], None] = lambda path, bad: None,
 ) -> tuple[Figures, list[Bad]]:
@@ -237,7 +273,7 @@ def collect(
     Args:
         root: the folder.
         paths: of the images, below it.
-        workers: processes; the result does not depend on it.
+        workers: processes, 0 for this one alone; the result does not depend on it.
         max_pixels: larger images count as bad.
         seen: called after each file, with its path and what is wrong with it.
     """

@@ -48,10 +48,11 @@ class Step(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """A pipeline as written: its steps in order, and the seed of its random draws."""
+    """A pipeline as written: its steps in order, the seed of its draws, and its canvas."""
 
     steps: tuple[Step, ...]
     seed: int | None = None
+    canvas: str = "cut"
 
 
 # --- reading ----------------------------------------------------------------------------
@@ -109,11 +110,10 @@ def read_pipeline(text: str) -> Recipe:
 def read_recipe(document: Any) -> Recipe:
     """Check a pipeline document, as `read_pipeline` parses it and `document` writes it."""
     entries, seed = read_document(document)
-    if document.get("canvas", "cut") != "cut":
-        raise ValueError("canvas is 'open': the command line cuts; use imgkit.Pipeline from Python")
     if not entries:
         raise ValueError("ops must be a list of at least one operation")
-    return Recipe(tuple(_read_step(entry, f"ops[{i}]") for i, entry in enumerate(entries)), seed)
+    steps = tuple(_read_step(entry, f"ops[{i}]") for i, entry in enumerate(entries))
+    return Recipe(steps, seed, document.get("canvas", "cut"))
 
 
 def _read_step(entry: Any, where: str) -> Step:
@@ -124,10 +124,12 @@ def _read_step(entry: Any, where: str) -> Step:
         raise ValueError(f"{where}: {error}") from None
 
 
-def document(steps: Iterable[Step], seed: int | None = None) -> dict[str, Any]:
+def document(steps: Iterable[Step], seed: int | None = None, canvas: str = "cut") -> dict[str, Any]:
     """Return steps as the plain document that a pipeline file holds; `read_recipe` reads it."""
     ops = [{step.name: {k: _plain(v) for k, v in step.arguments.items()}} for step in steps]
-    return {"version": 1, **({} if seed is None else {"seed": seed}), "ops": ops}
+    seeded = {} if seed is None else {"seed": seed}
+    opened = {} if canvas == "cut" else {"canvas": canvas}
+    return {"version": 1, **seeded, **opened, "ops": ops}
 
 
 def _plain(value: Any) -> Any:
@@ -199,8 +201,8 @@ def transform(step: Step) -> Transform:
 Program = tuple["Step | Pipeline", ...]
 
 
-def program(steps: Iterable[Step], seed: int | None = None) -> Program:
-    """Join neighbouring transforms to pipelines; functions stay as they are.
+def program(steps: Iterable[Step], seed: int | None = None, canvas: str = "cut") -> Program:
+    """Join neighbouring transforms to pipelines of a canvas; functions stay as they are.
 
     The first pipeline has `seed` itself, so that a list of transforms alone draws what
     ``Pipeline(ops, seed)`` draws. Each later one has a seed made of it, so that two rotations
@@ -220,7 +222,8 @@ def program(steps: Iterable[Step], seed: int | None = None) -> Program:
         if not drawn:
             parts.extend(group)
             continue
-        parts.append(Pipeline([transform(step) for step in group], _seed(seed or 0, pipelines)))
+        ops = [transform(step) for step in group]
+        parts.append(Pipeline(ops, _seed(seed or 0, pipelines), canvas=canvas))
         pipelines += 1
     return tuple(parts)
 
@@ -286,3 +289,44 @@ def probe(steps: Program) -> np.dtype[Any] | None:
             else:
                 return getattr(result, "dtype", None)
     raise ValueError(str(refused))
+
+
+# --- shrinking --------------------------------------------------------------------------
+
+# What may follow a resize in its own pipeline. The two are one interpolation then, so nothing may
+# follow that enlarges again what the resize made small.
+KEEP_SCALE = (
+    *("HorizontalFlip", "VerticalFlip", "Rotate90", "Transpose", "Rotate", "Translate"),
+    *("CenterCrop", "RandomCrop", "Pad"),
+)
+KEEP_PLACE = ("color", "filters", "noise", "erase", "output")  # families
+
+
+def shrinks_to(steps: Program) -> tuple[int, int] | None:
+    """Return (height, width) that every image is first brought to, antialiased, if there is one.
+
+    Of an edge or a letterbox it is the box that was asked for: the result fits in it, or its
+    shorter side is that of the box.
+    """
+    first = steps[0]
+    if isinstance(first, Step):
+        known = first.name in ("resize", "letterbox")
+        return _target(first.arguments) if known else None
+    ops = getattr(first, "ops", ())
+    if not ops or ops[0].name not in ("Resize", "Letterbox") or ops[0].p != 1:
+        return None
+    opening, *others = ops
+    return _target(vars(opening)) if all(_keeps_scale(op.name) for op in others) else None
+
+
+def _keeps_scale(name: str) -> bool:
+    return name in KEEP_SCALE or (name in TRANSFORMS and TRANSFORMS[name].family in KEEP_PLACE)
+
+
+def _target(arguments: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return the size of a resize, if it takes in every pixel of the image."""
+    size, interpolation = arguments["size"], arguments.get("interpolation", "bilinear")
+    if interpolation == "nearest" or not arguments.get("antialias", True):
+        return None
+    height, width = size if isinstance(size, (tuple, list)) else (size, size)
+    return int(height), int(width)

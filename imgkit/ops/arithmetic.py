@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from imgkit.image import check_choice, check_int, check_ints
+from imgkit.border import MODES
+from imgkit.image import check_choice, check_int, check_ints, shown
 
-MODES = ("valid", "same", "full")
 LAYERS = ("conv", "pool")
 
 
@@ -39,6 +39,7 @@ def conv_output_size(
         One integer if every argument was one, else a tuple.
 
     Raises:
+        TypeError: an argument is neither an integer nor a sequence of them.
         ValueError: the kernel covers more pixels than there are, or padding beside a mode.
 
     Source: Dumoulin and Visin (2016), A guide to convolution arithmetic for deep learning.
@@ -56,6 +57,7 @@ def conv_output_size(
         "padding": padding,
         "dilation": dilation,
     }
+    named = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in named.items()}
     lengths = [len(v) for v in named.values() if hasattr(v, "__len__")]
     count = lengths[0] if lengths else 1
     columns = [check_ints(v, k, count, 0 if k == "padding" else 1) for k, v in named.items()]
@@ -93,6 +95,7 @@ def receptive_field(layers: Iterable[tuple[Any, ...]]) -> int:
         Pixels, at least 1.
 
     Raises:
+        TypeError: `layers` is no list, or a number no integer.
         ValueError: an unknown kind, a tuple of another length, a number below 1.
 
     Source: Araujo, Norris and Sim (2019), Computing receptive fields of convolutional neural
@@ -102,11 +105,16 @@ def receptive_field(layers: Iterable[tuple[Any, ...]]) -> int:
     >>> ik.receptive_field([("conv", 5, 1), ("pool", 2, 2)])
     6
     """
+    if not isinstance(layers, Iterable) or isinstance(layers, (str, Mapping)):
+        raise TypeError(f"layers is {shown(layers)}: it must be a list of (kind, size, stride)")
     field, step = 1, 1
     for index, layer in enumerate(layers):
         where = f"layers[{index}]"
         if not isinstance(layer, (tuple, list)) or len(layer) not in (3, 4):
-            raise ValueError(f"{where} is {layer!r}: it must be (kind, size, stride[, dilation])")
+            raise ValueError(
+                f"{where} is {shown(layer)}: it must be (kind, size, stride[, dilation]), "
+                'such as ("conv", 3, 1)'
+            )
         kind, *numbers = layer
         check_choice(kind, f"{where} kind", LAYERS)
         words = ("size", "stride", "dilation")

@@ -2,28 +2,28 @@
 
 The result has the dtype of `x`: integers are computed in floats, rounded half to even once and
 saturated; floats are not clipped. Every channel is treated on its own, except where a function
-says so. Lengths are in pixels, intensities in the units of `x` (0..255 for uint8).
+says so. Lengths are in pixels, intensities in the units of `x` (0..255 for uint8). Windows reach
+at most 4096 pixels to each side; those of `median_blur` and `bilateral_blur`, which sort or weigh
+every pixel of the window anew, 256.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy.typing as npt
-
 from imgkit.backends import backend
-from imgkit.border import check_border
+from imgkit.border import check_border, check_reach
 from imgkit.image import (
+    Array,
     as_batch,
     check_image,
     check_int,
     check_ints,
     check_number,
     like_input,
-    ragged,
 )
+from imgkit.kernels import TRUNCATE
+from imgkit.ragged import ragged
 
-Array = npt.NDArray[Any]
+AREA_REACH = 256  # pixels to each side, of windows that take time for each of their pixels
 
 
 @ragged
@@ -39,7 +39,8 @@ def gaussian_blur(
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
-        sigma: standard deviation in pixels, at least 0; 0 changes nothing.
+        sigma: standard deviation in pixels, at least 0; 0 changes nothing; `truncate` times as
+            much is at most 4096.
         border: what lies outside: constant, edge, reflect, symmetric, wrap.
         value: what a constant border shows.
         truncate: the taps reach this many `sigma`, rounded to whole pixels; above 0.
@@ -63,10 +64,9 @@ def gaussian_blur(
     """
     check_image(x)
     sigma = check_number(sigma, "sigma", 0)
-    options = (
-        *check_border(border, value, x.dtype),
-        check_number(truncate, "truncate", 0, above=True),
-    )
+    truncate = check_number(truncate, "truncate", 0, above=True)
+    check_reach(truncate * sigma, "sigma", sigma)
+    options = *check_border(border, value, x.dtype), truncate
     return like_input(backend(x, "blur").gaussian_blur(as_batch(x), sigma, *options), x)
 
 
@@ -78,7 +78,7 @@ def box_blur(
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
-        size: of the window, (height, width) or one number for both, at least 1; an even window
+        size: of the window, (height, width) or one number for both, 1 to 8193; an even window
             reaches one pixel further up and left than down and right.
         border: what lies outside: constant, edge, reflect, symmetric, wrap.
         value: what a constant border shows.
@@ -99,6 +99,7 @@ def box_blur(
     """
     check_image(x)
     height, width = check_ints(size, "size", 2, 1)
+    check_reach(max(height, width) // 2, "size", size)
     options = check_border(border, value, x.dtype)
     return like_input(backend(x, "blur").box_blur(as_batch(x), (height, width), *options), x)
 
@@ -109,8 +110,8 @@ def median_blur(x: Array, size: int, *, border: str = "reflect", value: float = 
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
-        size: side of the window, an odd number. uint8 takes a constant time per pixel up to
-            255, the other types up to 5; beyond that the windows are sorted.
+        size: side of the window, an odd number up to 513. uint8 takes a constant time per pixel
+            up to 255, the other types up to 5; beyond that the windows are sorted.
         border: what lies outside: constant, edge, reflect, symmetric, wrap.
         value: what a constant border shows.
 
@@ -135,6 +136,7 @@ def median_blur(x: Array, size: int, *, border: str = "reflect", value: float = 
     size = check_int(size, "size", 1)
     if size % 2 == 0:
         raise ValueError(f"size is {size}: a median needs an odd window, such as {size + 1}")
+    check_reach(size // 2, "size", size, AREA_REACH)
     options = check_border(border, value, x.dtype)
     return like_input(backend(x, "blur").median_blur(as_batch(x), size, *options), x)
 
@@ -158,7 +160,7 @@ def bilateral_blur(
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
         sigma_color: in the units of `x`, above 0.
-        sigma_space: in pixels, above 0.
+        sigma_space: in pixels, above 0; `truncate` times as much is at most 256.
         border: what lies outside: constant, edge, reflect, symmetric, wrap.
         value: what a constant border shows.
         truncate: the disk has this radius in `sigma_space`, rounded to whole pixels, at least 1.
@@ -181,10 +183,9 @@ def bilateral_blur(
     check_image(x)
     sigma_color = check_number(sigma_color, "sigma_color", 0, above=True)
     sigma_space = check_number(sigma_space, "sigma_space", 0, above=True)
-    options = (
-        *check_border(border, value, x.dtype),
-        check_number(truncate, "truncate", 0, above=True),
-    )
+    truncate = check_number(truncate, "truncate", 0, above=True)
+    check_reach(truncate * sigma_space, "sigma_space", sigma_space, AREA_REACH)
+    options = *check_border(border, value, x.dtype), truncate
     run = backend(x, "blur").bilateral_blur
     return like_input(run(as_batch(x), sigma_color, sigma_space, *options), x)
 
@@ -225,5 +226,6 @@ def sharpen(
     check_image(x)
     amount = check_number(amount, "amount")
     sigma = check_number(sigma, "sigma", 0)
+    check_reach(TRUNCATE * sigma, "sigma", sigma)
     options = check_border(border, value, x.dtype)
     return like_input(backend(x, "blur").sharpen(as_batch(x), amount, sigma, *options), x)

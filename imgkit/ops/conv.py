@@ -16,36 +16,16 @@ image is the border's. Dilated kernels count as the larger kernels that they are
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.backends import backend
-from imgkit.border import BORDERS
-from imgkit.image import (
-    check_array,
-    check_choice,
-    check_image,
-    check_ints,
-    check_number,
-    dtype_name,
-    float_dtype,
-    is_tensor,
-    ragged,
-    result_dtype,
-    saturate,
-    spatial_axes,
-)
-from imgkit.kernels import as_kernel
-
-Array = npt.NDArray[Any]
-
-MODES = ("valid", "same", "full")
-METHODS = ("auto", "direct", "separable", "low-rank", "shift-add", "fft", "overlap-add")
+from imgkit.image import Array, check_array, check_ints, is_tensor, saturate, shown
+from imgkit.ops.conv_plan import METHODS as METHODS
+from imgkit.ops.conv_plan import Options, as_problem, frozen_kernel, planned
+from imgkit.ragged import ragged, takes_lists
 
 
 class Explanation(NamedTuple):
@@ -66,6 +46,7 @@ class Explanation(NamedTuple):
         return "\n".join(lines)
 
 
+@takes_lists
 def convolve(
     x: Any,
     kernel: Any,
@@ -115,10 +96,10 @@ def convolve(
     array([[2., 0.],
            [0., 2.]], dtype=float32)
     """
-    options = (mode, border, value, stride, dilation, axes, method, dtype)
-    return _run(x, kernel, True, options)
+    return _run(x, kernel, True, (mode, border, value, stride, dilation, axes, method, dtype))
 
 
+@takes_lists
 def correlate(
     x: Any,
     kernel: Any,
@@ -161,8 +142,7 @@ def correlate(
     >>> ik.correlate(np.array([1., 2., 4.]), [-1, 0, 1], border="edge")
     array([1., 3., 2.])
     """
-    options = (mode, border, value, stride, dilation, axes, method, dtype)
-    return _run(x, kernel, False, options)
+    return _run(x, kernel, False, (mode, border, value, stride, dilation, axes, method, dtype))
 
 
 def explain_convolve(
@@ -207,25 +187,29 @@ def explain_convolve(
     'separable'
     """
     if not hasattr(x, "dtype"):
-        shape = check_ints(x, "x", len(x) if isinstance(x, (tuple, list)) else 1, 0)
-        x = np.broadcast_to(np.float32(0), shape)
+        x = np.broadcast_to(np.float32(0), _shape(x))
     check_array(x)
-    options = (mode, border, value, stride, dilation, axes, method, dtype)
-    _, problem, _ = _problem(x.shape, x.dtype, _frozen(kernel), True, *map(_hashable, options))
+    given = (mode, border, value, stride, dilation, axes, method, dtype)
+    options = Options(*given)
+    _, problem, _ = as_problem(x.shape, x.dtype, frozen_kernel(kernel), True, options)
     route, costs, why = backend(x, "conv").explain(problem)
     return Explanation(route, dict(costs), why)
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    """Return the shape that stands for an array."""
+    if not isinstance(x, (tuple, list)) or any(np.ndim(n) for n in x):
+        raise TypeError(f"x is {shown(x)}: it must be one array, or the shape of one")
+    return check_ints(x, "x", len(x), 0)
 
 
 def _run(x: Any, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Array:
     """Check and plan (once for arguments that come again), run, and cast."""
     if not isinstance(x, np.ndarray) and not is_tensor(x):
         return _each(x, kernel, flip, options)
-    frozen = _frozen(kernel)
-    if not _PLAIN.issuperset(map(type, options)):
-        options = tuple(map(_hashable, options))
-    plan = _plan if len(frozen[-1]) <= CACHED else _plan.__wrapped__
-    run, dtype = plan(x.shape, x.dtype, frozen, flip, *options)
-    result = run(x)
+    run, dtype = planned(x, kernel, flip, options)
+    with np.errstate(over="ignore", invalid="ignore"):  # inf, as OpenCV's routes give
+        result = run(x)
     return result if dtype is None else saturate(result, dtype)
 
 
@@ -233,162 +217,3 @@ def _run(x: Any, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Array:
 def _each(x: Any, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Array:
     """Run a list of images one by one; refuse what is no image."""
     return _run(check_array(x), kernel, flip, options)
-
-
-CACHED = 1 << 20  # bytes; the checks of larger kernels are not remembered
-_PLAIN = frozenset((str, int, float, bool, type(None)))
-
-
-class _Whole(tuple[int, ...]):
-    """Integers and nothing else: equal tuples that hold 1.0 or True are not among them."""
-
-    __slots__ = ()
-
-
-def _hashable(option: Any) -> Any:
-    """Make an option fit for a cache; what cannot be one is left to the checks."""
-    if isinstance(option, (list, tuple)) or (isinstance(option, np.ndarray) and option.ndim == 1):
-        items = list(option)
-        whole = all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in items)
-        return _Whole(map(int, items)) if whole else repr(option)
-    return option if type(option).__hash__ is not None else repr(option)
-
-
-def _frozen(kernel: Any) -> tuple[Any, ...]:
-    """Make a kernel fit for a cache: its name, or shape, dtype and bytes."""
-    if isinstance(kernel, str):
-        return (kernel,)
-    if is_tensor(kernel):
-        kernel = _on_host(kernel)
-    if type(kernel) is not np.ndarray or kernel.dtype.hasobject:
-        kernel = as_kernel(kernel)
-    return kernel.shape, kernel.dtype, kernel.tobytes()
-
-
-def _on_host(kernel: Any) -> Array:
-    """Return a kernel given as a tensor."""
-    if kernel.device.type != "cpu" or kernel.requires_grad:
-        held = "requires a gradient" if kernel.requires_grad else f"is on {kernel.device}"
-        raise ValueError(
-            f"kernel {held}: routes are planned on the host; pass kernel.detach().cpu(), or use "
-            "conv2d, whose weight may lie on the device of x and be trained"
-        )
-    return np.asarray(kernel.double().numpy())
-
-
-def _stand_in(shape: tuple[int, ...], dtype: Any) -> Any:
-    """Return an array or tensor of a shape and dtype, but no pixels."""
-    if isinstance(dtype, np.dtype):
-        return np.broadcast_to(np.empty((), dtype), shape)
-    return sys.modules["torch"].empty(shape, dtype=dtype, device="meta")
-
-
-@functools.lru_cache(maxsize=128, typed=True)
-def _plan(*arguments: Any) -> tuple[Callable[[Array], Array], np.dtype[Any] | None]:
-    """Return the function of the image that does it, and the dtype to cast to, if any."""
-    x, problem, dtype = _problem(*arguments)
-    return backend(x, "conv").prepare(problem), dtype
-
-
-def _problem(
-    shape: tuple[int, ...],
-    x_dtype: Any,
-    frozen: tuple[Any, ...],
-    flip: bool,
-    mode: str,
-    border: str,
-    value: float,
-    stride: Any,
-    dilation: Any,
-    axes: Any,
-    method: str,
-    dtype: Any,
-) -> tuple[Array, Any, np.dtype[Any] | None]:
-    """Check everything; return a stand-in for the image, the problem, and the dtype to cast to."""
-    x = _stand_in(shape, x_dtype)
-    check_array(x)
-    taps = as_kernel(frozen[0] if len(frozen) == 1 else np.ndarray(*frozen))
-    check_choice(mode, "mode", MODES)
-    check_choice(border, "border", BORDERS)
-    check_choice(method, "method", METHODS)
-    value = check_number(value, "value")
-    work, final = dtypes(x_dtype, dtype)
-    if np.abs(taps).max() > np.finfo(dtype_name(work)).max:
-        raise ValueError(f"kernel holds {np.abs(taps).max():g}: more than {work} can")
-    where = _axes(x, taps, axes)
-    strides = check_ints(stride, "stride", taps.ndim, 1)
-    dilations = check_ints(dilation, "dilation", taps.ndim, 1)
-    if mode == "valid":
-        check_fits(tuple(shape[axis] for axis in where), taps.shape, dilations)
-    if flip:
-        taps = taps[(slice(None, None, -1),) * taps.ndim]
-    run = backend(x, "conv")
-    problem = run.as_problem(shape, where, taps, strides, dilations)._replace(
-        mode=mode, border=border, value=value, method=method, dtype=dtype_name(work)
-    )
-    if method == "separable":
-        _check_separable(taps, run.explain(problem).costs)
-    return x, problem, None if final == work else final
-
-
-def dtypes(x_dtype: Any, dtype: Any) -> tuple[Any, Any]:
-    """Return the dtype to compute in, and that of the result."""
-    final = result_dtype(x_dtype, dtype)
-    return final if dtype_name(final) == "float64" else float_dtype(x_dtype), final
-
-
-def _axes(x: Array, taps: Array, axes: Any) -> tuple[int, ...]:
-    """Return the axes of `x` that the axes of the kernel run along."""
-    rank = taps.ndim
-    if axes is None:
-        where = _default_axes(x, rank)
-    else:
-        given = check_ints(axes, "axes", rank)
-        for axis in given:
-            if not -x.ndim <= axis < x.ndim:
-                raise ValueError(f"axes is {axes!r}: x has axes {-x.ndim} to {x.ndim - 1}")
-        where = tuple(axis % x.ndim for axis in given)
-        if len(set(where)) < rank:
-            raise ValueError(f"axes is {axes!r}: each axis of the kernel needs its own")
-    if not all(x.shape[axis] for axis in where):
-        raise ValueError(f"x has shape {x.shape}: convolved axes {where} need at least 1 pixel")
-    return where
-
-
-def _default_axes(x: Array, rank: int) -> tuple[int, ...]:
-    """Return W, or H and W, or D, H and W."""
-    if is_tensor(x) and (rank == 3 or x.ndim == 1):
-        return spatial_axes(x.ndim, rank, tensor=True)
-    if rank == 3:
-        if x.ndim not in (3, 4, 5):
-            raise ValueError(
-                f"x has shape {x.shape}: a kernel of 3 axes needs a volume (D, H, W), "
-                "(D, H, W, C) or (N, D, H, W, C), or axes"
-            )
-        return (1, 2, 3) if x.ndim == 5 else (0, 1, 2)
-    if rank == 1 and x.ndim == 1:
-        return (0,)
-    check_image(x)
-    if is_tensor(x):
-        return spatial_axes(x.ndim, rank, tensor=True)
-    height = 1 if x.ndim == 4 else 0
-    return (height, height + 1)[-rank:]
-
-
-def check_fits(pixels: tuple[int, ...], size: tuple[int, ...], dilation: tuple[int, ...]) -> None:
-    """Raise if a kernel does not fit into the image."""
-    covered = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
-    if any(c > n for c, n in zip(covered, pixels, strict=True)):
-        raise ValueError(
-            f"kernel has shape {size} and covers {covered} pixels: mode 'valid' needs it to fit "
-            f"into the image's {pixels}; modes 'same' and 'full' take any kernel"
-        )
-
-
-def _check_separable(taps: Array, costs: Mapping[str, float]) -> None:
-    """Raise unless the kernel is one outer product."""
-    if "separable" not in costs:
-        raise ValueError(
-            f"method is 'separable': the kernel of shape {taps.shape} is no outer product of "
-            "1-D kernels; use 'low-rank'"
-        )

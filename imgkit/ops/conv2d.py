@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.backends import backend
-from imgkit.border import BORDERS
+from imgkit.border import BORDERS, MODES
 from imgkit.image import (
+    MAX_SIDE,
     as_batch,
     channels,
     check_choice,
@@ -22,12 +23,13 @@ from imgkit.image import (
     check_int,
     check_ints,
     check_number,
+    check_real,
     image_size,
     is_tensor,
-    ragged,
     saturate,
 )
-from imgkit.ops.conv import MODES, check_fits, dtypes
+from imgkit.ops.conv_plan import check_fits, check_held, dtypes
+from imgkit.ragged import ragged
 
 Array = npt.NDArray[Any]
 
@@ -91,24 +93,28 @@ def conv2d(
     if is_tensor(x):
         taps, biases = (_like(v, x, work, n) for v, n in ((taps, "weight"), (biases, "bias")))
     else:
+        check_held(taps, "weight", work, (1, 2, 3))
+        if biases is not None:
+            check_held(biases, "bias", work, ())
         taps = taps.astype(work)
     check_choice(border, "border", BORDERS)
-    strides = check_ints(stride, "stride", 2, 1)
-    dilations = check_ints(dilation, "dilation", 2, 1)
+    strides = check_ints(stride, "stride", 2, 1, MAX_SIDE)
+    dilations = check_ints(dilation, "dilation", 2, 1, MAX_SIDE)
     pads = _padding(mode, padding, taps.shape[2:], strides, dilations)
     seen = tuple(n + sum(p) for n, p in zip(image_size(x), pads, strict=True))
     check_fits(seen, tuple(taps.shape[2:]), dilations)
-    result = backend(x, "conv2d").conv2d(
-        batch,
-        taps,
-        biases,
-        padding=pads,
-        border=border,
-        value=check_number(value, "value"),
-        stride=strides,
-        dilation=dilations,
-        groups=groups,
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # inf, as in torch
+        result = backend(x, "conv2d").conv2d(
+            batch,
+            taps,
+            biases,
+            padding=pads,
+            border=border,
+            value=check_number(value, "value"),
+            stride=strides,
+            dilation=dilations,
+            groups=groups,
+        )
     return saturate(result if x.ndim == 4 else result[0], final)
 
 
@@ -129,12 +135,7 @@ def _real(values: Any, name: str) -> Any:
         if values.is_complex():
             raise TypeError(f"{name} has dtype {values.dtype}: it must hold real numbers")
         return values
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} has dtype {array.dtype}: it must hold real numbers")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds NaN or infinity: every value must be finite")
-    return array.astype(np.float64)
+    return check_real(values, name).astype(np.float64)
 
 
 def _weight(weight: Any, count: int, groups: int) -> Any:
@@ -180,7 +181,7 @@ def _padding(
     if mode != "valid":
         raise ValueError(f"mode is {mode!r} beside padding {padding!r}: give one of the two")
     if not isinstance(padding, str):
-        return tuple((p, p) for p in check_ints(padding, "padding", 2, 0))
+        return tuple((p, p) for p in check_ints(padding, "padding", 2, 0, MAX_SIDE))
     if check_choice(padding, "padding", ("same", "valid")) == "valid":
         return ((0, 0), (0, 0))
     if set(stride) != {1}:

@@ -14,18 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.backends import backend
-from imgkit.border import check_border
+from imgkit.border import check_border, check_reach
 from imgkit.image import (
     as_batch,
     check_choice,
     check_flag,
     check_image,
+    check_int,
     check_number,
     like_input,
-    ragged,
     result_dtype,
 )
-from imgkit.kernels import SMOOTH
+from imgkit.kernels import SMOOTH, TRUNCATE
+from imgkit.ragged import ragged
 
 Array = npt.NDArray[Any]
 
@@ -216,7 +217,7 @@ def laplacian(
 
     Raises:
         ValueError: `neighbours` is neither 4 nor 8; an unknown border or dtype.
-        TypeError: `x` is no image.
+        TypeError: `x` is no image, `neighbours` no integer.
 
     Source: R. Gonzalez, R. Woods, "Digital Image Processing", the isotropic derivatives of
     second order.
@@ -229,7 +230,7 @@ def laplacian(
     [[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]
     """
     check_image(x)
-    if isinstance(neighbours, bool) or neighbours not in (4, 8):
+    if check_int(neighbours, "neighbours") not in (4, 8):
         raise ValueError(f"neighbours is {neighbours!r}: it must be 4 or 8")
     options = *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
     return like_input(backend(x, "edges").laplacian(as_batch(x), int(neighbours), *options), x)
@@ -251,7 +252,7 @@ def laplacian_of_gaussian(
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
-        sigma: standard deviation of the Gaussian in pixels, at least 0.1.
+        sigma: standard deviation of the Gaussian in pixels, 0.1 to 1024.
         border: what lies outside: constant, edge, reflect, symmetric, wrap.
         value: what a constant border shows.
         dtype: of the result; None for float32 or float64, "input", or a name.
@@ -272,9 +273,16 @@ def laplacian_of_gaussian(
     2.0
     """
     check_image(x)
-    sigma = check_number(sigma, "sigma", 0.1)
+    sigma = _check_sigma(sigma, 0.1)
     options = *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
     return like_input(backend(x, "edges").laplacian_of_gaussian(as_batch(x), sigma, *options), x)
+
+
+def _check_sigma(sigma: Any, low: float = 0) -> float:
+    """Return the standard deviation of a Gaussian that does not reach too far."""
+    number = check_number(sigma, "sigma", low)
+    check_reach(TRUNCATE * number, "sigma", sigma)
+    return number
 
 
 @ragged
@@ -299,7 +307,7 @@ def canny(
         low: threshold on the length of the raw Sobel gradient (8 for a ramp of slope 1), in the
             units of `x`, at least 0.
         high: threshold that a connected edge must reach, at least `low`.
-        sigma: standard deviation of the Gaussian in pixels; 0 for none.
+        sigma: standard deviation of the Gaussian in pixels, up to 1024; 0 for none.
         border: what lies outside for the blur: constant, edge, reflect, symmetric, wrap.
         value: what a constant border shows.
 
@@ -325,7 +333,7 @@ def canny(
     high = check_number(high, "high", 0)
     if high < low:
         raise ValueError(f"high is {high:g}: it must be at least low, which is {low:g}")
-    sigma = check_number(sigma, "sigma", 0)
+    sigma = _check_sigma(sigma)
     options = low, high, sigma, *check_border(border, value, x.dtype)
     return like_input(backend(x, "edges").canny(as_batch(x), *options), x)
 
@@ -349,7 +357,7 @@ def corners(
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
         method: ``harris`` or ``shi-tomasi``.
-        sigma: standard deviation of the average in pixels; 0 for none.
+        sigma: standard deviation of the average in pixels, up to 1024; 0 for none.
         k: Harris' sensitivity, 0 to 0.25; smaller finds blunter corners.
         border: what lies outside: constant, edge, reflect, symmetric, wrap.
         value: what a constant border shows.
@@ -375,7 +383,7 @@ def corners(
     """
     check_image(x)
     check_choice(method, "method", ("harris", "shi-tomasi"))
-    sigma = check_number(sigma, "sigma", 0)
+    sigma = _check_sigma(sigma)
     k = check_number(k, "k", 0, 0.25)
     options = method, sigma, k, *check_border(border, value, x.dtype)
     return like_input(backend(x, "edges").corners(as_batch(x), *options), x)

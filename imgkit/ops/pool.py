@@ -20,22 +20,26 @@ or median 0. A window with a NaN gives NaN.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from imgkit.backends import backend
 from imgkit.image import (
+    MAX_SIDE,
     Array,
     check_array,
     check_choice,
     check_flag,
     check_image,
     check_ints,
+    check_size,
     is_tensor,
-    ragged,
     spatial_axes,
 )
+from imgkit.ops.cached import cache_key
+from imgkit.ragged import ragged
 
 KINDS = ("max", "min", "avg", "median")
 
@@ -174,7 +178,9 @@ def avg_pool(
     array([1.5, 3.5, 5. ])
     """
     layout = _layout(x, size, stride, padding, dilation, ceil, axes)
-    result: Array = backend(x, "pool").avg_pool(x, *layout, bool(count_include_pad))
+    result: Array = backend(x, "pool").avg_pool(
+        x, *layout, check_flag(count_include_pad, "count_include_pad")
+    )
     return result
 
 
@@ -276,7 +282,7 @@ def adaptive_pool(x: Any, output_size: Any, kind: str, *, axes: Any = None) -> A
     """
     check_choice(kind, "kind", KINDS)
     chosen = _pooled_axes(x, output_size, axes)
-    counts = check_ints(output_size, "output_size", len(chosen), 1)
+    counts = check_size(output_size, "output_size", len(chosen))
     result: Array = backend(x, "pool").adaptive_pool(x, kind, chosen, counts)
     return result
 
@@ -300,16 +306,29 @@ def _pooled_axes(x: Any, size: Any, axes: Any) -> tuple[int, ...]:
     return chosen
 
 
-def _layout(
+def _layout(x: Any, *given: Any) -> Layout:
+    """Check the arguments and lay out the windows; of arrays once for arguments that come again."""
+    key = cache_key(given) if isinstance(x, np.ndarray) else None
+    if key is None:
+        return _new_layout(x, *given)
+    return _known_layout(x.shape, check_array(x).dtype, *key)
+
+
+@functools.lru_cache(maxsize=128, typed=True)
+def _known_layout(shape: tuple[int, ...], dtype: np.dtype[Any], *given: Any) -> Layout:
+    return _new_layout(np.broadcast_to(np.empty((), dtype), shape), *given)
+
+
+def _new_layout(
     x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, axes: Any
 ) -> Layout:
     """Check the arguments and lay out the windows."""
     chosen = _pooled_axes(x, size, axes)
     dims = len(chosen)
     sizes = check_ints(size, "size", dims, 1)
-    strides = sizes if stride is None else check_ints(stride, "stride", dims, 1)
+    strides = sizes if stride is None else check_ints(stride, "stride", dims, 1, MAX_SIDE)
     paddings = check_ints(padding, "padding", dims, 0)
-    dilations = check_ints(dilation, "dilation", dims, 1)
+    dilations = check_ints(dilation, "dilation", dims, 1, MAX_SIDE)
     for pad, length in zip(paddings, sizes, strict=True):
         if pad > length // 2:
             raise ValueError(

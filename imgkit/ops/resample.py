@@ -19,7 +19,6 @@ endless plane that image and border make, so the last half pixel of a constant b
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,8 +27,9 @@ import numpy.typing as npt
 
 from imgkit import geometry
 from imgkit.backends import backend
-from imgkit.border import BORDERS
+from imgkit.border import BORDERS, check_values
 from imgkit.image import (
+    MAX_SIDE,
     as_batch,
     channels,
     check_choice,
@@ -38,12 +38,14 @@ from imgkit.image import (
     check_int,
     check_ints,
     check_number,
-    full_range,
+    check_size,
     image_size,
     is_tensor,
     like_input,
-    ragged,
+    shown,
 )
+from imgkit.ops.given_maps import check_device_maps, check_maps, warp_size
+from imgkit.ragged import ragged
 
 Array = npt.NDArray[Any]
 Size = int | Sequence[int]
@@ -86,7 +88,7 @@ def resize(x: Array, size: Size, interpolation: str = "bilinear", antialias: boo
     array([[29, 91]], dtype=uint8)
     """
     x = check_image(x)
-    height, width = check_ints(size, "size", 2, 1)
+    height, width = check_size(size)
     check_choice(interpolation, "interpolation", RESIZERS)
     run = backend(x, "resample").resize
     return like_input(
@@ -142,13 +144,13 @@ def warp(
     array([[50,  5, 15, 25]], dtype=uint8)
     """
     x = check_image(x)
-    maps = _check_maps(matrix_or_field, x)
+    maps = check_maps(matrix_or_field, x)
     check_choice(interpolation, "interpolation", SAMPLERS)
     check_choice(border, "border", BORDERS)
-    fill = _check_value(value, x)
-    out_size = _warp_size(size, maps, x)
+    fill = check_values(value, channels(x), x.dtype)
+    out_size = warp_size(size, maps, x)
     if is_tensor(maps):
-        _check_device_maps(maps, x, interpolation, antialias)
+        check_device_maps(maps, x, interpolation, antialias)
     run = backend(x, "resample").warp
     done = run(
         as_batch(x), maps, out_size, interpolation, border, fill, check_flag(antialias, "antialias")
@@ -289,7 +291,7 @@ def pad(
 
     Raises:
         TypeError: `x` is no image, or `padding` no integers.
-        ValueError: negative padding (`crop` removes pixels) or an unknown word.
+        ValueError: padding below 0 (`crop` removes pixels) or above 2**20, or an unknown word.
 
     >>> import imgkit as ik
     >>> import numpy as np
@@ -299,7 +301,7 @@ def pad(
     x = check_image(x)
     top, bottom, left, right = _check_padding(padding)
     check_choice(border, "border", BORDERS)
-    fill = _check_value(value, x)
+    fill = check_values(value, channels(x), x.dtype)
     height, width = image_size(x)
     size = (top + height + bottom, left + width + right)
     run = backend(x, "resample").place
@@ -341,9 +343,9 @@ def letterbox(
            [0, 0, 0]], dtype=uint8)
     """
     x = check_image(x)
-    height, width = check_ints(size, "size", 2, 1)
+    height, width = check_size(size)
     check_choice(interpolation, "interpolation", RESIZERS)
-    fill = _check_value(value, x)
+    fill = check_values(value, channels(x), x.dtype)
     top, left, rows, columns = geometry.letterbox_size(image_size(x), (height, width))
     run = backend(x, "resample")
     fitted = run.resize(
@@ -355,119 +357,27 @@ def letterbox(
 # --- checks -----------------------------------------------------------------------------
 
 
-def _check_maps(value: Any, x: Array) -> Any:
-    """Return one map per image: (N, 3, 3) matrices or (N, H, W, 2) fields."""
-    if is_tensor(value):
-        if value.device.type != "cpu" or value.requires_grad:
-            return _check_shape(value, x)
-        value = value.numpy()
-    maps = np.asarray(value)
-    if maps.dtype.kind not in "iuf":
-        raise TypeError(f"matrix_or_field has dtype {maps.dtype}: it must hold numbers")
-    if maps.dtype not in (np.float32, np.float64):
-        maps = maps.astype(np.float64)
-    if not np.isfinite(maps).all():
-        raise ValueError("matrix_or_field holds NaN or infinity: every number must be finite")
-    if maps.shape == (2, 3):
-        maps = np.vstack([maps, (0, 0, 1)])
-    stacked = _check_shape(maps, x)
-    if stacked.ndim == 3:
-        stacked = stacked.astype(np.float64)
-        if not all(_has_inverse(*np.ravel(matrix).tolist()) for matrix in stacked):
-            raise ValueError("matrix_or_field has no inverse: its determinant must not be 0")
-    return np.broadcast_to(stacked, (as_batch(x).shape[0], *stacked.shape[1:]))
-
-
-def _check_shape(maps: Any, x: Array) -> Any:
-    """Return maps (1 or N, 3, 3) or (1 or N, H, W, 2) that fit the images."""
-    images, shape = as_batch(x).shape[0], tuple(maps.shape)
-    single = shape == (3, 3) or (len(shape) == 3 and shape[-1] == 2)
-    stacked = maps[None] if single else maps
-    is_field = stacked.ndim == 4 and stacked.shape[-1] == 2 and 0 not in stacked.shape
-    is_matrix = stacked.ndim == 3 and stacked.shape[1:] == (3, 3)
-    if not is_field and not is_matrix:
-        raise ValueError(
-            f"matrix_or_field has shape {shape}: a matrix is (3, 3) or (2, 3), a field "
-            "(H, W, 2) with H and W at least 1; a batch of N takes N of them, (N, 3, 3) or "
-            "(N, H, W, 2)"
-        )
-    if len(stacked) not in (1, images):
-        raise ValueError(
-            f"matrix_or_field holds {len(stacked)} maps: x has {images} images; pass 1 or {images}"
-        )
-    return stacked
-
-
-def _check_device_maps(maps: Any, x: Any, interpolation: str, antialias: bool) -> None:
-    """Raise unless maps that are not read on the host can be carried out."""
-    if not is_tensor(x) or maps.device != x.device:
-        where = x.device if is_tensor(x) else "the host, as an array"
-        raise ValueError(f"matrix_or_field is on {maps.device}, x on {where}: move one of them")
-    if antialias and interpolation != "nearest":
-        raise ValueError(
-            "antialias is True: how far a map shrinks is read on the host, and matrix_or_field "
-            "is a tensor on a device or with a gradient; pass antialias=False, or "
-            "matrix_or_field.detach().cpu()"
-        )
-
-
-def _has_inverse(
-    a: float, b: float, c: float, d: float, e: float, f: float, g: float, h: float, i: float
-) -> bool:
-    """Whether a matrix, given by rows, spans space; relative to its columns, which bound that."""
-    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
-    return abs(determinant) > 1e-13 * math.hypot(a, d, g) * math.hypot(b, e, h) * math.hypot(
-        c, f, i
-    )
-
-
-def _warp_size(size: Size | None, maps: Array, x: Array) -> tuple[int, int]:
-    """Resolve the size of a warped image; a field has its own."""
-    own = maps.shape[1:3] if maps.ndim == 4 else image_size(x)
-    if size is None:
-        return (int(own[0]), int(own[1]))
-    height, width = check_ints(size, "size", 2, 1)
-    if maps.ndim == 4 and (height, width) != own:
-        raise ValueError(f"size is {size}: the field has its own, {own}; leave size out")
-    return height, width
-
-
-def _check_value(value: Value, x: Array) -> Array:
-    """Return one border value per channel, within the dtype's range."""
-    count, top = channels(x), full_range(x.dtype)
-    low, high = (0.0, top) if top > 1 else (-np.inf, np.inf)
-    if np.ndim(value) == 0:
-        number = value.item() if isinstance(value, np.ndarray) else value
-        return _whole(np.full(count, check_number(number, "value", low, high)), top)
-    values = list(value)  # type: ignore[arg-type]
-    if len(values) != count:
-        raise ValueError(f"value is {value!r}: give one number, or {count}, one per channel")
-    checked = [check_number(v, f"value[{i}]", low, high) for i, v in enumerate(values)]
-    return _whole(np.array(checked), top)
-
-
-def _whole(values: Array, top: float) -> Array:
-    """Round what lies beyond an image of integers to a level, as the pixels are."""
-    return np.rint(values) if top > 1 else values
-
-
-def _check_point(point: Sequence[float]) -> tuple[float, float]:
+def _check_point(point: Any) -> tuple[float, float]:
     """Return a point (x, y)."""
-    if np.ndim(point) != 1 or len(point) != 2:
-        raise ValueError(f"center is {point!r}: it must be a point (x, y)")
+    point = point.tolist() if isinstance(point, np.ndarray) else point
+    if not isinstance(point, (list, tuple)):
+        raise TypeError(f"center is {shown(point)}: it must be a point (x, y)")
+    if len(point) != 2:
+        raise ValueError(f"center is {shown(point)}: it must be a point (x, y)")
     return check_number(point[0], "center[0]"), check_number(point[1], "center[1]")
 
 
-def _check_padding(padding: int | Sequence[int]) -> tuple[int, ...]:
+def _check_padding(padding: Any) -> tuple[int, ...]:
     """Return (top, bottom, left, right)."""
+    padding = padding.tolist() if isinstance(padding, np.ndarray) else padding
     if isinstance(padding, (int, np.integer)):
-        return check_ints(padding, "padding", 4, 0)
-    if np.ndim(padding) != 1 or len(padding) not in (2, 4):
-        raise ValueError(
-            f"padding is {padding!r}: give one integer, (vertical, horizontal), "
-            "or (top, bottom, left, right)"
-        )
+        return check_ints(padding, "padding", 4, 0, MAX_SIDE)
+    rule = "give one integer, (vertical, horizontal), or (top, bottom, left, right)"
+    if not isinstance(padding, (list, tuple)):
+        raise TypeError(f"padding is {shown(padding)}: {rule}")
+    if len(padding) not in (2, 4):
+        raise ValueError(f"padding is {shown(padding)}: {rule}")
     if len(padding) == 4:
-        return check_ints(padding, "padding", 4, 0)
-    vertical, horizontal = check_ints(padding, "padding", 2, 0)
+        return check_ints(padding, "padding", 4, 0, MAX_SIDE)
+    vertical, horizontal = check_ints(padding, "padding", 2, 0, MAX_SIDE)
     return vertical, vertical, horizontal, horizontal

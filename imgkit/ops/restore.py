@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.backends import backend
-from imgkit.border import BORDERS
+from imgkit.border import BORDERS, MODES
 from imgkit.image import (
     as_batch,
     check_choice,
@@ -24,13 +24,14 @@ from imgkit.image import (
     check_number,
     image_size,
     like_input,
-    ragged,
+    shown,
 )
 from imgkit.kernels import as_kernel
+from imgkit.ops.conv_plan import check_held
+from imgkit.ragged import ragged
 
 Array = npt.NDArray[Any]
 
-MODES = ("valid", "same", "full")
 ITERATIONS = {"lsqr": 500, "richardson-lucy": 30, "wiener": 1}
 
 
@@ -82,7 +83,7 @@ def _sizes(shape: Any, taps: Array) -> tuple[int, ...]:
     count = len(shape) if isinstance(shape, (Sequence, np.ndarray)) else taps.ndim
     if count != taps.ndim and (taps.ndim, count) != (1, 2):
         raise ValueError(
-            f"shape is {shape!r}: the kernel has {taps.ndim} axes, so give {taps.ndim} sizes; "
+            f"shape is {shown(shape)}: the kernel has {taps.ndim} axes, so give {taps.ndim} sizes; "
             "an image of several channels has one matrix for each"
         )
     return check_ints(shape, "shape", count, 1)
@@ -166,6 +167,7 @@ def _image_kernel(kernel: Any) -> Array:
         raise ValueError(f"kernel has shape {taps.shape}: an image takes one of 1 or 2 axes")
     if not taps.any():
         raise ValueError("kernel is all zero: nothing of the image passes it")
+    check_held(taps, "kernel", np.float32)
     return np.atleast_2d(taps)
 
 

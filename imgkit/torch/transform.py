@@ -44,7 +44,7 @@ def channels_first(pipeline: Pipeline) -> Pipeline:
     """Return the same pipeline, with channels first; ToCHW draws nothing, so keys mean the same."""
     if is_channels_first(pipeline):
         return pipeline
-    return Pipeline([*pipeline.ops, ToCHW()], seed=pipeline.seed)
+    return Pipeline([*pipeline.ops, ToCHW()], seed=pipeline.seed, canvas=pipeline.canvas)
 
 
 @dataclass(frozen=True)

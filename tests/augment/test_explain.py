@@ -3,7 +3,8 @@
 import pytest
 
 import imgkit as ik
-from imgkit.registry import TRANSFORMS
+from imgkit.backends import device
+from imgkit.registry import HOST_ONLY, TRANSFORMS
 
 
 def example(name):
@@ -35,6 +36,7 @@ def test_the_whole_text():
     assert aug.explain((512, 640), key=(1, 2)).splitlines() == [
         "4 ops in 3 stages, seed 7",
         "512 x 640 -> 224 x 224 for key (1, 2)",
+        "on CUDA a uint8 RGB batch is one kernel",
         "",
         " 1  resample   RandomResizedCrop + HorizontalFlip",
         "               shares  2 ops, one interpolation",
@@ -52,7 +54,7 @@ def test_the_whole_text():
 
 def test_without_a_size_the_structure_alone_is_told():
     text = ik.Pipeline(
-        [ik.Rotate(5, p=0.5), ik.Shear(3), ik.GaussianBlur(1), ik.Rotate(5)]
+        [ik.Rotate((0, 5), p=0.5), ik.Shear((0, 3)), ik.GaussianBlur(1), ik.Rotate((0, 5))]
     ).explain()
     assert text.splitlines() == [
         "4 ops in 3 stages",
@@ -61,8 +63,10 @@ def test_without_a_size_the_structure_alone_is_told():
         "               shares  2 ops, one interpolation",
         " 2  filter     GaussianBlur",
         "               begun   filter ends the run of geometric ops",
+        "               CUDA    not for the fused kernel: a stage of kind filter",
         " 3  resample   Rotate",
         "               begun   a new run of geometric ops, for filter lies between",
+        "               CUDA    not for the fused kernel: a resampling stands behind other stages",
     ]
 
 
@@ -123,20 +127,36 @@ def test_choices_stand_in_brackets():
     assert block(text, 2)[0] == "2  curve      OneOf p=0.5(Invert, ...)"
 
 
-@pytest.mark.parametrize(
-    ("op", "host"),
-    [
-        (ik.JpegCompression(), True),
-        (ik.CLAHE(), True),
-        (ik.MedianBlur(7), True),
-        (ik.MedianBlur((3, 7)), True),
-        (ik.MedianBlur(ik.Choice([3, 9])), True),
-        (ik.MedianBlur(5), False),
-        (ik.GaussianBlur(9), False),
-    ],
-)
-def test_what_leaves_the_device_is_said(op, host):
-    assert ("CUDA    the batch goes to the host" in ik.Pipeline([op]).explain()) == host
+@pytest.mark.parametrize("size", [None, (40, 60)])
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_what_leaves_the_device_is_said(name, size):
+    said = "CUDA    the batch goes to the host and back: "
+    text = ik.Pipeline([example(name)], seed=1).explain(size)
+    assert (said in text) == (name in HOST_ONLY)
+    assert text.count(f"{said}{HOST_ONLY.get(name, '')}") == (name in HOST_ONLY)
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_what_is_one_kernel_is_said(name):
+    aug = ik.Pipeline([example(name), ik.Normalize("imagenet")], seed=1)
+    apart = device.why_not(aug.plan((40, 60), (0, 0)).stages)
+    text = aug.explain((40, 60))
+    assert ("on CUDA a uint8 RGB batch is one kernel" in text) == (not apart)
+    assert (f"on CUDA torch operations run: {apart}" in text) == bool(apart)
+    if apart and name not in HOST_ONLY:
+        assert f"CUDA    not for the fused kernel: {apart}" in text
+        if "holes" not in apart and TRANSFORMS[name].family != "policy":  # numbers decide
+            assert f"fused kernel: {apart}" in aug.explain()
+
+
+def test_what_keeps_a_list_from_the_kernel_stands_at_its_stage():
+    aug = ik.Pipeline([ik.Rotate(5), ik.GaussianBlur(1), ik.Rotate(5), ik.Equalize()], seed=1)
+    for text in (aug.explain(), aug.explain((40, 60))):
+        assert not any("CUDA" in line for line in block(text, 1))
+        assert "CUDA    not for the fused kernel: a stage of kind filter" in block(text, 2)
+        assert any("a resampling stands behind other stages" in line for line in block(text, 3))
+        assert any("a curve that needs the whole image" in line for line in block(text, 4))
+    assert "on CUDA torch operations run: a stage of kind filter" in aug.explain((40, 60))
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
@@ -162,3 +182,19 @@ def test_nothing():
 def test_a_size_that_cannot_be():
     with pytest.raises(ValueError, match="size is"):
         ik.Pipeline([ik.RandomCrop(20)]).explain((9, 9))
+
+
+def test_one_number_of_a_warp_is_said_to_be_always_that():
+    aug = ik.Pipeline([ik.Affine((-5, 5), translate=0.07, p=0.5), ik.Scale(1.2), ik.Shear((-3, 3))])
+    for text in (aug.explain(), aug.explain((40, 60))):
+        told = [line.strip() for line in text.splitlines() if "always" in line]
+        assert told == [
+            "always  Affine translate=0.07; (-0.07, 0.07) would be drawn",
+            "always  Scale factor=1.2",
+        ]
+    assert "always" not in ik.Pipeline([ik.Affine((-5, 5), (-0.1, 0.1))]).explain()
+
+
+@pytest.mark.parametrize("name", ["Rotate", "Translate", "Shear", "Affine"])
+def test_one_number_is_explained_where_the_op_is(name):
+    assert "One number is always that" in getattr(ik, name).__doc__

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import imgkit as ik
 from imgkit.augment import mix
+from imgkit.augment.batch import uncover, visible
 from imgkit.backends.array import mix as array
 from imgkit.backends.reference import mix as reference
 
@@ -126,11 +127,11 @@ def test_cutmix_boxes_hold_what_is_still_seen_of_them():
 
 def test_cutmix_drops_boxes_that_are_hardly_seen():
     hole = (0, 0, 9, 10)
-    bounds, seen = mix.uncover(np.array([[0, 0, 10, 10.0], [20, 0, 30, 10]]), hole)
+    bounds, seen = uncover(np.array([[0, 0, 10, 10.0], [20, 0, 30, 10]]), hole)
     np.testing.assert_allclose(seen, [0.1, 1.0])
     np.testing.assert_allclose(bounds, [[9, 0, 10, 10], [20, 0, 30, 10]])
-    np.testing.assert_array_equal(mix._visible(seen, 0.1), [True, True])
-    np.testing.assert_array_equal(mix._visible(seen, 0.11), [False, True])
+    np.testing.assert_array_equal(visible(seen, 0.1), [True, True])
+    np.testing.assert_array_equal(visible(seen, 0.11), [False, True])
 
 
 coordinates = st.tuples(*[st.integers(0, 12)] * 4)
@@ -147,7 +148,7 @@ def test_uncover_is_what_the_pixels_say(box, hole):
     canvas[y0:y1, x0:x1] = True
     whole = canvas.sum()
     canvas[v0:v1, h0:h1] = False
-    bounds, seen = mix.uncover(np.array([[x0, y0, x1, y1]], float), (h0, v0, h1, v1))
+    bounds, seen = uncover(np.array([[x0, y0, x1, y1]], float), (h0, v0, h1, v1))
     assert seen[0] == pytest.approx(canvas.sum() / whole)
     if canvas.any():
         rows, columns = np.nonzero(canvas)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import imgkit as ik
-from imgkit.augment import policy, tables
+from imgkit.augment import policy, slots, tables
 from imgkit.backends.array import plan as array
 from imgkit.backends.reference import plan as reference
 from imgkit.image import full_range
@@ -333,7 +333,7 @@ def test_solarize_add_brightens_the_dark_half():
 
 def test_cutout_fills_a_square_about_a_pixel():
     center = np.array([[0.5, 0.5], [0.0, 0.99]])
-    holes = policy._holes(np.array([3.0, 3.0]), center, (20, 30))
+    holes = slots._holes(np.array([3.0, 3.0]), center, (20, 30))
     np.testing.assert_array_equal(holes[:, 0], [[12, 7, 18, 13], [0, 16, 3, 20]])
 
 

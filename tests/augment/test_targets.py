@@ -759,7 +759,7 @@ def test_without_a_key_all_targets_of_a_call_share_its_draw():
     ({"image": [IMAGE, IMAGE], "boxes": [[BOX]]}, ValueError,
      "boxes has 1 entries: a batch of 2 images"),
     ({"image": IMAGE[None], "labels": 3}, ValueError, "labels has value 3: a batch of 1"),
-    ({"image": "x"}, TypeError, "image is a builtins.str"),
+    ({"image": "x"}, TypeError, "image is a str"),
 ])  # fmt: skip
 def test_bad_targets_say_what_is_wrong(targets, error, message):
     key = None if not isinstance(targets.get("image"), list) else (0, [0, 1])

@@ -281,3 +281,26 @@ def test_shorter_and_longer_edges():
         (40, 57, 3),
         (57, 40, 3),
     }
+
+
+def test_an_offset_of_brightness_saturates_and_never_wraps():
+    x = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    brighter = ik.Pipeline([ik.Brightness(1, 100 / 255)])(x)
+    assert brighter.ravel().tolist() == [min(value + 100, 255) for value in range(256)]
+    darker = ik.Pipeline([ik.Brightness(0.5, -20 / 255)])(x)
+    assert darker[0, ::8].tolist() == [0, 0]
+    assert darker[-1, -2:].tolist() == [107, 108]  # 127 - 20 and 127.5 - 20, half to even
+
+
+def test_an_offset_of_brightness_changes_no_factor():
+    alone, both = ik.Brightness((0.5, 1.5)), ik.Brightness((0.5, 1.5), (-0.5, 0.5))
+    first, second = numbers(alone, (0, 3))[0], numbers(both, (0, 3))[0]
+    assert np.array_equal(first["factor"], second["factor"])
+    assert first["offset"] == 0
+    assert -0.5 <= second["offset"] <= 0.5
+    assert second["offset"] != 0
+
+
+def test_an_offset_of_brightness_stays_within_the_range():
+    with pytest.raises(ValueError, match="offset is 100"):
+        ik.Brightness(1, 100)

@@ -9,7 +9,10 @@ import pytest
 import torch
 
 import imgkit as ik
-from imgkit.backends import fused
+from imgkit.backends import fused, fused_layout
+from imgkit.backends.device import why_not
+from imgkit.backends.tensor import plan
+from imgkit.backends.tensor.views import native
 from imgkit.border import BORDERS
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -41,7 +44,7 @@ def both(ops, x=None, **options):
     x = batch() if x is None else x
     aug, key = ik.Pipeline(ops, seed=4), (1, range(len(x)))
     stages = aug.plan(x.shape[1:3], key).stages
-    assert fused.why_not(stages) == ""
+    assert why_not(stages) == ""
     tensor = torch.from_numpy(x).to(DEVICE).permute(0, 3, 1, 2)
     return fused.launch_batch(stages, tensor, **options).cpu(), channels_first(
         aug.reference(x, key=key)
@@ -117,6 +120,33 @@ def test_jitter_in_every_order_reads_the_mean_where_it_stands():
     assert difference(made, wanted) <= FLOAT
 
 
+@pytest.mark.parametrize("last", [(), (ik.Normalize("imagenet"),)], ids=["uint8", "float32"])
+def test_the_same_key_gives_the_same_pictures_everywhere(last):
+    """From the oracle, arrays, tensors, compiled tensors and the kernel."""
+    ops = [ik.RandomResizedCrop(8), ik.HorizontalFlip(p=0.5), ik.Affine((-15, 15), (0.1, 0.1)),
+           ik.ColorJitter(0.2, 0.2, 0.2, 0.05), *last]  # fmt: skip
+    x = batch(4)
+    kernel, oracle = both(ops, x)
+    aug, key = ik.Pipeline(ops, seed=4), (1, range(4))
+    tensor = torch.from_numpy(x).to(DEVICE).permute(0, 3, 1, 2)
+    stages = aug.plan(SIZE, key).stages
+    steps = plan.prepared(stages, tensor)
+    work, numbers = tuple((s.kind, s.how) for s in steps), plan.uploaded(steps, tensor.device)
+    compiled = torch.compile(plan.execute, fullgraph=True, backend="aot_eager")
+    with native():
+        eager = aug(tensor, key=key)
+    ways = {
+        "array": channels_first(aug(x, key=key)),
+        "views of tensors": aug(tensor, key=key).cpu().numpy(),
+        "eager": eager.cpu().numpy(),
+        "compiled": compiled(tensor, work, numbers, eager.dtype).cpu().numpy(),
+        "kernel": kernel.numpy(),
+    }
+    for name, made in ways.items():
+        assert made.dtype == (np.float32 if last else np.uint8), name
+        assert np.abs(made.astype(float) - oracle).max() <= (FLOAT if last else LEVEL), name
+
+
 def test_two_contrasts_and_every_other_step():
     ops = [
         ik.Contrast((0.5, 1.5)),
@@ -130,6 +160,27 @@ def test_two_contrasts_and_every_other_step():
     ]
     made, wanted = both(ops)
     assert difference(made, wanted) <= LEVEL
+
+
+TWICE = [ik.Contrast((0.5, 1.5)), ik.Hue(0.1), ik.Contrast((0.5, 1.5), p=0.5)]
+
+
+def test_contrast_is_the_same_however_the_work_is_shared(monkeypatch):
+    """Three tiles a sample, which 1, 2 or 3 programs share; or a launch for each mean."""
+    x = batch(2, (33, 40))
+    aug, key = ik.Pipeline([*TWICE, ik.Normalize("imagenet")], seed=4), (1, range(2))
+    stages, tensor = aug.plan((33, 40), key).stages, torch.from_numpy(x).to(DEVICE)
+    made = []
+    for processors in (1, 5, 132):
+        monkeypatch.setattr(fused, "processors", lambda device, count=processors: count)
+        made.append(fused.launch_batch(stages, tensor.permute(0, 3, 1, 2)).cpu())
+    assert torch.equal(made[0], made[1])  # bit for bit: sums are added in one order
+    assert torch.equal(made[0], made[2])
+    monkeypatch.setattr(fused_layout, "ALONE_LIMIT", -1)
+    apart = fused.launch_batch(stages, tensor.permute(0, 3, 1, 2)).cpu()
+    wanted = channels_first(aug.reference(x, key=key))
+    assert difference(made[0], wanted) <= FLOAT
+    assert difference(apart, wanted) <= FLOAT
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
@@ -181,3 +232,10 @@ def test_packed_ragged_batch_is_its_images_one_by_one():
 def test_the_same_key_gives_the_same_bits():
     ops = [ik.Rotate((-15, 15)), ik.ColorJitter(0.4, 0.4, 0.4, 0.2), ik.Normalize("imagenet")]
     assert torch.equal(both(ops)[0], both(ops)[0])
+
+
+def test_offsets_of_brightness_saturate():
+    ops = [ik.Rotate((-20, 20)), ik.Brightness((0.5, 1.2), (-0.5, 0.5)), ik.Brightness(1, 0.4)]
+    made, wanted = both(ops)
+    assert made.max() == 255
+    assert difference(made, wanted) <= LEVEL

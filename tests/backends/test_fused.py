@@ -1,9 +1,11 @@
 """The fused kernel: which plans it takes, how they are laid out, and what it computes."""
 
+import importlib.util
 import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ import imgkit as ik
 
 torch = pytest.importorskip("torch")
 from imgkit.backends import fused  # noqa: E402
+from imgkit.backends.device import why_not  # noqa: E402
+from imgkit.backends.fused_layout import ALONE, PIXELS, layout, share  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 JITTER = ik.ColorJitter(0.4, 0.4, 0.4, 0.1)
@@ -24,7 +28,7 @@ def stages(*ops, size=(20, 24), count=4):
 def spec(*ops, size=(20, 24), count=4):
     sizes = np.tile(size, (count, 1))
     offsets = np.arange(count) * size[0] * size[1] * 3
-    return fused.layout(stages(*ops, size=size, count=count), sizes, offsets, sizes[:, 1] * 3)[0]
+    return layout(stages(*ops, size=size, count=count), sizes, offsets, sizes[:, 1] * 3)[0]
 
 
 @pytest.mark.skipif(not fused.has_triton(), reason="Triton is not installed")
@@ -66,20 +70,58 @@ def test_kernel_gives_what_the_oracle_gives_on_cuda():
     ],
 )
 def test_plans_that_are_not_one_kernel_say_why(ops, reason):
-    assert fused.why_not(stages(*ops, count=16)) == reason
+    assert why_not(stages(*ops, count=16)) == reason
 
 
 def test_other_images_than_uint8_rgb_are_not_for_the_kernel():
-    assert "float32 with 3 channels" in fused.why_not(stages(ik.Rotate(10)), "float32")
-    assert "uint8 with 4 channels" in fused.why_not(stages(ik.Rotate(10)), "uint8", 4)
+    assert "float32 with 3 channels" in why_not(stages(ik.Rotate(10)), "float32")
+    assert "uint8 with 4 channels" in why_not(stages(ik.Rotate(10)), "uint8", 4)
 
 
-def test_launches_are_one_and_one_for_each_mean():
-    crop = [ik.RandomResizedCrop(8), ik.HorizontalFlip(p=0.5), ik.Affine(10)]
-    assert spec(*crop, ik.Normalize("imagenet")).launches == 1
-    assert spec(*crop, ik.ColorJitter(0.4, 0, 0.4, 0.1)).launches == 1
-    assert spec(*crop, JITTER, ik.Normalize("imagenet")).launches == 2
-    assert spec(ik.Contrast((0.5, 1.5)), ik.Hue(0.1), ik.Contrast((0.5, 1.5))).launches == 3
+CROP = (ik.RandomResizedCrop(224), ik.HorizontalFlip(p=0.5), ik.Affine(10))
+
+
+@pytest.mark.parametrize(
+    "colors",
+    [
+        (),
+        (ik.ColorJitter(0.4, 0, 0.4, 0.1),),
+        (JITTER,),
+        (ik.Contrast((0.5, 1.5)), ik.Hue(0.1)),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 16, 64, 200])
+def test_a_batch_is_one_launch(colors, count):
+    made = spec(*CROP, *colors, ik.Normalize("imagenet"), count=count)
+    assert len(share(made, count).launches) == 1
+
+
+def test_with_contrast_programs_fill_the_device_once():
+    made = spec(*CROP, JITTER, count=8)
+    assert made.means == 1
+    assert [share(made, count, 132).parts for count in (64, 66, 67, 500)] == [2, 2, 1, 1]
+    assert [share(made, count, 108).parts for count in (32, 64)] == [3, 1]
+    assert share(made, 1, 132).parts == 98  # no more than there are tiles
+
+
+def test_a_mean_has_its_own_launch_where_one_program_would_be_long_alone():
+    large = spec(ik.Resize(512), JITTER, count=2)
+    assert share(large, 2).launches == (0, PIXELS)
+    assert share(large, 2).parts == share(large, 2).tiles
+    assert share(large, 67).launches == (ALONE,)  # a program a sample repeats nothing
+    assert share(spec(ik.Resize(256), JITTER), 1).launches == (ALONE,)
+    assert share(spec(ik.Resize(257), JITTER), 1).launches == (0, PIXELS)
+    twice = spec(ik.Resize(224), ik.Contrast((0.5, 1.5)), ik.Hue(0.1), ik.Contrast((0.5, 1.5)))
+    assert share(twice, 1).launches == (0, 1, PIXELS)
+    assert share(twice, 64).launches == (ALONE,)
+
+
+def test_every_tile_of_a_batch_is_written_by_one_program():
+    for count in (1, 7, 64, 150):
+        work = share(spec(*CROP, JITTER), count)
+        written = [t for part in range(work.parts) for t in range(part, work.tiles, work.parts)]
+        assert sorted(written) == list(range(work.tiles))
+        assert work.block * (work.tiles - 1) < 224 * 224 <= work.block * work.tiles
 
 
 def test_layout_counts_the_footprint_and_the_borders():
@@ -91,6 +133,15 @@ def test_layout_counts_the_footprint_and_the_borders():
     assert spec(ik.Rotate(15, border="wrap")).borders == 4
     assert spec(ik.Pad(2), ik.Resize(9)).pads == 0
     assert spec(ik.Perspective(0.3)).projective
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [("3.2.0", False), ("3.3.1", True), ("3.10.0+git1", True)]
+)
+def test_an_old_triton_is_none(version, found, monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", types.SimpleNamespace(__version__=version))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    assert fused.has_triton.__wrapped__() is found
 
 
 def test_packed_images_without_a_device_take_the_array_backend():

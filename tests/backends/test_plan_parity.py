@@ -35,6 +35,8 @@ PIPELINES = {
     ],
     "three warps": [ik.Rotate((-30, 30)), ik.Shear((-10, 10)), ik.Scale((0.8, 1.2), fill=0.5)],
     "fields": [ik.Elastic((1, 4), 8), ik.GridDistortion(3, 0.2), ik.Rotate90((0, 3)), ik.ToFloat()],
+    "offsets": [ik.Rotate(7), ik.Brightness((0.5, 1.5), (-0.5, 0.5)), ik.Brightness(1, 0.1),
+                ik.Saturation(0.5), ik.ToFloat()],
     "color": [ik.Brightness((0.5, 1.5)), ik.Contrast((0.5, 1.5)), ik.Hue((-0.2, 0.2)),
               ik.Saturation((0.5, 1.5)), ik.ToFloat()],
     "noise and holes": [ik.GaussianNoise((0, 0.1)), ik.SaltPepper(0.05), ik.Erase(fill=0.3),

@@ -264,3 +264,20 @@ def test_a_shell_runs_it_and_imports_no_torch(photos, pipeline, tmp_path):
     assert "3 images: 3 ok" in done.stderr
     expected = augment(photos, tmp_path / "here", "--pipeline", pipeline)
     assert tree(tmp_path / "out") == expected
+
+
+def test_one_file_into_a_new_folder_is_noted_as_many_are(photos, tmp_path):
+    out = f"{tmp_path / 'out'}/"
+    words = ("augment", photos / "a.png", out, "--op", "RandomCrop size=8", "--copies", 2)
+    assert invoke(*words).exit_code == 0
+    assert invoke("replay", tmp_path / "out" / "a_0002.png").exit_code == 0
+    again = invoke(*words, "--json")
+    assert "as in the run before" in again.stderr
+    assert json.loads(again.stdout)["skipped"] == 2
+
+
+def test_a_run_to_one_file_may_be_repeated(photos, tmp_path):
+    words = ("run", photos / "a.png", tmp_path / "e.png", "--op", "Rotate degrees=-15,15")
+    for _ in range(2):
+        result = invoke(*words)
+        assert result.exit_code == 0, result.exception

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import imgkit as ik
 from imgkit.cli import options
 from imgkit.cli.main import main
-from imgkit.folder.codec import decode, encode
+from imgkit.folder.codec import decode, encode, sniff
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "samples" / "images"
@@ -75,6 +75,7 @@ def test_one_bad_image_is_one_line_and_exit_1(photos, tmp_path):
     assert summary == {
         "total": 3,
         "ok": 2,
+        "partial": 0,
         "skipped": 0,
         "failed": 1,
         "quarantined": 0,
@@ -107,7 +108,14 @@ def test_one_bad_image_is_one_line_and_exit_1(photos, tmp_path):
         (["conv", "S", "D", "--kernel", "box", "--scale", "3"], "neither auto nor two different"),
         (["conv", "S", "D", "--kernel", "box", "--scale", "3:3"], "neither auto nor two different"),
         (["conv", "S", "D", "--kernel", "box", "--mode", "sane"], "'sane' is not one of"),
-        (["edges", "S", "D", "--low", "3"], "for --operator: sobel has no --low"),
+        (["edges", "S", "D", "--low", "3"], "for --low: sobel has no such option"),
+        (["edges", "S", "D", "--operator", "log", "--sigma", "-1"], "for --sigma: sigma is -1"),
+        (["edges", "S", "D", "--operator", "canny", "--high", "9"], "for --high: high is 9"),
+        (["pool", "S", "D", "--size", "0"], "for --size: size is 0"),
+        (["pool", "S", "D", "--stride", "0"], "for --stride: stride is 0"),
+        (["pool", "S", "D", "--padding", "2"], "for --padding: padding is 2"),
+        (["conv", "S", "D", "--kernel", "box", "--dilation", "0"], "for --dilation: dilation is 0"),
+        (["conv", "S", "D", "--kernel", "box", "--stride", "1,2,3"], "for --stride: stride is"),
         (["pool", "S", "S"], "inside SRC"),
         (["pool", "S", "S/out"], "inside SRC"),
         (["pool", "S", "S/a.png"], "is a file, and SRC is a folder"),
@@ -120,7 +128,7 @@ def test_one_bad_image_is_one_line_and_exit_1(photos, tmp_path):
         (["pool", "-", "D"], "DST must be a file"),
         (["pool", "-", "-", "--json"], "both write to stdout"),
         (["pool", "-", "-", "--dry-run"], "nothing to plan"),
-        (["conv", "-", "-", "--kernel", "box"], "which png cannot hold"),
+        (["conv", "-", "-", "--kernel", "box", "--format", "png"], "which png cannot hold"),
         (["conv", "S/a.png", "D/x.png", "--kernel", "box"], "which png cannot hold"),
     ],
 )
@@ -294,6 +302,35 @@ def test_a_pipe_reads_and_writes_one_image(photos, tmp_path):
     result = invoke("pool", "-", "-", data=data[:-30])
     assert (result.exit_code, result.stdout_bytes) == (1, b"")
     assert result.stderr.startswith("failed: stdin: truncated: ")
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--workers 2", "--timeout 9", "--memory 1G", "--max-failures 1", "--engine local", "--force"],
+)
+def test_a_pipe_refuses_what_is_for_folders(photos, tmp_path, option):
+    data = (photos / "a.png").read_bytes()
+    for dst in ("-", tmp_path / "x.png"):
+        result = invoke("pool", "-", dst, *option.split(), data=data)
+        assert (result.exit_code, result.stdout_bytes) == (2, b"")
+        assert f"{option.split()[0]} is for folders" in result.stderr
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_stdout_has_the_format_of_the_input_or_one_that_holds_the_result(photos):
+    image = read(photos / "a.png")
+    for kind in ("png", "jpg", "webp", "tiff", "npy"):
+        result = invoke("pool", "-", "-", data=encode(image, kind))
+        assert (result.exit_code, sniff(result.stdout_bytes)) == (0, kind)
+        result = invoke("edges", "-", "-", data=encode(image, kind))
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert sniff(result.stdout_bytes) == ("npy" if kind == "npy" else "tiff")
+        assert decode(result.stdout_bytes).dtype == np.float32
+        result = invoke("conv", "-", "-", "--kernel", "box", "--scale", "auto",
+                        data=encode(image, kind))  # fmt: skip
+        assert (result.exit_code, sniff(result.stdout_bytes)) == (0, kind)
+    result = invoke("pool", photos / "a.png", "-", "--format", "webp")
+    assert sniff(result.stdout_bytes) == "webp"
 
 
 # --- names, permissions, limits ---------------------------------------------------------

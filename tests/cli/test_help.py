@@ -1,5 +1,7 @@
 """Every command explains itself, and docs/cli.md says the same."""
 
+import itertools
+import json
 import pathlib
 import re
 import subprocess
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 
 from imgkit.cli.main import COMMANDS, main
 from imgkit.folder.steps import transforms, usable
+from imgkit.registry import HOST_ONLY
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 DOCS = (ROOT / "docs" / "cli.md").read_text()
@@ -81,6 +84,52 @@ def test_ops_lists_every_operation_with_its_parameters_and_summary():
     assert result.output.count("\n      ") == len(usable()) + len(transforms())
 
 
+def test_ops_marks_what_has_no_device_kernel():
+    lines = CliRunner().invoke(main, ["ops"]).output.splitlines()
+    marked = {
+        before.split()[0]: line.partition("Host only on CUDA: ")[2].rstrip(".")
+        for before, line in itertools.pairwise(lines)
+        if "Host only on CUDA" in line
+    }
+    listed = {*usable(), *transforms()}
+    assert marked == {name: why for name, why in HOST_ONLY.items() if name in listed}
+    assert {"canny", "CLAHE", "JpegCompression"} <= set(marked)
+    assert "Host only on CUDA" in CliRunner().invoke(main, ["ops", "clahe"]).output
+
+
+def test_ops_as_json():
+    result = CliRunner().invoke(main, ["ops", "--json"])
+    entries = {entry["name"]: entry for entry in json.loads(result.stdout)}
+    assert set(entries) == {*usable(), *transforms()}
+    assert all(e["summary"] and e["family"] for e in entries.values())
+    assert {n for n, e in entries.items() if e["kind"] == "transform"} == set(transforms())
+    assert {n: e["host_only"] for n, e in entries.items() if e["host_only"]} == {
+        name: why for name, why in HOST_ONLY.items() if name in entries
+    }
+    assert entries["max_pool"]["result"] == "input"
+    assert entries["max_pool"]["parameters"][:2] == [
+        {"name": "size", "required": True},
+        {"name": "stride", "required": False, "default": None},
+    ]
+    quality = entries["JpegCompression"]["parameters"][0]
+    assert quality == {
+        "name": "quality", "required": False, "default": [40, 95], "low": 1, "high": 100
+    }  # fmt: skip
+    rotate = {p["name"]: p for p in entries["Rotate"]["parameters"]}
+    assert rotate["degrees"]["required"]
+    assert rotate["interpolation"]["choices"] == ["nearest", "bilinear", "bicubic"]
+    assert (rotate["p"]["low"], rotate["p"]["high"]) == (0, 1)
+
+
+def test_ops_as_json_of_one():
+    result = CliRunner().invoke(main, ["ops", "MedianBlur", "--json"])
+    entry = json.loads(result.stdout)
+    assert entry["parameters"][0] == {
+        "name": "size", "required": False, "default": 3, "low": 1, "odd": True
+    }  # fmt: skip
+    assert entry["host_only"] is None
+
+
 def test_ops_explains_one():
     result = CliRunner().invoke(main, ["ops", "max_pool"])
     assert result.output.startswith("max_pool(x")
@@ -90,12 +139,14 @@ def test_ops_explains_one():
     assert "\nTurn about the center" in result.output
     result = CliRunner().invoke(main, ["ops", "max_pol"])
     assert result.exit_code == 2
-    assert "did you mean 'max_pool'" in result.output
+    assert result.output.endswith("'max_pol' is no operation: did you mean 'max_pool'?\n")
+    result = CliRunner().invoke(main, ["ops", "nosuch"])
+    assert "did you mean" not in result.output  # 'nosuch' is like none
+    assert "known: " in result.output
+    assert "max_pool" in result.output
 
 
 def test_doctor():
-    import json
-
     result = CliRunner().invoke(main, ["doctor", "--json"])
     facts = json.loads(result.output)
     assert facts["packages"]["imgkit-cv"]

@@ -89,6 +89,17 @@ def test_a_bad_file_is_one_line_a_note_and_exit_1(photos, tmp_path):
     assert "note: left out because they could not be read: 1" in result.stderr
 
 
+def test_what_comes_to_dst_during_the_work_is_an_error(photos, tmp_path, monkeypatch):
+    def build(*arguments, **options):
+        raise FileExistsError("DST is not empty")
+
+    monkeypatch.setattr("imgkit.folder.dataset.build", build)
+    result = invoke(photos, tmp_path / "out", "--size", 8)
+    assert result.exit_code == 2, result.output
+    assert "The same command goes on from here." in result.output
+    assert "DST is not empty" in result.output
+
+
 def test_force_replaces_a_data_set(photos, tmp_path):
     assert invoke(photos, tmp_path / "out", "--size", 16).exit_code == 0
     result = invoke(photos, tmp_path / "out", "--size", 8)

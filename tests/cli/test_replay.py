@@ -142,3 +142,30 @@ def test_a_shell_runs_it(out):
     target.write_bytes(b"")
     done = subprocess.run([sys.executable, "-c", code, "replay", target], capture_output=True)
     assert done.returncode == 1
+
+
+def test_a_journal_of_another_version_is_refused_in_one_line(out, photos):
+    def lose_a_field(line):
+        line.pop("partial", None)
+
+    edit(out, lose_a_field)
+    target = out / "sub" / "a_0001.png"
+    target.write_bytes(b"precious")
+    again = ("run", photos, out, "--op", "invert")
+    for words in (("verify", out), ("replay", target), ("report", out, "--json"), again):
+        result = invoke(*words)
+        assert result.exit_code == 2, result.output
+        assert "a journal of another version of imgkit (it lacks 'partial')" in result.stderr
+    assert target.read_bytes() == b"precious"
+    assert sorted(out.rglob("*.png")) == [target, out / "sub" / "a_0002.png"]
+
+    assert invoke(*again, "--force").exit_code == 0
+    assert (out / ".imgkit" / "journal.jsonl.old").exists()
+    assert invoke(*again).exit_code == 0
+    assert invoke("replay", out / "sub" / "a.png").exit_code == 0
+
+
+def test_verify_says_that_a_folder_has_no_journal(tmp_path):
+    result = invoke("verify", tmp_path)
+    assert result.exit_code == 2
+    assert f"{tmp_path} has no journal: no run wrote it" in result.stderr

@@ -332,6 +332,7 @@ def test_merging_one_sample_leaves_the_others_alone():
         [ik.Grayscale(), ik.Contrast(2.0), ik.Brightness(0.7)],
         [ik.ColorJitter(0.4, 0.4, 0.4), ik.Brightness(1.2)],
         [ik.Saturation(2.5), ik.Hue(0.2), ik.Contrast(1.7)],
+        [ik.Brightness(1, (0.2, 0.6)), ik.Contrast(0.7), ik.Brightness(1, -0.3)],
     ],
     ids=lambda ops: "-".join(op.name for op in ops),
 )
@@ -430,6 +431,7 @@ def test_linear_color_that_cannot_clip_does_not_end_a_run(color):
     "ops",
     [
         [ik.Rotate(5), ik.Brightness(1.1), ik.Shear(3)],  # may clip
+        [ik.Rotate(5), ik.Brightness(0.5, -0.1), ik.Shear(3)],  # may clip below
         [ik.Rotate(5), ik.Contrast(0.9), ik.Shear(3)],  # needs the mean of what it sees
         [ik.Rotate(5, fill=0.5), ik.Brightness(0.9), ik.Shear(3)],  # would darken the fill
     ],

@@ -437,7 +437,7 @@ def test_declaration_is_frozen_documented_and_checks_p(op):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ([[1, 2], [3, 4]], "is a builtins.list"),
+        ([[1, 2], [3, 4]], "is a list"),
         (np.zeros((4, 4), np.int32), "has dtype int32"),
         (np.zeros((4, 4), bool), r"astype\(np.uint8\)"),
         (np.zeros((0, 4), np.uint8), "height and width must be at least 1"),

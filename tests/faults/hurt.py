@@ -16,11 +16,11 @@ import time
 
 import numpy as np
 
-from imgkit.folder import run as running
+from imgkit.folder import work
 from imgkit.folder.codec import encode
-from imgkit.folder.run import Job
 from imgkit.folder.scan import draw_index, plan, scan
 from imgkit.folder.steps import Step
+from imgkit.folder.work import Job
 
 JOB = Job((Step("Rotate", {"degrees": [-20, 20]}), Step("max_pool", {"size": 2})), seed=5)
 OPS = ("--op", "Rotate degrees=-20,20", "--op", "max_pool size=2", "--seed", "5")
@@ -119,11 +119,11 @@ def fill_disk(tries, marks):
     def fsync(file):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    running.os.fsync = fsync
+    work.os.fsync = fsync
 
 
 def die_at_open(tries, marks):
-    running.open = lambda *args: die()
+    work.open = lambda *args: die()
 
 
 def die_after_open(tries, marks):
@@ -131,15 +131,15 @@ def die_after_open(tries, marks):
         open(*args)  # noqa: SIM115
         die()
 
-    running.open = opened
+    work.open = opened
 
 
 def die_at_fsync(tries, marks):
-    running.os.fsync = lambda file: die()
+    work.os.fsync = lambda file: die()
 
 
 def die_at_replace(tries, marks):
-    running.os.replace = lambda old, new: die()
+    work.os.replace = lambda old, new: die()
 
 
 def die_after_replace(tries, marks):
@@ -149,7 +149,7 @@ def die_after_replace(tries, marks):
         replace(old, new)
         die()
 
-    running.os.replace = replaced
+    work.os.replace = replaced
 
 
 # --- folders ----------------------------------------------------------------------------
@@ -235,6 +235,15 @@ def workers_of(pid):
     """The processes that work on images, below the fork server of a command."""
     server = [child for child in descendants(pid) if "forkserver" in _command(child)]
     return [child for top in server for child in descendants(top)]
+
+
+def kill_worker(pid):
+    """Kill one worker of a command; tell whether there was one that had not ended by itself."""
+    for victim in reversed(workers_of(pid)):
+        with contextlib.suppress(ProcessLookupError):  # it ended since it was listed
+            os.kill(victim, signal.SIGKILL)
+            return True
+    return False
 
 
 def _command(pid):

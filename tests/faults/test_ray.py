@@ -11,7 +11,8 @@ import pytest
 from hurt import JOB, OPS, hurting, items, shell, tree, tries, write_photos
 
 from imgkit.folder.journal import Journal, read
-from imgkit.folder.run import Guards, run
+from imgkit.folder.run import run
+from imgkit.folder.work import Guards
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'imgkit-cv[ray]'")
 # Ray's own: sockets and files that it leaves to the garbage collector

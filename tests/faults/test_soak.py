@@ -9,7 +9,7 @@ import time
 from hurt import OPS, descendants, shell, started, tree, workers_of, write_photos
 
 from imgkit.folder.journal import read
-from imgkit.folder.run import sha256
+from imgkit.folder.work import sha256
 
 SECONDS = float(os.environ.get("IMGKIT_SOAK", "10"))  # 1200 is a thorough soak
 COUNT = int(12 * SECONDS)
@@ -33,7 +33,7 @@ def test_soak(tmp_path):
                 below |= set(descendants(process.pid))
                 time.sleep(rng.uniform(0.1, 0.8))
                 kills += kill_one(rng, process)
-            _stdout, stderr = process.communicate(timeout=120)
+            _stdout, stderr = process.communicate(timeout=120 + SECONDS)
         runs, code = runs + 1, process.returncode
         assert code in (0, 1, 4, -signal.SIGKILL), stderr
         gone(below)

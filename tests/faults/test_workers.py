@@ -6,8 +6,9 @@ import time
 import pytest
 from hurt import JOB, hurting, items, tree, tries
 
-from imgkit.folder.engines import local
-from imgkit.folder.run import Guards, run
+from imgkit.folder.engines import fleet, local
+from imgkit.folder.run import run
+from imgkit.folder.work import Guards
 
 BAD = "b/0007.png"
 GUARDS = Guards(timeout=60, memory=2 << 30)
@@ -63,11 +64,11 @@ def test_02_the_second_try_is_alone(photos, tmp_path):
 def test_03_a_hanging_image_is_killed_at_the_timeout(photos, golden, tmp_path):
     job = hurting(tmp_path, sleep=f"{BAD},a/0010.png")
     start = time.monotonic()
-    report = go(photos, tmp_path / "dst", job, guards=Guards(timeout=1))
+    report = go(photos, tmp_path / "dst", job, guards=Guards(timeout=2))
     assert time.monotonic() - start < 20
     assert {row[:4] for row in report.failures} == {
-        (BAD, "failed", "timeout", "took over 1 s"),
-        ("a/0010.png", "failed", "timeout", "took over 1 s"),
+        (BAD, "failed", "timeout", "took over 2 s"),
+        ("a/0010.png", "failed", "timeout", "took over 2 s"),
     }
     assert tries(tmp_path, BAD) == 1
     assert tree(tmp_path / "dst") == without(golden, BAD, "a/0010.png")
@@ -87,14 +88,14 @@ def test_04_images_too_large_for_one_share_wait_for_more(photos, golden, tmp_pat
     """A share holds 600 pixels, the images have 720: each takes the place of two workers."""
     given = []
 
-    def give(worker, task, max_pixels, give=local._Worker.give):
+    def give(worker, task, give=fleet.Worker.give):
         if task.weight > 1:
-            given.append((task.weight, max_pixels))
+            given.append((task.weight, worker.work.room(task.weight)))
             assert not worker.tasks
-        return give(worker, task, max_pixels)
+        return give(worker, task)
 
     monkeypatch.setattr(local, "PIXEL_BYTES", GUARDS.memory // 600)
-    monkeypatch.setattr(local._Worker, "give", give)
+    monkeypatch.setattr(fleet.Worker, "give", give)
     report = go(photos, tmp_path / "dst", JOB, workers=3)
     assert report.exit_code == 0
     assert given == [(2, 1200)] * len(golden)
@@ -114,7 +115,7 @@ def test_30_nor_does_the_order(photos, golden, tmp_path):
 
 
 def test_workers_that_cannot_start_end_the_run(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "_serve", os._exit)
+    monkeypatch.setattr(fleet, "serve", os._exit)
     report = go(photos, tmp_path / "dst", JOB)
     assert report.exit_code == 4
     assert "workers die as they start" in report.stopped

@@ -10,21 +10,25 @@ import pytest
 from imgkit.folder import journal
 from imgkit.folder.journal import Entry, Journal, find, new_run, read
 
-DONE = {"pipeline": {"version": 1, "ops": ["invert"]}, "epoch": 0, "quality": 95, "scale": None}
+DONE = {
+    **{"pipeline": {"version": 1, "ops": ["invert"]}, "epoch": 0, "quality": 95, "scale": None},
+    "fast_decode": False,
+}
+LIMITS = {"max_pixels": 10**6}
 
 
 def entry(run, output, **changes):
     made = Entry(
         run=run.id, path=output, output=output, kind="png", size=3, mtime_ns=2**62, source="aa",
         op=run.op, seed=None, epoch=0, copy=1, index=2**64 - 1, status="ok", error="", message="",
-        sha256="bb", written=5, version="1",
+        sha256="bb", written=5, partial=False, version="1",
     )  # fmt: skip
     return dataclasses.replace(made, **changes)
 
 
 @pytest.fixture
 def run():
-    return new_run("/photos", DONE, 10**6)
+    return new_run("/photos", DONE, LIMITS)
 
 
 def lines(dst):
@@ -67,7 +71,7 @@ def test_a_torn_line_is_passed_over_and_spoils_no_other(run, tmp_path, cut):
     assert "a.png" in read(str(tmp_path))[1]
 
 
-@pytest.mark.parametrize("text", ["[]", "3", '{"line": "other"}', '{"line": "image"}', "\xff", ""])
+@pytest.mark.parametrize("text", ["[]", "3", '{"line": "other"}', "\xff", ""])
 def test_lines_of_another_kind_are_passed_over(run, tmp_path, text):
     with Journal(str(tmp_path)) as kept:
         kept.add(run)
@@ -101,10 +105,16 @@ def test_a_line_that_did_not_fit_is_a_full_disk(run, tmp_path, monkeypatch):
 
 
 def test_the_op_hash_tells_what_decides_the_bytes():
-    again = new_run("/elsewhere", dict(reversed(DONE.items())), 5)
-    assert again.op == new_run("/photos", DONE, 10**6).op
-    for change in ({"epoch": 1}, {"quality": 90}, {"scale": "auto"}, {"pipeline": {}}):
-        assert new_run("/photos", {**DONE, **change}, 5).op != again.op
+    again = new_run("/elsewhere", dict(reversed(DONE.items())), {})
+    assert again.op == new_run("/photos", DONE, LIMITS).op
+    for change in (
+        {"epoch": 1},
+        {"quality": 90},
+        {"scale": "auto"},
+        {"pipeline": {}},
+        {"fast_decode": True},
+    ):
+        assert new_run("/photos", {**DONE, **change}, {}).op != again.op
 
 
 def test_find_looks_in_the_folders_above(run, tmp_path):
@@ -129,3 +139,27 @@ def test_an_inner_journal_that_does_not_know_an_output_is_not_the_last_word(run,
         outer.add(entry(run, "in/a.png"))
         inner.add(run)
     assert find(str(tmp_path / "in" / "a.png"))[0] == str(tmp_path)
+
+
+def test_a_line_without_a_field_is_of_another_version(run, tmp_path):
+    dst = str(tmp_path)
+    journal.check(dst)  # there is none
+    with Journal(dst) as kept:
+        kept.add(run)
+        kept._write(b'{"line": "torn\n')
+        kept.add(entry(run, "a.png"))
+    journal.check(dst)
+    journal.set_aside(dst)
+    assert len(read(dst)[1]) == 1
+    path = tmp_path / ".imgkit" / "journal.jsonl"
+    path.write_text(path.read_text().replace('"partial": false, ', ""))
+    for ask in (journal.check, read):
+        with pytest.raises(journal.OtherVersion, match=r"another version .*lacks 'partial'"):
+            ask(dst)
+    journal.set_aside(dst)
+    assert os.listdir(tmp_path / ".imgkit") == ["journal.jsonl.old"]
+
+
+def test_a_folder_without_a_journal_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="has no journal: no run wrote it"):
+        read(str(tmp_path))

@@ -4,16 +4,19 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import tarfile
 
 import numpy as np
 import pytest
 
-from imgkit.folder import card, prep
+from imgkit.folder import card, dataset, staging
 from imgkit.folder.codec import BadImage, decode, encode
-from imgkit.folder.prep import PRESETS, Law, Recipe, as_rgb, build, folds, plan, resized, split
+from imgkit.folder.dataset import as_rgb, build
+from imgkit.folder.prep import PRESETS, Law, Recipe, folds, plan, resized, split
 from imgkit.folder.scan import Source, scan
-from imgkit.folder.stats import Figures, measure
+from imgkit.folder.staging import Record
+from imgkit.folder.stats import Bad, Figures, measure, summary
 
 SPLIT = split("80/10/10")
 CLASSES = ("cat", "dog", "ünïcode", "with space")
@@ -40,7 +43,7 @@ def photos(tmp_path_factory):
     return root
 
 
-def make(src, dst, recipe, workers=1, **options):
+def make(src, dst, recipe, workers=0, **options):
     planned = plan(scan(str(src)).images, str(src), str(dst), recipe)
     return build(planned, str(src), str(dst), recipe, workers=workers, **options)
 
@@ -209,12 +212,12 @@ def test_a_data_set_is_the_same_for_any_number_of_workers(photos, tmp_path, form
     if form == "webdataset":
         pytest.importorskip("pyarrow", reason="the table of a shard is Parquet")
     trees = []
-    for workers in (1, 2):
+    for workers in (0, 1, 2):
         dst = tmp_path / str(workers)
         make(photos, dst, small(format=form, per_shard=9), workers)
         trees.append(tree(dst))
-    assert trees[0] == trees[1]
-    assert sorted(os.listdir(tmp_path)) == ["1", "2"]  # no temporary folder is left
+    assert trees[0] == trees[1] == trees[2]
+    assert sorted(os.listdir(tmp_path)) == ["0", "1", "2"]  # no temporary folder is left
 
 
 def test_folders_hold_every_image_in_its_part_and_class(photos, tmp_path):
@@ -337,27 +340,152 @@ def test_twins_in_two_parts_are_told(tmp_path):
 # --- whole or not there -----------------------------------------------------------------
 
 
-def test_a_failure_of_the_disk_leaves_nothing(photos, tmp_path, monkeypatch):
+def test_a_failure_of_the_disk_leaves_dst_as_it_was_and_is_gone_on_from(
+    photos, tmp_path, monkeypatch
+):
+    make(photos, tmp_path / "golden", small())
     written = []
 
-    def full(target, data):
+    def full(target, data, write=dataset.write):
         written.append(target)
         if len(written) == 5:
             raise OSError(28, "No space left on device")
+        write(target, data)
 
-    monkeypatch.setattr(prep, "_write", full)
+    monkeypatch.setattr(dataset, "write", full)
     with pytest.raises(OSError, match="No space"):
         make(photos, tmp_path / "dst", small())
-    assert os.listdir(tmp_path) == []
+    assert hidden(tmp_path) == sorted(os.listdir(tmp_path))[:1]
+    assert not (tmp_path / "dst").exists()
+    make(photos, tmp_path / "dst", small())
+    assert tree(tmp_path / "dst") == tree(tmp_path / "golden")
+    assert hidden(tmp_path) == []
 
 
-def test_an_interruption_leaves_nothing(photos, tmp_path):
+# --- going on ---------------------------------------------------------------------------
+
+
+def hidden(folder):
+    return sorted(name for name in os.listdir(folder) if name.startswith("."))
+
+
+def stopped(photos, dst, recipe, after, workers=0, **options):
+    """Make a data set up to an image."""
+    count = []
+
     def interrupt(path, bad):
-        raise KeyboardInterrupt
+        count.append(path)
+        if len(count) == after:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make(photos, tmp_path / "dst", small(), workers=2, seen=interrupt)
-    assert os.listdir(tmp_path) == []
+        make(photos, dst, recipe, workers, seen=interrupt, **options)
+
+
+FORMS = ["folder", "webdataset", "npy"]
+
+
+def recipe_of(form, **values):
+    if form == "webdataset":
+        pytest.importorskip("pyarrow", reason="the table of a shard is Parquet")
+    return small(format=form, per_shard=9, **values)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_same_call_goes_on_and_comes_to_the_same(photos, tmp_path, form, workers, monkeypatch):
+    monkeypatch.setattr(dataset, "FILES", 9)
+    make(photos, tmp_path / "golden", recipe_of(form))
+    stopped(photos, tmp_path / "dst", recipe_of(form), 25, workers)
+    assert not (tmp_path / "dst").exists()
+    assert len(hidden(tmp_path)) == 1
+    made = make(photos, tmp_path / "dst", recipe_of(form), workers)
+    assert made.kept == 18  # two blocks of nine
+    assert tree(tmp_path / "dst") == tree(tmp_path / "golden")
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize("change", ["settings", "source", "file", "number", "versions"])
+def test_what_was_made_otherwise_is_made_again(photos, tmp_path, monkeypatch, change):
+    src, dst = tmp_path / "src", tmp_path / "dst"
+    shutil.copytree(photos, src)
+    stopped(src, dst, recipe_of("npy"), 39)
+    (beside,) = (tmp_path / name for name in hidden(tmp_path))
+    recipe, kept = recipe_of("npy"), 0
+    first = sorted((beside / "train").glob("images-*"))[0]
+    if change == "settings":
+        recipe = recipe_of("npy", law=split("80/10/10", seed=9))
+    elif change == "source":  # of one image: its block alone
+        lines = (beside / "train" / "samples-00000.jsonl").read_text().splitlines()
+        path = json.loads(lines[0])["path"]
+        (src / path).write_bytes(encode(np.zeros((30, 30, 3), np.uint8), "png"))
+        kept = sum(len(np.load(p)) for p in beside.glob("*/images-*")) - 9
+    elif change == "file":
+        first.write_bytes(first.read_bytes()[:-1] + b"?")
+        kept = sum(len(np.load(p)) for p in beside.glob("*/images-*")) - 9
+    elif change == "number":  # a new class before all others
+        (src / "aardvark").mkdir()
+        shutil.copy(src / "cat" / "0.png", src / "aardvark")
+    else:
+        monkeypatch.setattr(dataset, "versions", lambda: {"imgkit-cv": "99"})
+    made = make(src, dst, recipe)
+    assert made.kept == kept
+    make(src, tmp_path / "golden", recipe)
+    assert tree(dst) == tree(tmp_path / "golden")
+
+
+def test_files_of_nobody_are_not_taken_over(photos, tmp_path):
+    stopped(photos, tmp_path / "dst", small(), 30)
+    (beside,) = (tmp_path / name for name in hidden(tmp_path))
+    (beside / "train" / "gone").mkdir(parents=True)
+    (beside / "train" / "gone" / "x.jpg").write_bytes(b"of an image that is gone")
+    (beside / "README.md").write_text("of a run that was nearly done")
+    make(photos, tmp_path / "dst", small())
+    make(photos, tmp_path / "golden", small())
+    assert tree(tmp_path / "dst") == tree(tmp_path / "golden")
+    assert not (tmp_path / "dst" / "train" / "gone").exists()
+
+
+@pytest.mark.parametrize("cut", [1, 40, 10**6])
+def test_a_journal_that_was_cut_costs_what_was_cut(photos, tmp_path, cut):
+    stopped(photos, tmp_path / "dst", recipe_of("npy"), 39)
+    (beside,) = (tmp_path / name for name in hidden(tmp_path))
+    journal = beside / ".imgkit" / "prep.jsonl"
+    data = journal.read_bytes()
+    journal.write_bytes(data[:-cut])
+    stopped(photos, tmp_path / "dst", recipe_of("npy"), 39)  # and again: the next line is whole
+    made = make(photos, tmp_path / "dst", recipe_of("npy"))
+    assert made.kept >= 18
+    make(photos, tmp_path / "golden", recipe_of("npy"))
+    assert tree(tmp_path / "dst") == tree(tmp_path / "golden")
+
+
+def test_failures_of_the_file_are_kept_and_of_the_moment_are_not(photos, tmp_path):
+    src = tmp_path / "src"
+    shutil.copytree(photos, src)
+    (src / "cat" / "bad.jpg").write_bytes(b"<html>")
+    stopped(src, tmp_path / "dst", recipe_of("npy"), 41)
+    made = make(src, tmp_path / "dst", recipe_of("npy"))
+    assert [row.path for row in made.failures] == ["cat/bad.jpg"]
+    assert made.kept > 30
+    assert Record(failures=[Bad("a", "corrupt", "")]).lasts
+    assert not Record(failures=[Bad("a", "crashed", "")]).lasts
+
+
+def test_two_runs_do_not_make_one_data_set(photos, tmp_path):
+    with staging.staged(str(tmp_path / "dst"), {}), pytest.raises(OSError, match="in use by"):
+        make(photos, tmp_path / "dst", small())
+
+
+def test_figures_come_back_from_json_as_they_were(photos):
+    figures = Figures()
+    for name, data in tree(photos).items():
+        figures.add(measure(decode(data), "png", name.split("/")[0]))
+    figures.add(measure(np.array([[0.1, 0.7]]), "npy"))
+    again = Figures.of(json.loads(json.dumps(figures.plain())))
+    assert again.moments() == figures.moments()
+    assert again.plain() == figures.plain()
+    assert summary(again) == summary(figures)
 
 
 def test_what_stands_at_dst_is_not_touched_without_force(photos, tmp_path):
@@ -374,8 +502,40 @@ def test_what_stands_at_dst_is_not_touched_without_force(photos, tmp_path):
     assert os.listdir(tmp_path) == ["dst"]
 
 
-def test_a_folder_that_is_no_data_set_is_never_replaced(photos, tmp_path):
+@pytest.mark.parametrize("facts", [None, "[1]", "{torn", '{"format": "folder", "seed": 0}'])
+def test_a_folder_that_is_no_data_set_is_never_replaced(photos, tmp_path, facts):
+    """Others have files named dataset.json too."""
     (tmp_path / "thesis.txt").write_text("my thesis")
+    if facts is not None:
+        (tmp_path / "dataset.json").write_text(facts)
     with pytest.raises(FileExistsError, match="is not empty"):
         make(photos, tmp_path, small(), force=True)
     assert pathlib.Path(tmp_path / "thesis.txt").read_text() == "my thesis"
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_comes_to_dst_during_the_work_is_not_touched(photos, tmp_path, force):
+    dst = tmp_path / "dst"
+
+    def write_thesis(path, bad):
+        dst.mkdir(exist_ok=True)
+        (dst / "thesis.txt").write_text("my thesis")
+
+    with pytest.raises(FileExistsError, match="is not empty"):
+        make(photos, dst, small(), force=force, seen=write_thesis)
+    assert tree(dst) == {"thesis.txt": b"my thesis"}
+    shutil.rmtree(dst)
+    assert make(photos, dst, small()).kept == 40  # nothing of the work is lost
+
+
+def test_a_data_set_takes_its_place_while_it_is_locked(photos, tmp_path, monkeypatch):
+    beside, take = staging.beside(str(tmp_path / "dst")), staging._take_place
+
+    def take_and_see(folder, dst, force):
+        with pytest.raises(OSError, match="in use by"), staging.held(beside):
+            pass
+        take(folder, dst, force)
+
+    monkeypatch.setattr(staging, "_take_place", take_and_see)
+    make(photos, tmp_path / "dst", small())
+    assert (tmp_path / "dst" / "dataset.json").exists()

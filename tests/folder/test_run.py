@@ -1,17 +1,19 @@
 """Every image becomes one row; every output appears whole or not at all."""
 
 import errno
+import io
 import os
 import signal
 
 import numpy as np
 import pytest
 
-from imgkit.folder import run as running
+from imgkit.folder import work
 from imgkit.folder.codec import decode, encode
-from imgkit.folder.run import Job, Report, Row, commit, output_kind, process, run
-from imgkit.folder.scan import plan, scan
+from imgkit.folder.run import Report, run
+from imgkit.folder.scan import plan, plan_file, scan
 from imgkit.folder.steps import Step
+from imgkit.folder.work import Job, Row, commit, output_kind, process
 
 JOB = Job((Step("max_pool", {"size": 2}),))
 
@@ -79,7 +81,7 @@ def test_a_failure_before_the_rename_leaves_the_old_file(tmp_path, monkeypatch, 
     def fail(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(running.os, step, fail)
+    monkeypatch.setattr(work.os, step, fail)
     with pytest.raises(OSError, match="No space"):
         commit(str(target), b"new")
     assert tree(tmp_path) == {"b.png": b"old"}
@@ -140,3 +142,20 @@ def test_float_results_go_to_formats_that_hold_them():
     assert output_kind("jpg", np.float32, (0, 9)) == "jpg"
     with pytest.raises(ValueError, match="png cannot hold"):
         output_kind("png", np.float32, None)
+
+
+def test_a_change_during_the_read_is_seen_by_the_next_run(tmp_path, monkeypatch):
+    """The state that is noted is not newer than the bytes."""
+    path = tmp_path / "a.png"
+    path.write_bytes(encode(np.zeros((4, 4), np.uint8), "png"))
+    item = plan_file(str(path), str(tmp_path / "b.png"))
+
+    class Changing(io.FileIO):
+        def read(self, *arguments):
+            data = super().read(*arguments)
+            os.utime(path, ns=(0, 0))
+            return data
+
+    monkeypatch.setattr(work, "open", lambda path, mode: Changing(path), raising=False)
+    row, _ = work.make(Job((Step("invert", {}),)), item)
+    assert (row.status, row.facts.mtime_ns) == ("ok", item.mtime_ns)

@@ -121,6 +121,15 @@ def test_links_in_the_destination_are_not_written_through(tmp_path):
         plan(outputs_over_inputs, str(src), str(tmp_path))
 
 
+def test_only_a_conversion_is_advised_against():
+    images = [Source("a.jpg", 0, 0), Source("a.png", 0, 0)]
+    with pytest.raises(ValueError, match=r"rename one, or keep --format same$"):
+        plan(images, "src", "dst", "webp")
+    images = [Source("a.gif", 0, 0), Source("a.png", 0, 0)]
+    with pytest.raises(ValueError, match=r"rename one$"):
+        plan(images, "src", "dst", "same")
+
+
 def test_one_file_goes_into_a_folder_or_to_a_name(tmp_path):
     (tmp_path / "a.jpg").touch()
     src = str(tmp_path / "a.jpg")

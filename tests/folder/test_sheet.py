@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import imgkit as ik
-from imgkit.folder import sheet
-from imgkit.folder.sheet import Picture, Row, contact_sheet, drawn, page, visible
+from imgkit.folder import pictures, sheet
+from imgkit.folder.pictures import Picture, Row, drawn, visible
+from imgkit.folder.sheet import contact_sheet, page
 from imgkit.folder.steps import Step, program
 
 
@@ -45,7 +46,7 @@ def test_drawn_numbers_are_those_of_the_plan():
 
 def test_a_variant_shows_channels_first_output_upright():
     image = np.arange(24 * 30 * 3, dtype=np.uint8).reshape(24, 30, 3)
-    made = sheet.draw_variant(program([Step("ToCHW", {})]), image, (0, 0), "1", {})
+    made = pictures.draw_variant(program([Step("ToCHW", {})]), image, (0, 0), "1", {})
     assert np.array_equal(made.image, image)
     assert made.note == "30 × 24"
 

@@ -54,6 +54,7 @@ def test_sizes_are_those_of_convolve(size, taps, stride, dilation):
 def test_sequences_are_taken_axis_by_axis():
     assert ik.conv_output_size((10, 20), (3, 5), mode="valid") == (8, 16)
     assert ik.conv_output_size(10, (3, 5), padding=(1, 0)) == (10, 6)
+    assert ik.conv_output_size(np.array([10, 20]), np.array(3)) == (8, 18)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,14 @@ def test_sequences_are_taken_axis_by_axis():
         (lambda: ik.conv_output_size(5, 3, stride=0), ValueError, "stride is 0"),
         (lambda: ik.conv_output_size(5.0, 3), TypeError, "size is 5.0"),
         (lambda: ik.conv_output_size((5, 5), (3, 3, 3)), ValueError, "one integer or 2 of them"),
+        (lambda: ik.conv_output_size(None, 3), TypeError, "size is None: it must be an integer$"),
+        (lambda: ik.receptive_field(None), TypeError, "layers is None: it must be a list of"),
+        (lambda: ik.receptive_field("conv"), TypeError, "layers is 'conv': it must be a list of"),
+        (
+            lambda: ik.receptive_field(("conv", 5, 1)),
+            ValueError,
+            r"layers\[0\] is 'conv': .* such as",
+        ),
         (lambda: ik.receptive_field([("cnv", 3, 1)]), ValueError, "did you mean 'conv'"),
         (lambda: ik.receptive_field([("conv", 3)]), ValueError, r"layers\[0\] is \('conv', 3\)"),
         (lambda: ik.receptive_field([("pool", 0, 1)]), ValueError, r"layers\[0\] size is 0"),

@@ -253,7 +253,15 @@ def test_bad_arguments_are_named():
         "sigma_color is 0: it must be greater": lambda: ik.bilateral_blur(x, 0, 1),
         "sigma_space is nan: it must be greater": lambda: ik.bilateral_blur(x, 1, np.nan),
         "border is 'mirror'": lambda: ik.sharpen(x, border="mirror"),
-        "value is -1: a uint8 image holds integers": lambda: ik.box_blur(x, 3, value=-1),
+        "value is -1: a uint8 image holds 0 to 255": lambda: ik.box_blur(x, 3, value=-1),
+        "its window reaches 4e.09 pixels to each side, 4096": lambda: ik.gaussian_blur(x, 1e9),
+        "sigma is 1025.0: its window": lambda: ik.sharpen(x, 1, 1025),
+        "size is .3, 8194.: its window reaches 4097": lambda: ik.box_blur(x, (3, 8194)),
+        "size is 515: its window reaches 257 pixels to each side, 256": lambda: ik.median_blur(
+            x, 515
+        ),
+        "sigma_space is 129.0: its window reaches 258": lambda: ik.bilateral_blur(x, 1, 129),
+        "amount is 1e.300: float32 holds": lambda: ik.sharpen(x, 1e300),
         "size is .1, 2, 3.: it must be one integer or 2": lambda: ik.box_blur(x, (1, 2, 3)),
     }
     for message, call in bad.items():

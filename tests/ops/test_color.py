@@ -11,13 +11,13 @@ from PIL import Image, ImageOps
 
 import imgkit as ik
 from imgkit.backends.array import color as array
-from imgkit.backends.reference import color as reference
+from imgkit.backends.reference import color, tone
 from imgkit.image import full_range, saturate
-from imgkit.ops.color import PRESETS
+from imgkit.ops.tone import PRESETS
 from imgkit.registry import FUNCTIONS
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
-COLOR = [op for op in FUNCTIONS.values() if op.family == "color"]
+COLOR = [op for op in FUNCTIONS.values() if op.family in ("color", "tone")]
 ARGUMENTS = {
     "adjust_brightness": [{"factor": 0.0}, {"factor": 0.6}, {"factor": 1.7}],
     "adjust_contrast": [{"factor": 0.0}, {"factor": 0.6}, {"factor": 1.7}],
@@ -44,7 +44,7 @@ def photo(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
 
 def oracle(name: str, x: np.ndarray, **arguments: object) -> np.ndarray:
     """One image (H, W, C) through the float64 reference."""
-    function = getattr(reference, name)
+    function = getattr(color, name, None) or getattr(tone, name)
     if "top" in inspect.signature(function).parameters:
         arguments["top"] = full_range(x.dtype)
     return function(x.astype(np.float64), **arguments)
@@ -169,6 +169,44 @@ def test_to_float_and_to_uint8() -> None:
     assert ik.to_uint8(np.array([[-1, 0.5, 2]], np.float32)).tolist() == [[0, 128, 255]]
     every = np.arange(256, dtype=np.uint8)[None]
     np.testing.assert_array_equal(ik.to_uint8(ik.to_float(every)), every)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_to_uint8_saturates_however_far_beyond_the_range(dtype: str) -> None:
+    far = [[np.nan, -np.inf, -1e30, -1, 2, 1e7, 1e9, 1e30, np.inf]]
+    levels = [[0, 0, 0, 0, 255, 255, 255, 255, 255]]
+    assert ik.to_uint8(np.array(far, dtype)).tolist() == levels
+    assert tone.to_uint8(np.array(far), 1).tolist() == levels
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["equalize", "clahe"])
+def test_a_histogram_counts_nan_as_0_and_infinities_as_the_ends(name: str, dtype: str) -> None:
+    x = photo((48, 40, 1), dtype)
+    odd, even = x.copy(), x.copy()
+    odd[3, 4:7, 0] = np.nan, np.inf, -np.inf
+    even[3, 4:7, 0] = 0, 1, 0
+    arguments = ARGUMENTS.get(name, [{}])[0]
+    ours = getattr(ik, name)(odd, **arguments)
+    assert np.argwhere(np.isnan(ours)).tolist() == [[3, 4, 0]]
+    seen = ~np.isnan(odd)
+    np.testing.assert_array_equal(ours[seen], getattr(ik, name)(even, **arguments)[seen])
+    slow = oracle(name, odd, **arguments)  # tolerance as in test_agrees_with_the_reference
+    np.testing.assert_allclose(ours, slow, atol=2e-6 if dtype == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("name", ["equalize", "clahe", "to_uint8", "adjust_gamma"])
+def test_tensors_know_nan_and_infinities_as_arrays_do(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    from imgkit.backends.tensor.views import native
+
+    x = photo((24, 20, 1), "float32")
+    x[3, 4:7, 0] = np.nan, np.inf, -np.inf
+    arguments = {"gamma": 0.5} if name == "adjust_gamma" else {}
+    with native():  # by torch's own operations, as on a device
+        found = getattr(ik, name)(torch.from_numpy(x[None, ..., 0]), **arguments)
+    wanted = getattr(ik, name)(x, **arguments)
+    np.testing.assert_allclose(found.numpy()[0], wanted[..., 0], atol=1e-6)
 
 
 def test_a_table_is_the_op_on_every_level() -> None:
@@ -398,13 +436,26 @@ RGB = np.zeros((3, 3, 3), np.uint8)
         (lambda: ik.normalize(RGB, "imagenet", 1), TypeError, "brings its own"),
         (lambda: ik.normalize(GRAY, "imagenet"), ValueError, "mean has 3 values, the image 1"),
         (lambda: ik.normalize(RGB, 0.5), TypeError, "std is None"),
-        (lambda: ik.normalize(RGB, 0.5, 0), ValueError, "std is 0: every value must be greater"),
+        (lambda: ik.normalize(RGB, 0.5, 0), ValueError, "std is 0: every value must be at"),
         (lambda: ik.normalize(RGB, (0.5, "a", 1), 1), TypeError, r"mean\[1\] is 'a'"),
         (lambda: ik.normalize(RGB, 0.5, "half"), TypeError, "std is 'half'"),
         (lambda: ik.invert(RGB > 0), TypeError, "x has dtype bool"),
-        (lambda: ik.to_float([1, 2]), TypeError, "x is a builtins.list"),
+        (lambda: ik.to_float([1, 2]), TypeError, "x is a list"),
     ],
 )
 def test_bad_input_is_named(call, error, message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_means_come_as_arrays_and_presets_serve_function_and_transform() -> None:
+    mean, std = np.array([0.4, 0.5, 0.6]), np.array([0.2, 0.25, 0.5], np.float32)
+    assert ik.Normalize(mean, std) == ik.Normalize((0.4, 0.5, 0.6), std.tolist())
+    assert ik.Normalize(np.array(0.5), np.float32(0.25)) == ik.Normalize(0.5, 0.25)
+    x = photo((4, 4, 3), "uint8")
+    np.testing.assert_array_equal(ik.normalize(x, mean, std), ik.normalize(x, [0.4, 0.5, 0.6], std))
+    for name in PRESETS:
+        ours = ik.Pipeline([ik.Normalize(name)])(x, key=0)
+        np.testing.assert_allclose(ours, ik.normalize(x, name), atol=2e-6)  # float32 of either
+    with pytest.raises(ValueError, match="mean is "):
+        ik.Normalize([], 1)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import imgkit as ik
 from imgkit.backends.reference import conv as reference
-from imgkit.border import BORDERS
-from imgkit.ops.conv import METHODS, MODES
+from imgkit.border import BORDERS, MODES
+from imgkit.ops.conv import METHODS
 
 RNG = np.random.default_rng(5)
 BORDER_VALUES = [("constant", 0), ("constant", 2.5), *((b, 0) for b in BORDERS if b != "constant")]
@@ -306,17 +306,40 @@ X = np.ones((5, 6), np.float32)
     ("call", "error", "message"),
     [
         (lambda: ik.convolve(X, np.ones((0, 3))), ValueError, r"kernel has shape \(0, 3\): every"),
-        (lambda: ik.convolve(X, [[np.nan]]), ValueError, "every tap must be finite"),
-        (lambda: ik.convolve(X, [[1j]]), TypeError, "taps must be real"),
-        (lambda: ik.convolve(X, np.array([[1j]])), TypeError, "taps must be real"),
-        (lambda: ik.convolve(X, np.array([["a"]])), TypeError, "taps must be numbers"),
+        (lambda: ik.convolve(X, [[np.nan]]), ValueError, "every number must be finite"),
+        (lambda: ik.convolve(X, [[1j]]), TypeError, "its numbers must be real"),
+        (lambda: ik.convolve(X, np.array([[1j]])), TypeError, "its numbers must be real"),
+        (lambda: ik.convolve(X, np.array([["a"]])), TypeError, "it must hold real numbers"),
         (lambda: ik.convolve(X, "sobel"), ValueError, "did you mean 'sobel_"),
-        (lambda: ik.convolve(X, [[1e39]]), ValueError, "kernel holds 1e.39: more than float32"),
+        (
+            lambda: ik.convolve(X, [[1e39]]),
+            ValueError,
+            "kernel holds numbers that add up to 1e.39: more than float32",
+        ),
         (lambda: ik.convolve(X, np.ones((6, 2)), "valid"), ValueError, "mode 'valid' needs it"),
         (lambda: ik.convolve(X, "box", "vaild"), ValueError, "mode is 'vaild': did you mean"),
         (lambda: ik.convolve(X, "box", ["same"]), ValueError, "mode is"),
         (lambda: ik.convolve(X, "box", border="mirror"), ValueError, "border is 'mirror'"),
         (lambda: ik.convolve(X, "box", value=np.inf), ValueError, "value is inf"),
+        (lambda: ik.convolve(X, "box", value=1e300), ValueError, "value is 1e.300: float32 holds"),
+        (lambda: ik.convolve(X.astype(float), [1e308, 1e308]), ValueError, "more than float64 can"),
+        (
+            lambda: ik.convolve(X, "box", "full", dilation=10**9),
+            ValueError,
+            "dilation is 1000000000",
+        ),
+        (lambda: ik.convolve(X, [[1, 2], [3]]), ValueError, "its rows must be equally long"),
+        (
+            lambda: ik.explain_convolve(None, "box"),
+            TypeError,
+            "x is None: it must be one array, or",
+        ),
+        (
+            lambda: ik.explain_convolve([X, X], "box"),
+            TypeError,
+            "it must be one array, or the shape",
+        ),
+        (lambda: ik.convolve([X, None], "box"), TypeError, r"x\[1\] is None: pass a NumPy array"),
         (lambda: ik.convolve(X, "box", value=True), TypeError, "value is True"),
         (lambda: ik.convolve(X, "box", value="0"), TypeError, "value is '0'"),
         (lambda: ik.convolve(X, "box", stride=0), ValueError, "stride is 0: it must be at least 1"),
@@ -329,7 +352,7 @@ X = np.ones((5, 6), np.float32)
         (lambda: ik.convolve(X, "box", method="fastest"), ValueError, "method is 'fastest'"),
         (lambda: ik.convolve(X, "emboss", method="separable"), ValueError, "use 'low-rank'"),
         (lambda: ik.convolve(X, "box", dtype="int8"), ValueError, "dtype is 'int8'"),
-        (lambda: ik.convolve(X.tolist(), "box"), TypeError, "x is a builtins.list: pass a NumPy"),
+        (lambda: ik.convolve(X.tolist(), "box"), TypeError, "x is a list: pass a NumPy"),
         (lambda: ik.convolve(X > 0, "box"), TypeError, "x has dtype bool"),
         (lambda: ik.convolve(X[:, 0], "box"), ValueError, r"x has shape \(5,\): an image is"),
         (lambda: ik.convolve(X, np.ones((1, 1, 1))), ValueError, "needs a volume"),

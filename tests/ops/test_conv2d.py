@@ -8,8 +8,7 @@ import pytest
 
 import imgkit as ik
 from imgkit.backends.reference import conv2d as reference
-from imgkit.border import BORDERS
-from imgkit.ops.conv import MODES
+from imgkit.border import BORDERS, MODES
 
 RNG = np.random.default_rng(6)
 X = np.ones((5, 6), np.float32)
@@ -96,7 +95,33 @@ def test_conv2d_lays_out_large_layers_in_strips(monkeypatch):
         (lambda: ik.conv2d(X, np.ones((3, 3))), ValueError, r"weight has shape \(3, 3\)"),
         (lambda: ik.conv2d(X, np.ones((2, 3, 3, 3))), ValueError, "x has 1 channels"),
         (lambda: ik.conv2d(X, np.full((1, 1, 1, 1), 1j)), TypeError, "weight has dtype complex"),
-        (lambda: ik.conv2d(X, [[[[np.nan]]]]), ValueError, "weight holds NaN"),
+        (
+            lambda: ik.conv2d(X, [[[[np.nan]]]]),
+            ValueError,
+            r"weight has nan at \(0, 0, 0, 0\): every number must be finite",
+        ),
+        (lambda: ik.conv2d(X, [[1, 2], [3]]), ValueError, "weight is .*: its rows must be equally"),
+        (
+            lambda: ik.conv2d(X, np.ones((1, 1, 1, 1)), [[1, 2], [3]]),
+            ValueError,
+            "bias is .*: its rows",
+        ),
+        (
+            lambda: ik.conv2d(X, np.full((1, 1, 1, 1), 1e300)),
+            ValueError,
+            "weight .* than float32 can",
+        ),
+        (
+            lambda: ik.conv2d(X, np.ones((1, 1, 1, 1)), [1e300]),
+            ValueError,
+            "bias .* than float32 can",
+        ),
+        (lambda: ik.conv2d(X, np.ones((1, 1, 1, 1)), value=1e300), ValueError, "value is 1e.300"),
+        (
+            lambda: ik.conv2d(X, np.ones((1, 1, 1, 1)), padding=10**9),
+            ValueError,
+            "padding is 10000",
+        ),
         (lambda: ik.conv2d(X, np.ones((2, 1, 3, 3)), [1.0]), ValueError, r"bias has shape \(1,\)"),
         (lambda: ik.conv2d(X, np.ones((2, 1, 7, 7))), ValueError, "mode 'valid' needs it to fit"),
         (

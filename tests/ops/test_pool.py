@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgkit as ik
+from imgkit.backends.array import medians
 from imgkit.backends.array import pool as array_pool
 from imgkit.backends.reference import pool as reference
 from imgkit.image import saturate
@@ -266,15 +267,40 @@ def test_large_medians_are_partitioned_alike(dtype, monkeypatch):
     if dtype is np.float32:
         x[3, 4] = np.nan
     network = ik.median_pool(x, 7, 2, 3)
-    monkeypatch.setattr(array_pool, "NETWORK_TAPS", 8)
+    monkeypatch.setattr(medians, "NETWORK_TAPS", 8)
     np.testing.assert_array_equal(ik.median_pool(x, 7, 2, 3), network)
+
+
+def test_what_was_allowed_once_does_not_let_its_equals_through():
+    x = np.zeros((4, 4), np.uint8)
+    assert ik.max_pool(x, 1).shape == ik.max_pool(x, (1, 1)).shape == (4, 4)
+    for size in (True, 1.0, (1.0, 1), (True, 1)):
+        with pytest.raises(TypeError, match="size"):
+            ik.max_pool(x, size)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("shape", [(20, 23), (20, 23, 3), (2, 20, 23, 5), (1, 9, 8, 130)])
+@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (3, (1, 3)), (5, 1), (5, 3)])
+def test_medians_by_opencv_are_those_of_the_networks(monkeypatch, dtype, shape, size, stride):
+    x = np.random.default_rng(3).integers(0, 255, shape).astype(dtype)
+    ours = ik.median_pool(x, size, stride)
+    assert ours.flags.c_contiguous
+    monkeypatch.setattr(array_pool, "_is_blur", lambda *_: False)
+    np.testing.assert_array_equal(ours, ik.median_pool(x, size, stride))
+
+
+def test_a_median_with_nan_is_nan_by_every_route():
+    x = np.ones((9, 9), np.float32)
+    x[4, 4] = np.nan
+    assert np.isnan(ik.median_pool(x, 3, 1)).sum() == 9
 
 
 def test_the_network_sorts():
     """Zeros and ones suffice (Knuth's 0-1 principle)."""
     for size in range(2, 10):
         wires = np.array(list(itertools.product((0, 1), repeat=size))).T
-        for i, j, *_ in array_pool.selection_network(size, frozenset(range(size))):
+        for i, j, *_ in medians.selection_network(size, frozenset(range(size))):
             wires[i], wires[j] = np.minimum(wires[i], wires[j]), np.maximum(wires[i], wires[j])
         assert (np.diff(wires, axis=0) >= 0).all()
 
@@ -466,3 +492,8 @@ def test_minimum_is_the_maximum_of_the_negative(layout, length):
     np.testing.assert_array_equal(
         ik.min_pool(x, *layout, axes=0), -ik.max_pool(-x, *layout, axes=0)
     )
+
+
+def test_a_list_that_is_no_cache_key_is_named_by_its_wrong_item():
+    with pytest.raises(TypeError, match=r"size\[1\] is 2.0"):
+        ik.max_pool(np.zeros((8, 8, 3), np.uint8), [2, 2.0])

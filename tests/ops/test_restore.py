@@ -240,7 +240,7 @@ X = np.ones((4, 5))
             ValueError,
             "fewer iterations",
         ),
-        (lambda: ik.deconvolve(X.tolist(), [1]), TypeError, "b is a builtins.list"),
+        (lambda: ik.deconvolve(X.tolist(), [1]), TypeError, "b is a list"),
     ],
 )
 def test_bad_input_is_named(call, error, message: str) -> None:

@@ -18,7 +18,7 @@ def apply_tiles(position: Array, coarse: Array, clip_limit: float, tiles: tuple[
     """Equalize (H, W) intensities 0..255 by the curves of their uint8 copy; result 0..255."""
     padding = _tile_padding(coarse.shape, tiles)
     curves = tile_curves(coarse, clip_limit, tiles, padding)
-    level = position.astype(np.intp)
+    level = np.fmax(position, 0).astype(np.intp)  # NaN reads the first curve, and stays NaN
     part = position - level
     result = np.zeros(coarse.shape)
     for row, row_weight in _neighbours(coarse.shape[0], padding[0], tiles[0]):

@@ -29,6 +29,8 @@ CV_DEPTH = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U}
 # thousand calls begin to count.
 STRIP = 65_536
 
+FAR = 1 << 23  # 255 times it is what OpenCV, which rounds to 32 bits, still saturates
+
 # A matrix computes scale * x + offset in float32; up to this scale the two terms cancel to 1e-6.
 CANCELS = 16
 
@@ -74,7 +76,8 @@ def gray_mean(image: Array) -> float:
 def adjust_brightness(x: Array, factor: float) -> Array:
     """Scale."""
     if x.dtype.kind == "f":
-        return _clip(x * factor)
+        with np.errstate(over="ignore"):  # infinity is clipped
+            return _clip(x * factor)
     if x.dtype == np.uint8 and x.size:  # half the time of _scale_add, for what is not negative
         return cv2.convertScaleAbs(_flat(x), alpha=factor).reshape(x.shape)
     return _scale_add(x, factor, 0.0)
@@ -167,9 +170,9 @@ def _power(x: Array, gamma: float, gain: float) -> Array:
     if x.dtype == np.float64 or gamma == 0:
         y = x**gamma
     else:  # half the time of np.power, exact to 1e-7
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             y = np.log(x, out=x)
-        y *= gamma
+            y *= gamma
         y = cv2.exp(_flat(y)).reshape(x.shape)
     if gain != 1:
         y *= gain
@@ -240,7 +243,8 @@ def interpolate_table(x: Array, table: Array) -> Array:
         fine = 257 * value[:, None] + rise[:, None] * np.arange(257)
         return apply_table(x, fine.ravel()[:65536].astype(np.uint16))
     position = np.clip(x, 0, 1) * x.dtype.type(255)
-    index = position.astype(np.uint8)
+    with np.errstate(invalid="ignore"):  # NaN reads at 0, and stays NaN
+        index = position.astype(np.uint8)
     position -= index
     position *= apply_table(index, rise.astype(x.dtype))
     position += apply_table(index, value.astype(x.dtype))
@@ -310,7 +314,11 @@ def to_float(x: Array) -> Array:
 
 def to_uint8(x: Array) -> Array:
     """Return the nearest 8-bit image."""
-    return x.copy() if x.dtype == np.uint8 else _quantize(x, 255 / full_range(x.dtype), np.uint8)
+    if x.dtype == np.uint8:
+        return x.copy()
+    if x.dtype.kind == "f" and not x.max(initial=0) < FAR:
+        x = np.clip(x, 0, 1)
+    return _quantize(x, 255 / full_range(x.dtype), np.uint8)
 
 
 # --- CLAHE -------------------------------------------------------------------------------
@@ -323,6 +331,8 @@ def clahe(x: Array, clip_limit: float, tiles: tuple[int, int]) -> Array:
 
 def _clahe(image: Array, clip_limit: float, tiles: tuple[int, int]) -> Array:
     """Equalize (H, W, C); RGB takes on the change of its luma."""
+    if image.dtype.kind == "f":
+        image = np.clip(image, 0, 1)
     gray = image[..., 0] if image.shape[-1] == 1 else _luma(image, Y_OF_YCBCR)
     if image.dtype == np.uint8:
         even = cv2.createCLAHE(clip_limit, (tiles[1], tiles[0])).apply(gray)

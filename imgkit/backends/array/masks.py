@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from imgkit import maps
 from imgkit.backends.array import resample
-from imgkit.backends.array.plan import sample_map
+from imgkit.backends.array.sampling import sample_map
 from imgkit.image import full_range
 
 Array = npt.NDArray[Any]

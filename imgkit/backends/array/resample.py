@@ -7,7 +7,6 @@ float64 it falls back to a 1/32-pixel grid, so channels go in groups and float64
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit import geometry
+from imgkit.backends.array.bands import (
+    OVERSHOOT,
+    cubic,
+    merged,
+    resize_bands,
+    resize_planes,
+    store,
+    swap,
+)
 from imgkit.border import BORDERS, source_index
 from imgkit.geometry import Move, Size
 from imgkit.image import saturate
@@ -28,14 +36,12 @@ FLAGS = {
     "bilinear": cv2.INTER_LINEAR,
     "bicubic": cv2.INTER_CUBIC,
 }
-EXACT_DTYPES = ("uint8", "uint16", "float32")  # what OpenCV interpolates without a grid
+EXACT = "BHf"  # uint8, uint16, float32: what OpenCV interpolates without a grid
 SHRT_MAX = 32767  # cv2.remap refuses images as large as this
 WIDEN = 4  # input pixels an output pixel up to which 3 channels are sampled as 4: OpenCV 5 takes
 # 106 us for a 224x224 bilinear warp of 4 channels and 263 us for 3 (benchmarks/resample.py)
 WIDE_BYTES = 8_000_000  # of the widened image: 1024x1024 float32 loses by it, 512x512 gains half
 MAX_CV_CHANNELS = 128  # CV_CN_MAX: beyond it OpenCV takes channels for another axis
-OVERSHOOT = ("bicubic", "lanczos")  # kernels with negative lobes
-WINDOW_BYTES = 1_000_000  # benchmarks/resample.py: fastest of 0.1..1.2 MB; it stays in cache
 
 
 # --- moving pixels ----------------------------------------------------------------------
@@ -49,14 +55,6 @@ def _each(function: Callable[[Array], Array], batch: Array, size: Size) -> Array
     for image, result in zip(batch, out, strict=True):
         result[...] = function(image)
     return out
-
-
-def _swap(image: Array) -> Array:
-    """Transpose H and W of one image into a fresh array."""
-    if image.shape[-1] <= 4:
-        turned = cv2.transpose(image)
-        return np.asarray(turned.reshape(image.shape[1], image.shape[0], image.shape[2]))
-    return np.ascontiguousarray(image.swapaxes(0, 1))
 
 
 def mirror(batch: Array, horizontal: bool, vertical: bool) -> Array:
@@ -104,7 +102,7 @@ def move(batch: Array, how: Move, size: Size, border: str, fill: Array) -> Array
     """Carry out a `geometry.Move`: no interpolation, a fresh array."""
     moved = batch
     if how.transpose:
-        moved = _each(_swap, batch, (batch.shape[2], batch.shape[1]))
+        moved = _each(swap, batch, (batch.shape[2], batch.shape[1]))
     if how.mirror_x or how.mirror_y:
         moved = mirror(moved, how.mirror_x, how.mirror_y)
     if moved is not batch and (how.top, how.left) == (0, 0) and moved.shape[1:3] == size:
@@ -121,17 +119,22 @@ def resize_to_float(
     """Resize one image (H, W, C) in the units of integers up to `top` to float32, unrounded.
 
     Kernels that overshoot are cut after each axis, along the rows first, as those of integers.
+    Three channels may come as a view of planes.
     """
     if antialias and interpolation in OVERSHOOT:
         image = image.astype(np.float32)
         for step in ((image.shape[0], size[1]), size):
-            image = _resize_bands(image, step, interpolation, antialias)
+            image = merged(resize_planes(image, step, interpolation, antialias))
             np.clip(image, 0, top, out=image)
         return image
-    banded = antialias and interpolation != "nearest"
-    if banded and _native_flag(image[None], size, interpolation, antialias) is None:
-        return _resize_bands(image, size, interpolation, antialias, np.dtype(np.float32))
-    return resize(image.astype(np.float32)[None], size, interpolation, antialias)[0]
+    height, width, channels = image.shape
+    if (height, width) == size or interpolation == "nearest":
+        return resize(image.astype(np.float32)[None], size, interpolation, antialias)[0]
+    flag = _native_flag((height, width), image.dtype, size, interpolation, antialias)
+    if flag is not None:
+        return _resize_native(image.astype(np.float32), size, flag)
+    planes = resize_planes(image, size, interpolation, antialias)
+    return planes.transpose(1, 2, 0) if channels == 3 else merged(planes)
 
 
 def resize(batch: Array, size: Size, interpolation: str, antialias: bool) -> Array:
@@ -141,9 +144,9 @@ def resize(batch: Array, size: Size, interpolation: str, antialias: bool) -> Arr
     if interpolation == "nearest":
         rows, cols = (nearest_index(n, m) for n, m in zip(batch.shape[1:3], size, strict=True))
         return batch.take(rows, axis=1).take(cols, axis=2)
-    flag = _native_flag(batch, size, interpolation, antialias)
+    flag = _native_flag(batch.shape[1:3], batch.dtype, size, interpolation, antialias)
     if flag is None:
-        return _each(lambda im: _resize_bands(im, size, interpolation, antialias), batch, size)
+        return _each(lambda im: resize_bands(im, size, interpolation, antialias), batch, size)
     return _each(lambda im: _resize_native(im, size, flag), batch, size)
 
 
@@ -152,10 +155,12 @@ def nearest_index(n: int, m: int) -> Array:
     return (2 * np.arange(m) + 1) * n // (2 * m)
 
 
-def _native_flag(batch: Array, size: Size, interpolation: str, antialias: bool) -> int | None:
+def _native_flag(
+    shape: Size, dtype: np.dtype[Any], size: Size, interpolation: str, antialias: bool
+) -> int | None:
     """Return the cv2.resize flag that computes this resize, or None."""
-    (height, width), dtype = batch.shape[1:3], batch.dtype.name
-    if dtype not in EXACT_DTYPES:
+    height, width = shape
+    if dtype.char not in EXACT:
         return None
     if interpolation == "area" and height % size[0] == 0 and width % size[1] == 0:
         return int(cv2.INTER_AREA)
@@ -168,136 +173,13 @@ def _native_flag(batch: Array, size: Size, interpolation: str, antialias: bool) 
 def _resize_native(image: Array, size: Size, flag: int) -> Array:
     """Resize one image with OpenCV, by groups of channels where it must."""
     limit = 4 if flag == cv2.INTER_AREA else MAX_CV_CHANNELS
+    if 1 < image.shape[-1] <= limit:
+        return np.asarray(cv2.resize(image, size[::-1], interpolation=flag))
     parts = [
         cv2.resize(image[..., c : c + limit], size[::-1], interpolation=flag).reshape(*size, -1)
         for c in range(0, image.shape[-1], limit)
     ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-
-
-def _resize_bands(
-    image: Array,
-    size: Size,
-    interpolation: str,
-    antialias: bool,
-    dtype: np.dtype[Any] | None = None,
-) -> Array:
-    """Resize one image by a banded matrix on each axis; `dtype` is the result's, if another.
-
-    Kernels that overshoot round and clip integers after each axis and run along the rows first,
-    as Pillow does; the others round once.
-    """
-    if not antialias and image.dtype.kind == "u":
-        floats = _resize_bands(image.astype(np.float32), size, interpolation, antialias)
-        return saturate(floats, image.dtype)
-    if interpolation not in OVERSHOOT and image.dtype.kind == "u" and dtype is None:
-        floats = _resize_bands(image, size, interpolation, antialias, np.dtype(np.float32))
-        whole = np.empty(floats.shape, image.dtype)
-        _store(floats.reshape(len(floats), -1), whole.reshape(len(whole), -1), signed=False)
-        return whole
-    height, _, channels = image.shape
-    rows = functools.partial(
-        _multiply, interpolation=interpolation, antialias=antialias, dtype=dtype or image.dtype
-    )
-    across_first = (interpolation in OVERSHOOT and image.dtype.kind == "u") or size[0] > height
-    for axis in (1, 0) if across_first else (0, 1):
-        if image.shape[axis] == size[axis]:
-            continue
-        turned = _swap(image) if axis == 1 else image
-        flat = turned.reshape(turned.shape[0], -1)
-        done = rows(flat, size[axis]).reshape(size[axis], turned.shape[1], channels)
-        image = _swap(done) if axis == 1 else done
-    return image
-
-
-def _multiply(
-    flat: Array, count: int, interpolation: str, antialias: bool, dtype: np.dtype[Any]
-) -> Array:
-    """Make `count` rows as weighted sums of the rows of a matrix, saturated to `dtype`.
-
-    The band is cut into blocks of a few outputs, each a small dense product with the window of
-    input rows that it sees; a stack of windows is gathered, cast and multiplied at once.
-    """
-    first, blocks = _band(len(flat), count, interpolation, antialias, flat.dtype == np.float64)
-    number, block, span = blocks.shape
-    columns = flat.shape[1]
-    step = min(number, max(1, WINDOW_BYTES // (span * columns * blocks.itemsize)))
-    out = np.empty((number * block, columns), dtype)
-    raw = np.empty((step, span, columns), flat.dtype)
-    seen = raw if flat.dtype == blocks.dtype else np.empty(raw.shape, blocks.dtype)
-    sums = np.empty((step, block, columns), blocks.dtype)
-    window = first[:, None] + np.arange(span)
-    for i in range(0, number, step):
-        n = min(step, number - i)
-        flat.take(window[i : i + n], axis=0, out=raw[:n], mode="clip")
-        if seen is not raw:
-            np.copyto(seen[:n], raw[:n])
-        np.matmul(blocks[i : i + n], seen[:n], out=sums[:n])
-        rows = slice(i * block, (i + n) * block)
-        _store(sums[:n].reshape(-1, columns), out[rows], interpolation in OVERSHOOT)
-    return out[:count]
-
-
-def _store(sums: Array, out: Array, signed: bool) -> None:
-    """Write floats into an array of an image dtype, rounded and saturated."""
-    if out.dtype == np.uint8:  # four times as fast as np.rint, np.clip and astype
-        cv2.convertScaleAbs(np.maximum(sums, 0, out=sums) if signed else sums, dst=out)
-    else:
-        out[...] = saturate(sums, out.dtype)
-
-
-@functools.lru_cache(maxsize=64)
-def _band(n: int, m: int, interpolation: str, antialias: bool, double: bool) -> tuple[Array, Array]:
-    """Cut the ``(m, n)`` resizing matrix into blocks: (first columns, blocks of rows)."""
-    taps, weights = tap_weights(n, m, interpolation, antialias)
-    block = 4 if n > m else 8  # benchmarks/resample.py: best of 2..16
-    number = -(-m // block)
-    low = np.clip(taps[::block, 0], 0, n - 1)
-    last = np.minimum(np.arange(number) * block + block - 1, m - 1)
-    span = int((np.clip(taps[last, -1], 0, n - 1) - low).max()) + 1
-    low = np.clip(low, 0, n - span)
-    row = np.arange(m)
-    column = np.clip(taps, 0, n - 1) - low[row // block][:, None]
-    flat = (row[:, None] * span + column).ravel()
-    dense = np.bincount(flat, weights.ravel(), number * block * span)
-    blocks = dense.reshape(number, block, span).astype(np.float64 if double else np.float32)
-    low.flags.writeable = blocks.flags.writeable = False
-    return low, blocks
-
-
-def tap_weights(n: int, m: int, interpolation: str, antialias: bool) -> tuple[Array, Array]:
-    """Return which inputs each output sees and with what weight, both ``(m, taps)``."""
-    scale = n / m
-    if interpolation == "area":
-        start = np.arange(m)[:, None] * scale
-        taps = np.floor(start).astype(np.intp) + np.arange(math.ceil(scale) + 1)
-        overlap = np.minimum(taps + 1, start + scale) - np.maximum(taps, start)
-        weights = np.where(taps < n, np.maximum(overlap, 0), 0)
-        return taps, weights / weights.sum(axis=1, keepdims=True)
-    reach, profile = _profile(interpolation, antialias)
-    stretch = max(scale, 1.0) if antialias else 1.0
-    middle = (np.arange(m)[:, None] + 0.5) * scale - 0.5
-    first = np.floor(middle - reach * stretch + 1).astype(np.intp)
-    taps = first + np.arange(2 * math.ceil(reach * stretch))
-    weights = profile(np.abs(taps - middle) / stretch)
-    if antialias:  # as Pillow: the kernel is cut at the edge; otherwise the edge pixel repeats
-        weights[(taps < 0) | (taps >= n)] = 0
-    return taps, weights / weights.sum(axis=1, keepdims=True)
-
-
-def _profile(interpolation: str, antialias: bool) -> tuple[int, Callable[[Array], Array]]:
-    """Return how far a kernel reaches, and its weight at a distance."""
-    if interpolation == "bilinear":
-        return 1, lambda t: np.maximum(1 - t, 0)
-    if interpolation == "bicubic":
-        return 2, functools.partial(_cubic, a=-0.5 if antialias else -0.75)
-    return 3, lambda t: np.where(t < 3, np.sinc(t) * np.sinc(t / 3), 0)
-
-
-def _cubic(t: Array, a: float) -> Array:
-    """Weigh by Keys' cubic at distances ``t >= 0``."""
-    near = ((a + 2) * t - (a + 3)) * t * t + 1
-    return np.where(t <= 1, near, np.where(t < 2, ((t - 5) * t + 8) * t * a - 4 * a, 0))
 
 
 # --- warping ----------------------------------------------------------------------------
@@ -353,7 +235,7 @@ def _warp_one(
     if found.dtype == image.dtype:
         return found
     out = np.empty(found.shape, image.dtype)
-    _store(found.reshape(len(found), -1), out.reshape(len(found), -1), signed=True)
+    store(found.reshape(len(found), -1), out.reshape(len(found), -1), signed=True)
     return out
 
 
@@ -402,17 +284,21 @@ def _groups(channels: int) -> list[slice]:
     return groups + [slice(i, i + 1) for i in range(fours, channels)]
 
 
+def widens(shape: tuple[int, ...], size: Size, itemsize: int) -> bool:
+    """Tell whether three channels of an image are sampled sooner as four, bilinear."""
+    pixels = shape[0] * shape[1]
+    fits = pixels * 4 * itemsize <= WIDE_BYTES
+    return shape[2] == 3 and fits and pixels <= WIDEN * size[0] * size[1]
+
+
 def _by_groups(
     image: Array, size: Size, interpolation: str, fill: Array, call: Callable[..., Array]
 ) -> Array:
     """Call a sampler of OpenCV on groups of channels with their border values."""
     groups = _groups(image.shape[-1])
-    if image.shape[-1] == 3 and interpolation == "bilinear":
-        pixels = image.shape[0] * image.shape[1]
-        fits = pixels * 4 * image.itemsize <= WIDE_BYTES
-        if fits and pixels <= WIDEN * size[0] * size[1]:
-            found = call(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), borderValue=[*fill.tolist(), 0])
-            return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB).reshape(*size, 3)
+    if interpolation == "bilinear" and widens(image.shape, size, image.itemsize):
+        found = call(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), borderValue=[*fill.tolist(), 0])
+        return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB).reshape(*size, 3)
     if len(groups) == 1:
         return call(image, borderValue=fill.tolist()).reshape(*size, -1)
     out = np.empty((*size, image.shape[-1]), image.dtype)
@@ -426,7 +312,7 @@ def sample_matrix(
     image: Array, inverse: Array, size: Size, interpolation: str, border: str, fill: Array
 ) -> Array:
     """Sample one image where a matrix from output to input points."""
-    if image.dtype.name not in EXACT_DTYPES or (
+    if image.dtype.char not in EXACT or (
         _is_folded(interpolation, border) and _matrix_reaches_far(inverse, size, image.shape)
     ):
 
@@ -488,7 +374,7 @@ def _sample_field(
 
 def _is_beyond(image: Array, size: Size) -> bool:
     """Whether OpenCV cannot sample an image at positions of a canvas, or not exactly."""
-    return image.dtype.name not in EXACT_DTYPES or max(*image.shape[:2], *size) >= SHRT_MAX
+    return image.dtype.char not in EXACT or max(*image.shape[:2], *size) >= SHRT_MAX
 
 
 def sample_positions(
@@ -552,7 +438,7 @@ def _gather_strip(image: Array, at: Array, interpolation: str, border: str, fill
     part = at - base
     offsets = (0, 1) if interpolation == "bilinear" else (-1, 0, 1, 2)
     weigh: Callable[[Array], Array] = (
-        (lambda t: 1 - t) if interpolation == "bilinear" else functools.partial(_cubic, a=-0.75)
+        (lambda t: 1 - t) if interpolation == "bilinear" else functools.partial(cubic, a=-0.75)
     )
     total = np.zeros((*at.shape[:2], image.shape[-1]))
     for dy in offsets:

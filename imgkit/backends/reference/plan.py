@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit import draws, geometry, maps
-from imgkit.backends.reference import blur, color, conv, edges, resample
+from imgkit.backends.reference import blur, color, conv, edges, resample, tone
 from imgkit.border import source_index
 from imgkit.image import full_range, saturate
 from imgkit.kernels import EMBOSS, kernel
@@ -128,13 +128,13 @@ def _curve(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:
 
 
 CURVES: dict[str, Callable[[Array, float, float], Array]] = {
-    "adjust_gamma": lambda x, gamma, top: color.adjust_gamma(x, gamma, 1.0, top=top),
-    "posterize": lambda x, bits, top: color.posterize(x, int(bits), top=top),
-    "solarize": lambda x, threshold, top: color.solarize(x, threshold * top, top=top),
+    "adjust_gamma": lambda x, gamma, top: tone.adjust_gamma(x, gamma, 1.0, top=top),
+    "posterize": lambda x, bits, top: tone.posterize(x, int(bits), top=top),
+    "solarize": lambda x, threshold, top: tone.solarize(x, threshold * top, top=top),
     "solarize_add": lambda x, add, top: np.where(x < top / 2, np.minimum(x + add * top, top), x),
-    "invert": lambda x, _, top: color.invert(x, top=top),
-    "equalize": lambda x, _, top: color.equalize(x, top=top),
-    "autocontrast": lambda x, _, top: color.autocontrast(x, top=top),
+    "invert": lambda x, _, top: tone.invert(x, top=top),
+    "equalize": lambda x, _, top: tone.equalize(x, top=top),
+    "autocontrast": lambda x, _, top: tone.autocontrast(x, top=top),
 }
 
 
@@ -185,7 +185,7 @@ FILTERS: dict[str, Callable[..., Array]] = {
     "sobel": lambda x, top: edges.sobel(x),
     "sobel_normalized": lambda x, top: edges.sobel(x, normalized=True),
     "laplacian": lambda x, top: np.abs(edges.laplacian(x)),
-    "clahe": lambda x, top, clip_limit, tiles: color.clahe(
+    "clahe": lambda x, top, clip_limit, tiles: tone.clahe(
         x, float(clip_limit), (int(tiles),) * 2, top=top
     ),
 }

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imgkit.backends.array.pool import selection_network
+from imgkit.backends.array.medians import selection_network
 from imgkit.backends.tensor.pixels import along, constant, extend, margin, movable, work
 from imgkit.backends.tensor.views import viewed
 from imgkit.image import saturate

@@ -84,7 +84,7 @@ def adjust_gamma(x: Tensor, gamma: float, gain: float) -> Tensor:
     """Raise to a power; the gradient at 0, which may be infinite, is 0."""
     top = full_range(x.dtype)
     fraction = work(x) / top
-    lit = fraction > 0
+    lit = ~(fraction <= 0)  # also NaN, which stays NaN
     power = torch.where(lit, torch.where(lit, fraction, 1.0) ** gamma, 0.0 if gamma else 1.0)
     return saturate((gain * power).clamp(0, 1) * top, x.dtype)
 
@@ -121,12 +121,13 @@ def equalize(x: Tensor) -> Tensor:
     """Flatten each channel's histogram of 256 bins."""
     top = full_range(x.dtype)
     position = (work(x) * (255 / top)).clamp(0, 255).flatten(2)
-    level = position.detach().round().to(torch.int64)
+    known = position.detach().nan_to_num(0.0)  # NaN counts and reads as 0, and stays NaN
+    level = known.round().to(torch.int64)
     counts = torch.zeros(*x.shape[:2], 256, dtype=torch.int64, device=x.device)
     counts = counts.scatter_add(2, level, torch.ones_like(level))
     table = _equalizing(counts).to(position.dtype)
     rise = torch.cat([table[..., 1:] - table[..., :-1], torch.zeros_like(table[..., :1])], -1)
-    base = position.detach().floor().to(torch.int64)
+    base = known.floor().to(torch.int64)
     value = table.gather(2, base) + (position - base) * rise.gather(2, base)
     return saturate((value * (top / 255)).reshape(x.shape), x.dtype)
 

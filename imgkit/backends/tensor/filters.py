@@ -1,6 +1,6 @@
 """Neighbourhood filters of a batch, each sample with its own taps.
 
-JPEG and CLAHE have no device kernel: the batch moves to the host and back, as `HOST` says.
+JPEG and CLAHE have no device kernel (`device.HOST_FILTERS`): the batch moves to the host and back.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from imgkit.backends.device import HOST_FILTERS
+from imgkit.backends.tensor.blur import MEDIAN_VALUES
 from imgkit.backends.tensor.pixels import along, depthwise, length
+from imgkit.backends.tensor.reading import fold
 from imgkit.backends.tensor.resolve import CODES, gaussians
-from imgkit.backends.tensor.sampling import _fold
 from imgkit.kernels import EMBOSS, kernel
 
 Array = npt.NDArray[Any]
 Numbers = dict[str, Tensor]
 
-HOST = ("jpeg", "clahe")  # filters that run on the host alone
 SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
 CENTER = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]])
 
@@ -33,7 +34,7 @@ def filter_numbers(stage: Any, samples: int) -> tuple[Any, dict[str, Array]]:
     """Prepare a filter: what is fixed, and each sample's taps."""
     active = stage.active
     values = {name: np.where(active, value, 0) for name, value in stage.parameters.items()}
-    if stage.name in HOST:
+    if stage.name in HOST_FILTERS:
         names = tuple(values)
         return tuple(zip(*(values[n].tolist() for n in names), active.tolist(), strict=True)), {}
     if stage.name == "median_blur":
@@ -85,7 +86,7 @@ def _mirrored(x: Tensor, radius: int) -> Tensor:
     for axis in (2, 3):
         count = x.shape[axis]
         index = torch.arange(-radius, count + radius, device=x.device)
-        x = x.index_select(axis, _fold(index, torch.full_like(index, count), CODES["reflect"]))
+        x = x.index_select(axis, fold(index, torch.full_like(index, count), CODES["reflect"]))
     return x
 
 
@@ -137,9 +138,13 @@ def _median(x: Tensor, sizes: tuple[int, ...], numbers: Numbers) -> Tensor:
     result = x
     for size in sizes:
         if size > 1:
-            windows = _mirrored(x, size // 2).unfold(2, size, 1).unfold(3, size, 1)
+            step = max(1, MEDIAN_VALUES // (size * size * x[0].numel()))
+            parts = [
+                part.unfold(2, size, 1).unfold(3, size, 1).flatten(4).median(dim=-1).values
+                for part in _mirrored(x, size // 2).split(step)
+            ]
             mine = (numbers["size"] == size)[:, None, None, None]
-            result = torch.where(mine, windows.flatten(4).median(dim=-1).values, result)
+            result = torch.where(mine, torch.cat(parts), result)
     return result
 
 
@@ -164,7 +169,7 @@ def _on_host(name: str, x: Tensor, calls: Any, dtype: torch.dtype) -> Tensor:
 
 def run(x: Tensor, name: str, how: Any, numbers: Numbers, dtype: torch.dtype, top: float) -> Tensor:
     """Run a filter on ``(N, C, H, W)`` floats in the units of `dtype`, clipped to its range."""
-    if name in HOST:
+    if name in HOST_FILTERS:
         made = _on_host(name, x, how, dtype)
     elif name == "median_blur":
         made = _median(x, how, numbers)

@@ -24,8 +24,10 @@ import torch
 from torch import Tensor
 
 from imgkit.backends.array import plan as array_plan
+from imgkit.backends.device import why_not
 from imgkit.backends.tensor import filters, philox, pointwise, prepare, sampling
 from imgkit.backends.tensor.pack import upload
+from imgkit.backends.tensor.reading import floats
 from imgkit.backends.tensor.views import is_channels_last, is_native, is_viewed
 from imgkit.image import full_range
 
@@ -66,7 +68,9 @@ def run_batch(stages: Sequence[Any], x: Tensor) -> Any:
         return fused.launch_batch(stages, x, channels_last=is_channels_last(x))
     groups = list(_groups(stages, len(x)))
     if len(groups) == 1:
-        return _native(stages, x)
+        made = _native(stages, x)
+        shared = made.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+        return made.clone() if shared else made
     results: list[Any] = [None] * len(x)
     for rows in groups:
         own = [_take(stage, rows) for stage in stages]
@@ -83,7 +87,7 @@ def _is_fused(stages: Sequence[Any], x: Tensor) -> bool:
         return False
     from imgkit.backends import fused
 
-    return fused.has_triton() and not fused.why_not(stages, "uint8", x.shape[1])
+    return fused.has_triton() and not why_not(stages, "uint8", x.shape[1])
 
 
 # --- on the array backend ----------------------------------------------------------------
@@ -191,13 +195,9 @@ def _run(x: Tensor, work: Work, numbers: Sequence[Numbers], kind: Range) -> Tens
     values = x
     for (name, how), own in zip(work, numbers, strict=True):
         if name != "resample":
-            values = _floats(values)
+            values = floats(values)
         values = RUN[name](values, how, own, kind)
-    return _floats(values)
-
-
-def _floats(x: Tensor) -> Tensor:
-    return x.to(torch.float64 if x.dtype == torch.float64 else torch.float32)
+    return floats(values)
 
 
 def _resample(x: Tensor, how: Any, numbers: Numbers, kind: Range) -> Tensor:

@@ -13,12 +13,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from imgkit.backends.device import OF_THE_WHOLE
 from imgkit.backends.tensor import color
 
 Array = npt.NDArray[Any]
 Numbers = dict[str, Tensor]
-
-OF_THE_WHOLE = ("equalize", "autocontrast")  # curves that need the whole image first
 
 
 def spread(values: Tensor, like: Tensor | None = None) -> Tensor:

@@ -17,8 +17,9 @@ from imgkit import draws
 from imgkit.backends.tensor import resolve
 from imgkit.backends.tensor.filters import filter_numbers
 from imgkit.backends.tensor.pointwise import curve_parts
+from imgkit.backends.tensor.positions import Link, Path
 from imgkit.backends.tensor.resolve import FIELD, RESIZE, Maps
-from imgkit.backends.tensor.sampling import Link, Path, Resampling
+from imgkit.backends.tensor.sampling import Resampling
 
 Array = npt.NDArray[Any]
 Numbers = dict[str, Array]

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from imgkit import geometry
-from imgkit.backends.array.resample import OVERSHOOT, nearest_index, tap_weights
+from imgkit.backends.array.bands import OVERSHOOT, tap_weights
+from imgkit.backends.array.resample import nearest_index
 from imgkit.backends.tensor.pixels import along, constant, extend, full_precision, movable, work
 from imgkit.backends.tensor.views import is_channels_last, is_viewed, ordered, through_array, viewed
 from imgkit.border import source_index

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from imgkit import geometry, maps
 from imgkit.border import BORDERS
+from imgkit.maps.matrix import inverses as invert
+from imgkit.maps.matrix import products
 
 Array = npt.NDArray[Any]
 
@@ -83,7 +85,7 @@ def resolve_batch(hops: Sequence[Any], samples: int, channels: int) -> Maps:
     flat = ~bent & ~moves_only
     border, fill, cut = _window_cuts(hops, rest, first, cut, window, sizes_in, sizes_out,
                                      starts_resized & flat, border, fill, fills)  # fmt: skip
-    matrix = product @ leading @ _shift(window)
+    matrix = products(products(product, leading), _shift(window))
     matrix[bent] = np.eye(3)
     resized, move, is_resize = _as_resize(hops, rest, first, entering, window, sizes_out)
     is_resize &= starts_resized & flat & (border == EDGE) & ~cut.any(axis=1)
@@ -138,7 +140,7 @@ def _leading_moves(
             continue
         ends = mine.copy()
         if hop.kind == "move" and hop.matrix is not None:
-            following = hop.matrix @ matrix
+            following = products(hop.matrix, matrix)
             wanted = _source_window(following, sizes_out[place])
             beyond = mine & ~_inside(wanted, window) & hop.outside
             ends = beyond & (window != source).any(axis=1)
@@ -194,9 +196,9 @@ def _canvases(
     for place in range(count - 1, -1, -1):
         hop, mine = hops[place], rest[:, place]
         if hop.matrix is not None:
-            product = np.where(mine[:, None, None], product @ hop.matrix, product)
+            product = np.where(mine[:, None, None], products(product, hop.matrix), product)
         if hop.kind == "warp" or hop.outside:
-            backs[:, place] = np.linalg.inv(product)
+            backs[:, place] = invert(product)
             cuts = mine & (place > first)
             cut[:, place] = cuts & ~_covers(backs[:, place], sizes_in[place], out_size)
     return cut, backs, product

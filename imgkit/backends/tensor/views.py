@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 Array = npt.NDArray[Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -38,18 +39,24 @@ def is_native() -> bool:
     return _native.get()
 
 
+def is_plain(x: Tensor) -> bool:
+    """Whether a tensor is memory and nothing else: no transform of torch.func wraps it."""
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(x)
+    return type(x) in PLAIN and not wrapped and forward_ad._current_level < 0
+
+
 def is_viewed(x: Tensor) -> bool:
     """Whether the array backend works on the memory of `x`.
 
     It does for a plain CPU tensor of a dtype that NumPy has, where no gradient is asked for.
     """
     return (
-        x.device.type == "cpu"
-        and type(x) in PLAIN
+        not torch.compiler.is_compiling()
+        and x.device.type == "cpu"
+        and is_plain(x)
         and x.dtype in HELD
         and not (x.requires_grad and torch.is_grad_enabled())
         and not _native.get()
-        and not torch.compiler.is_compiling()
     )
 
 
@@ -89,9 +96,10 @@ def on_host(family: str, name: str, keeps: bool = False) -> Callable[..., Any]:
             raise ValueError(
                 f"x requires a gradient: {name} runs on the host and has none; pass x.detach()"
             )
-        if torch.compiler.is_compiling() or type(x) not in PLAIN:
+        if torch.compiler.is_compiling() or not is_plain(x):
             raise ValueError(
-                f"{name} runs on the host: it cannot be compiled or traced; call it outside"
+                f"{name} runs on the host: it cannot be compiled, traced or transformed by "
+                "torch.func; call it outside"
             )
         held = x.detach().to("cpu", x.dtype if x.dtype in HELD else torch.float32)
         result = through_array(family, name, held, True, *args, **options)

@@ -1,72 +1,81 @@
 """A function over many tasks in processes of this machine, the results in the order of the tasks.
 
-For work whose results are wanted back, where `local` wants files written. A worker that dies
-costs the task it was at.
+For work whose results are wanted back, where `local` wants files written. The workers are those of
+`imgkit.folder.engines.fleet`: a task whose worker dies is tried once more, alone, and one that
+kills again is given up, as is one that takes too long.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import sys
+import functools
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, TypeVar
+
+from imgkit.folder.engines.fleet import Fleet, Work
 
 T = TypeVar("T")
 R = TypeVar("R")
-WINDOW = (
-    8  # tasks handed out per worker: so far may one that is quick run ahead of one that is slow
-)
+TIMEOUT = 300.0  # seconds for one task, as `--timeout` of a run has by default
+AHEAD = 8  # tasks for each worker: so far may those that are quick run ahead of one that is slow
+
+
+class Crashed(RuntimeError):
+    """The worker of a task died, twice."""
+
+    kind = "crashed"
+
+
+class Late(RuntimeError):
+    """A task took too long."""
+
+    kind = "timeout"
+
+
+LOST = {"crashed": Crashed, "timeout": Late}
 
 
 def ordered(
-    call: Callable[[T], R], tasks: Iterable[T], workers: int
-) -> Generator[R | BaseException, None, None]:
-    """Yield what `call` makes of each task, or what it raised; one worker means this process.
+    call: Callable[[T], R], tasks: Iterable[T], workers: int, timeout: float = TIMEOUT
+) -> Generator[R | Exception, None, None]:
+    """Yield what `call` makes of each task, or what it raised; 0 workers mean this process.
+
+    A task that takes more seconds than `timeout` is given up; in this process nothing can end it.
 
     Closing it early ends the workers at once.
     """
-    if workers <= 1:
-        for task in tasks:
-            try:
-                result: R | BaseException = call(task)
-            except Exception as error:
-                result = error
-            yield result
+    if workers < 1:
+        yield from (_outcome(call, task) for task in tasks)
         return
-    from pebble import ProcessPool
-
-    pool = ProcessPool(max_workers=workers, initializer=_start, context=_context())
-    waiting: deque[Any] = deque()
+    fleet = Fleet(Work(functools.partial(_begin, call), timeout), workers)
+    waiting: deque[int] = deque()  # numbers of the tasks begun, in order
+    early: dict[int, R | Exception] = {}  # answers that came before their turn
     try:
-        for task in tasks:
-            waiting.append(pool.schedule(call, args=(task,)))
-            if len(waiting) >= WINDOW * workers:
-                yield _result(waiting.popleft())
-        while waiting:
-            yield _result(waiting.popleft())
-        pool.close()
+        for done in fleet.run(_within(tasks, AHEAD * workers, waiting), lambda: False):
+            number, _ = done.load
+            early[number] = LOST[done.error](done.message) if done.error else done.answer
+            while waiting and waiting[0] in early:
+                yield early.pop(waiting.popleft())
     finally:
-        pool.stop()  # nothing is left to do, or nobody wants it
-        pool.join()
+        fleet.end()
 
 
-def _result(future: Any) -> Any:
-    error = future.exception()
-    return future.result() if error is None else error
+def _within(tasks: Iterable[T], room: int, waiting: deque[int]) -> Iterator[tuple[int, T] | None]:
+    """Yield the tasks, numbered; None while as many as there is room for wait for the first."""
+    for number, task in enumerate(tasks):
+        while len(waiting) >= room:
+            yield None
+        waiting.append(number)
+        yield number, task
 
 
-def _context() -> Any:
-    """A fork of this process could inherit held locks; a fork server or a new process cannot."""
-    if sys.platform == "win32":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["cv2", "PIL.Image"])
-    return context
+def _begin(call: Callable[[T], R], load: tuple[int, T], room: Any) -> Callable[[], R | Exception]:
+    result = _outcome(call, load[1])
+    return lambda: result
 
 
-def _start() -> None:
-    """Prepare a worker: one image uses one core."""
-    import cv2
-
-    cv2.setNumThreads(1)
+def _outcome(call: Callable[[T], R], task: T) -> R | Exception:
+    try:
+        return call(task)
+    except Exception as error:
+        return error

@@ -1,0 +1,122 @@
+"""One image by pipe, for every command where SRC or DST is '-'."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from imgkit.cli.options import Draws, Request, usage
+from imgkit.cli.tally import summarize, tell_failure, tell_partial, tell_warning
+from imgkit.folder import codec
+from imgkit.folder.run import Report
+from imgkit.folder.scan import draw_index, named_format
+from imgkit.folder.work import (
+    ENVIRONMENT,
+    Facts,
+    Job,
+    Row,
+    check_layout,
+    commit,
+    decode,
+    failed,
+    finish,
+    listening,
+    output_kind,
+)
+
+# One image is made in this very process, and always.
+OF_FOLDERS = ("workers", "timeout", "memory", "max_failures", "engine", "force")
+
+
+def by_pipe(request: Request, job: Job, kind: str, dtype: Any, draws: Draws) -> int:
+    """Read or write one image by pipe; return the exit code.
+
+    Args:
+        request: what is asked for.
+        job: what to do.
+        kind: a format, or "same" or "float" as `output_kind` gives them.
+        dtype: of the result, if it is known.
+        draws: what to tell of the seed.
+    """
+    _check(request)
+    name = "stdin" if request.src == "-" else os.path.basename(request.src)
+    with click.open_file(request.src, "rb") as file:
+        data = file.read()
+    with usage("DST"):
+        kind = _format(request, kind, data)
+    with usage("--format"):
+        check_layout(job.program, kind)
+        output_kind(kind, dtype, request.scale)
+    draws.tell()
+    report = Report(1)
+    row = _one(request, job, name, data, kind)
+    report.add(row)
+    if row.status != "ok":
+        tell_failure(row)
+    if row.status == "ok" and row.facts.partial:
+        tell_partial(row)
+    elif row.warning:
+        tell_warning(row)
+    if request.json:
+        click.echo(json.dumps(summarize(report, job.seed)))
+    return report.exit_code
+
+
+def _check(request: Request) -> None:
+    """Refuse what one image by pipe cannot be."""
+    context = click.get_current_context()
+    for name in OF_FOLDERS:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} is for folders: where SRC or DST is '-' leave it out")
+    if request.json and request.dst == "-":
+        raise click.UsageError("--json and DST '-' both write to stdout: choose one")
+    if request.dry_run:
+        raise click.UsageError("--dry-run has nothing to plan where SRC or DST is '-'")
+    if request.src != "-" and not os.path.isfile(request.src):
+        raise click.BadParameter("'-' takes one image: SRC must be a file", param_hint="DST")
+    if request.dst == "-" and sys.stdout.isatty():
+        raise click.BadParameter("stdout is a terminal: redirect it", param_hint="DST")
+    if os.path.isdir(request.dst):
+        raise click.BadParameter("SRC '-' has no name: DST must be a file", param_hint="DST")
+
+
+def _format(request: Request, kind: str, data: bytes) -> str:
+    """By --format; else by the name of DST; else that of the input, as for a folder."""
+    if request.dst != "-":
+        return named_format(request.dst, kind)
+    if kind in codec.WRITABLE:
+        return kind
+    here = codec.sniff(data)
+    if kind == "float":
+        return here if here in codec.HOLD_FLOATS else "tiff"
+    return here if here in codec.WRITABLE else "png"
+
+
+def _one(request: Request, job: Job, name: str, data: bytes, kind: str) -> Row:
+    with listening() as said:
+        row = _do(request, job, name, data, kind)
+    return row._replace(warning=said[0]) if said else row
+
+
+def _do(request: Request, job: Job, name: str, data: bytes, kind: str) -> Row:
+    try:
+        decoded = decode(job, data)
+        output = finish(job, decoded.image, kind, draw_index(name))
+    except Exception as error:  # as `process`: every outcome is a row
+        return failed(name, error)
+    made = Row(name, facts=Facts(partial=decoded.partial))
+    if request.dst == "-":
+        sys.stdout.buffer.write(output)
+        sys.stdout.buffer.flush()
+        return made
+    try:
+        commit(request.dst, output)
+    except OSError as error:
+        return failed(name, error, fatal=error.errno in ENVIRONMENT)
+    return made

@@ -1,0 +1,219 @@
+"""The numbers of an op: for N samples in arrays, or for one in plain numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from imgkit.draws.normal import inverse_normal
+from imgkit.draws.words import MASK, WORD, Stream, apply_rounds, block_rows
+
+Array = npt.NDArray[Any]
+Number = float | Array
+
+
+class Draw:
+    """The numbers of one op for N samples, handed out in order.
+
+    Each method returns an array of length N (also for one sample) and takes the same count of
+    words whatever its arguments, so that what is drawn next never depends on a value. Bounds
+    may be numbers or arrays of length N.
+
+    Args:
+        stream: the op's stream.
+        epoch: 0 to 2**32 - 1.
+        indices: (N,) uint64; see `parse_key`, which checks both.
+
+    Example:
+        >>> from imgkit.draws import stream
+        >>> draw = Draw(stream(7, "Rotate"), 0, np.array([4, 9], np.uint64))
+        >>> draw.bernoulli(1.0), draw.uniform(-15, 15).round(3)
+        (array([ True,  True]), array([-4.287, 13.973]))
+    """
+
+    __slots__ = ("_epoch", "_indices", "_position", "_stream", "_words")
+
+    def __init__(self, stream: Stream, epoch: int, indices: Array) -> None:
+        self._stream = stream
+        self._epoch = epoch
+        self._indices = indices
+        self._position = 0
+        self._words = block_rows(stream, epoch, indices, 0, 1)
+
+    def words(self, count: int) -> Array:
+        """Return the next `count` 32-bit words of each sample, (N, count) uint32."""
+        return self._next(count).astype(np.uint32).T
+
+    def _next(self, count: int) -> Array:
+        """Take `count` words of each sample, (count, N)."""
+        start = self._position
+        self._position += count
+        if self._position > len(self._words):
+            blocks = len(self._words) // 4, -(-self._position // 4)
+            more = block_rows(self._stream, self._epoch, self._indices, *blocks)
+            self._words = np.concatenate([self._words, more])
+        return self._words[start : self._position]
+
+    def _word(self) -> Array:
+        """Take one word of each sample, (N,)."""
+        if self._position == len(self._words):
+            self._next(1)
+        else:
+            self._position += 1
+        word: Array = self._words[self._position - 1]
+        return word
+
+    def constant(self, value: float) -> Array:
+        """Return a number, the same for every sample. No word."""
+        return np.full(len(self._indices), value)
+
+    def uniform(self, low: Number = 0.0, high: Number = 1.0) -> Array:
+        """Return float64 in ``low <= x < high`` in steps of (high - low) / 2**32. One word."""
+        scaled: Array = self._word() * ((high - low) * WORD)
+        return scaled + low
+
+    def bernoulli(self, p: Number) -> Array:
+        """Return True with probability `p`, to 2**-32; 0 is never and 1 is always. One word."""
+        happens: Array = self._word() < p * 2.0**32
+        return happens
+
+    def integers(self, low: int | Array, high: int | Array) -> Array:
+        """Return int64 in ``low <= x < high``; a value's odds are off by < 2**-64. Two words.
+
+        The span may have up to 32 bits: the result is the high part of 64 random bits times it.
+        """
+        if isinstance(low, int) and isinstance(high, int):
+            span: Any = high - low
+            valid = 0 < span <= MASK
+        else:
+            span = np.asarray(high, np.int64) - np.asarray(low, np.int64)
+            valid = bool(np.all((span > 0) & (span <= MASK)))
+            span = span.astype(np.uint64)
+        if not valid:
+            raise ValueError(
+                f"low is {low!r} and high {high!r}: low must lie below high, by less than 2**32"
+            )
+        upper, lower = self._next(2).astype(np.uint64)
+        picked: Array = (upper * span + (lower * span >> 32)) >> 32
+        return picked.astype(np.int64) + low
+
+    def choice(
+        self, options: int | Sequence[Any] | Array, weights: Sequence[float] | None = None
+    ) -> Array:
+        """Return an element of `options` for each sample, or an index below it. Two words.
+
+        Args:
+            options: a count, or values of one kind.
+            weights: how often each is drawn, relative to the others; equally often by default.
+        """
+        count = options if isinstance(options, int) else len(options)
+        picked = self.integers(0, count) if weights is None else self._weighted(count, weights)
+        return picked if isinstance(options, int) else np.asarray(options)[picked]
+
+    def _weighted(self, count: int, weights: Sequence[float]) -> Array:
+        """Return indices drawn by weight, by inverting the cumulative sum at 53 bits."""
+        odds = np.asarray(weights, np.float64)
+        if odds.shape != (count,) or not (np.all(odds >= 0) and 0 < odds.sum() < math.inf):
+            raise ValueError(
+                f"weights is {weights!r}: it must hold {count} numbers, none below 0, one above"
+            )
+        upper, lower = self._next(2).astype(np.float64)
+        fraction = (upper * 2.0**21 + np.floor(lower / 2.0**11)) * 2.0**-53
+        edges = np.cumsum(odds)
+        picked = np.searchsorted(edges, fraction * edges[-1], side="right")
+        result: Array = np.minimum(picked, np.flatnonzero(odds)[-1])
+        return result
+
+    def permutation(self, count: int) -> Array:
+        """Return (N, count) int64, a random order of 0..count-1 each. `count` words."""
+        return np.argsort(self._next(count), axis=0, kind="stable").T
+
+    def normal(self, mean: Number = 0.0, std: Number = 1.0) -> Array:
+        """Return float64 normal numbers, at most 6.3 deviations from the mean. One word."""
+        deviation: Array = inverse_normal((self._word() + 0.5) * WORD) * std
+        return deviation + mean
+
+    def dirichlet(self, concentration: Sequence[float]) -> Array:
+        """Return (N, K) float64 weights that sum to 1. 17 words for each of the K entries.
+
+        The first entry of ``dirichlet((a, b))`` is Beta(a, b). The last digit may differ between
+        platforms, as their log and exp do.
+        """
+        if len(concentration) == 0 or min(concentration) <= 0:
+            raise ValueError(f"concentration is {concentration!r}: every entry must be above 0")
+        logs = np.stack([self._log_gamma_variate(shape) for shape in concentration], axis=-1)
+        shares = np.exp(logs - logs.max(axis=-1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+    def _log_gamma_variate(self, shape: float) -> Array:
+        """Return logs of Gamma(shape) variates: Marsaglia and Tsang (2000), eight attempts.
+
+        All eight missing (1 in 10**10) gives the mode.
+        """
+        d = shape + 2 / 3  # drawn for shape + 1, where fewer than 1 in 20 attempts miss
+        normal = inverse_normal((self._next(8) + 0.5) * WORD)
+        uniform = (self._next(8) + 0.5) * WORD
+        log_v = 3 * np.log(np.maximum(1 + normal / math.sqrt(9 * d), 1e-300))
+        taken = np.log(uniform) < 0.5 * normal**2 + d - d * np.exp(log_v) + d * log_v
+        first = np.take_along_axis(log_v, taken.argmax(axis=0)[None], axis=0)[0]
+        log_v = np.where(taken.any(axis=0), first, 0.0)
+        boost = np.log((self._word() + 0.5) * WORD) / shape  # brings shape + 1 to shape
+        return np.asarray(math.log(d) + log_v + boost)
+
+
+class One:
+    """`Draw` for one sample, in plain numbers: the same words, at a fraction of the cost.
+
+    Args:
+        stream, epoch: as for `Draw`.
+        index: of the sample.
+        words: its first words, if they are known (`first_words`).
+    """
+
+    __slots__ = ("_epoch", "_index", "_position", "_stream", "_words")
+
+    def __init__(self, stream: Stream, epoch: int, index: int, words: Sequence[int] = ()) -> None:
+        self._stream, self._epoch, self._index = stream, epoch, index
+        self._position = 0
+        self._words = list(words)
+
+    def words(self, count: int) -> list[int]:
+        """Return the next `count` 32-bit words."""
+        start = self._position
+        self._position += count
+        while self._position > len(self._words):
+            low, high = self._index & MASK, self._index >> 32
+            block = len(self._words) // 4
+            self._words += apply_rounds(block, self._epoch, low, high, self._stream.schedule)
+        return self._words[start : self._position]
+
+    def constant(self, value: float) -> float:
+        """Return a number as it is. No word."""
+        return value
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
+        """Return a number in ``low <= x < high``. One word."""
+        return self.words(1)[0] * ((high - low) * WORD) + low
+
+    def bernoulli(self, p: float) -> bool:
+        """Return True with probability `p`. One word."""
+        return self.words(1)[0] < p * 2.0**32
+
+    def integers(self, low: int, high: int) -> int:
+        """Return an integer in ``low <= x < high``. Two words."""
+        upper, lower = self.words(2)
+        span = high - low
+        return ((upper * span + (lower * span >> 32)) >> 32) + low
+
+    def choice(self, options: Sequence[Any]) -> Any:
+        """Return one of several values. Two words."""
+        return options[self.integers(0, len(options))]
+
+    def permutation(self, count: int) -> list[int]:
+        """Return a random order of 0..count-1. `count` words."""
+        words = self.words(count)
+        return sorted(range(count), key=words.__getitem__)

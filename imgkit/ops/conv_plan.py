@@ -1,0 +1,204 @@
+"""Planning a convolution: from arguments to a route, once for those that come again."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from imgkit.backends import backend
+from imgkit.border import BORDERS, MODES
+from imgkit.image import (
+    MAX_SIDE,
+    Array,
+    check_array,
+    check_choice,
+    check_image,
+    check_ints,
+    check_number,
+    dtype_name,
+    float_dtype,
+    is_tensor,
+    result_dtype,
+    spatial_axes,
+)
+from imgkit.kernels import as_kernel
+from imgkit.ops.cached import cache_key
+
+METHODS = ("auto", "direct", "separable", "low-rank", "shift-add", "fft", "overlap-add")
+CACHED = 1 << 20  # bytes; the checks of larger kernels are not remembered
+Planned = tuple[Callable[[Array], Array], "np.dtype[Any] | None"]
+
+
+class Options(NamedTuple):
+    """What a convolution was asked for besides its kernel, unchecked."""
+
+    mode: Any
+    border: Any
+    value: Any
+    stride: Any
+    dilation: Any
+    axes: Any
+    method: Any
+    dtype: Any
+
+
+def planned(x: Array, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Planned:
+    """Return the function of the image that does it, and the dtype to cast to, if any."""
+    taps = frozen_kernel(kernel)
+    key = cache_key(options)
+    plan = _plan if key is not None and len(taps[-1]) <= CACHED else _plan.__wrapped__
+    return plan(x.shape, x.dtype, taps, flip, *(options if key is None else key))
+
+
+def frozen_kernel(kernel: Any) -> tuple[Any, ...]:
+    """Make a kernel fit for a cache: its name, or shape, dtype and bytes."""
+    if isinstance(kernel, str):
+        return (kernel,)
+    if is_tensor(kernel):
+        kernel = _on_host(kernel)
+    if type(kernel) is not np.ndarray or kernel.dtype.hasobject:
+        kernel = as_kernel(kernel)
+    return kernel.shape, kernel.dtype, kernel.tobytes()
+
+
+def _on_host(kernel: Any) -> Array:
+    """Return a kernel given as a tensor."""
+    if kernel.device.type != "cpu" or kernel.requires_grad:
+        held = "requires a gradient" if kernel.requires_grad else f"is on {kernel.device}"
+        raise ValueError(
+            f"kernel {held}: routes are planned on the host; pass kernel.detach().cpu(), or use "
+            "conv2d, whose weight may lie on the device of x and be trained"
+        )
+    return np.asarray(kernel.double().numpy())
+
+
+def _stand_in(shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return an array or tensor of a shape and dtype, but no pixels."""
+    if isinstance(dtype, np.dtype):
+        return np.broadcast_to(np.empty((), dtype), shape)
+    return sys.modules["torch"].empty(shape, dtype=dtype, device="meta")
+
+
+@functools.lru_cache(maxsize=128, typed=True)
+def _plan(
+    shape: tuple[int, ...], x_dtype: Any, frozen: tuple[Any, ...], flip: bool, *options: Any
+) -> Planned:
+    """Plan once for equal arguments.
+
+    The options come one by one, so that the cache tells 1 from 1.0 and True.
+    """
+    x, problem, dtype = as_problem(shape, x_dtype, frozen, flip, Options(*options))
+    return backend(x, "conv").prepare(problem), dtype
+
+
+def as_problem(
+    shape: tuple[int, ...], x_dtype: Any, frozen: tuple[Any, ...], flip: bool, options: Options
+) -> tuple[Array, Any, np.dtype[Any] | None]:
+    """Check everything; return a stand-in for the image, the problem, and the dtype to cast to."""
+    x = _stand_in(shape, x_dtype)
+    check_array(x)
+    taps = as_kernel(frozen[0] if len(frozen) == 1 else np.ndarray(*frozen))
+    work, final = dtypes(x_dtype, options.dtype)
+    check_held(taps, "kernel", work)
+    words = _words(options)
+    where = _axes(x, taps, options.axes)
+    strides = check_ints(options.stride, "stride", taps.ndim, 1, MAX_SIDE)
+    dilations = check_ints(options.dilation, "dilation", taps.ndim, 1, MAX_SIDE)
+    if options.mode == "valid":
+        check_fits(tuple(shape[axis] for axis in where), taps.shape, dilations)
+    if flip:
+        taps = taps[(slice(None, None, -1),) * taps.ndim]
+    run = backend(x, "conv")
+    problem = run.as_problem(shape, where, taps, strides, dilations)
+    problem = problem._replace(**words, dtype=dtype_name(work))
+    if options.method == "separable":
+        _check_separable(taps, run.explain(problem).costs)
+    return x, problem, None if final == work else final
+
+
+def _words(options: Options) -> dict[str, Any]:
+    """Return the options that need no kernel to be checked."""
+    return {
+        "mode": check_choice(options.mode, "mode", MODES),
+        "border": check_choice(options.border, "border", BORDERS),
+        "value": check_number(options.value, "value"),
+        "method": check_choice(options.method, "method", METHODS),
+    }
+
+
+def check_held(taps: Array, name: str, dtype: Any, axes: tuple[int, ...] | None = None) -> None:
+    """Raise unless a float dtype holds the answer of taps to a full image, along some axes."""
+    with np.errstate(over="ignore"):
+        largest = float(np.abs(taps).sum(axes).max())
+    if largest > float(np.finfo(dtype_name(dtype)).max):
+        raise ValueError(
+            f"{name} holds numbers that add up to {largest:g}: more than {dtype_name(dtype)} can "
+            "hold; divide them, and multiply the result"
+        )
+
+
+def dtypes(x_dtype: Any, dtype: Any) -> tuple[Any, Any]:
+    """Return the dtype to compute in, and that of the result."""
+    final = result_dtype(x_dtype, dtype)
+    return final if dtype_name(final) == "float64" else float_dtype(x_dtype), final
+
+
+def _axes(x: Array, taps: Array, axes: Any) -> tuple[int, ...]:
+    """Return the axes of `x` that the axes of the kernel run along."""
+    rank = taps.ndim
+    if axes is None:
+        where = _default_axes(x, rank)
+    else:
+        given = check_ints(axes, "axes", rank)
+        for axis in given:
+            if not -x.ndim <= axis < x.ndim:
+                raise ValueError(f"axes is {axes!r}: x has axes {-x.ndim} to {x.ndim - 1}")
+        where = tuple(axis % x.ndim for axis in given)
+        if len(set(where)) < rank:
+            raise ValueError(f"axes is {axes!r}: each axis of the kernel needs its own")
+    if not all(x.shape[axis] for axis in where):
+        raise ValueError(f"x has shape {x.shape}: convolved axes {where} need at least 1 pixel")
+    return where
+
+
+def _default_axes(x: Array, rank: int) -> tuple[int, ...]:
+    """Return W, or H and W, or D, H and W."""
+    if is_tensor(x) and (rank == 3 or x.ndim == 1):
+        return spatial_axes(x.ndim, rank, tensor=True)
+    if rank == 3:
+        if x.ndim not in (3, 4, 5):
+            raise ValueError(
+                f"x has shape {x.shape}: a kernel of 3 axes needs a volume (D, H, W), "
+                "(D, H, W, C) or (N, D, H, W, C), or axes"
+            )
+        return (1, 2, 3) if x.ndim == 5 else (0, 1, 2)
+    if rank == 1 and x.ndim == 1:
+        return (0,)
+    check_image(x)
+    if is_tensor(x):
+        return spatial_axes(x.ndim, rank, tensor=True)
+    height = 1 if x.ndim == 4 else 0
+    return (height, height + 1)[-rank:]
+
+
+def check_fits(pixels: tuple[int, ...], size: tuple[int, ...], dilation: tuple[int, ...]) -> None:
+    """Raise if a kernel does not fit into the image."""
+    covered = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
+    if any(c > n for c, n in zip(covered, pixels, strict=True)):
+        raise ValueError(
+            f"kernel has shape {size} and covers {covered} pixels: mode 'valid' needs it to fit "
+            f"into the image's {pixels}; modes 'same' and 'full' take any kernel"
+        )
+
+
+def _check_separable(taps: Array, costs: Mapping[str, float]) -> None:
+    """Raise unless the kernel is one outer product."""
+    if "separable" not in costs:
+        raise ValueError(
+            f"method is 'separable': the kernel of shape {taps.shape} is no outer product of "
+            "1-D kernels; use 'low-rank'"
+        )

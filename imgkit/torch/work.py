@@ -1,0 +1,146 @@
+"""What a worker does: it decodes the samples of a batch, and packs or augments their images."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from imgkit.torch import samples
+from imgkit.torch.data import ImageFolder
+from imgkit.torch.packing import Buffers, listed, pack, stack
+from imgkit.torch.transform import Transform
+
+Array = npt.NDArray[Any]
+
+
+class Batch(NamedTuple):
+    """What a worker sends: the images, done or packed, and a sample's form to put them in."""
+
+    images: Any
+    rest: Any  # the collated samples, without their images
+    path: samples.Path  # where the images belong
+    epoch: int
+    indices: tuple[int, ...]
+
+
+def as_it_is(batch: Batch) -> Batch:
+    """Collate nothing: a batch is whole."""
+    return batch
+
+
+def one_thread(worker: int) -> None:
+    """Keep OpenCV to one thread in a process that stands beside others like it.
+
+    A forked process has none but its own, and would wait forever for those of its parent to end.
+    """
+    import cv2
+
+    if multiprocessing.get_start_method() != "fork":
+        cv2.setNumThreads(1)
+
+
+class Work(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy
+    """Makes a batch of a list of (epoch, index)."""
+
+    def __init__(
+        self, dataset: Any, transform: Transform, packs: bool, stack: bool, buffers: int = 3
+    ) -> None:
+        self.dataset, self.transform, self.packs, self.stack = dataset, transform, packs, stack
+        self.buffers = Buffers(buffers)
+
+    def __getitems__(self, keys: list[tuple[int, int]]) -> Batch:
+        rows: list[Any] = []
+        paths: set[samples.Path] = set()
+        made = self._images(keys, rows, paths)
+        if self.packs:
+            images: Any = pack(made, len(keys), self.buffers)
+        else:
+            images = (stack if self.stack else listed)(made, len(keys))
+        if len(paths) > 1:
+            raise ValueError(f"samples hold their images in different places: {sorted(paths)}")
+        indices = tuple(index for _, index in keys)
+        return Batch(images, _collate(rows), paths.pop(), keys[0][0], indices)
+
+    def _images(
+        self, keys: list[tuple[int, int]], rows: list[Any], paths: set[samples.Path]
+    ) -> Iterator[Array]:
+        """Yield the images one by one; note the rest of their samples, and where images belong."""
+        for epoch, index in keys:
+            image, path, rest = self._sample(epoch, index)
+            rows.append(rest)
+            paths.add(path)
+            yield image
+
+    def _sample(self, epoch: int, index: int) -> tuple[Array, samples.Path, Any]:
+        """Return the image, where it belongs, and its sample without it."""
+        try:
+            if isinstance(self.dataset, ImageFolder):
+                image, sample = self.dataset.decode(index), (None, self.dataset.targets[index])
+                return self._image(image, (epoch, index)), (0,), sample
+            return self._any(self.dataset[index], (epoch, index))
+        except Exception as error:
+            raise _named(error, self._name(index)) from error
+
+    def _image(self, image: Array, key: tuple[int, int]) -> Array:
+        return image if self.packs else self.transform.run([], image, key)[0]
+
+    def _any(self, sample: Any, key: tuple[int, int]) -> tuple[Array, samples.Path, Any]:
+        parts = samples.find(sample, self.transform.names)
+        image = samples.pixels(parts[0].value)
+        if self.packs:
+            moved = self.transform.labels(parts, key)
+        else:
+            image, moved = self.transform.run(parts, image, key)
+        lists = {
+            p.path: _Rows(moved.get(p.path, p.value)) for p in parts[1:] if _is_row(p.value, p)
+        }
+        return image, parts[0].path, samples.put(sample, {**moved, **lists, parts[0].path: None})
+
+    def _name(self, index: int) -> str:
+        if isinstance(self.dataset, ImageFolder):
+            return self.dataset.name(index)
+        return f"sample {index} of {type(self.dataset).__name__}"
+
+
+class _Rows(NamedTuple):
+    """A label that may have any number of rows, so that no batch stacks it."""
+
+    value: Any
+
+
+def _is_row(value: Any, part: samples.Part) -> bool:
+    """Whether a label has as many rows as its image has objects."""
+    return part.name not in ("image", "mask") and hasattr(value, "__len__")
+
+
+def _named(error: Exception, name: str) -> Exception:
+    """Return an error whose message names the sample; of a type that a worker can send."""
+    if name in str(error):
+        return error
+    kind = type(error) if type(error) in (ValueError, TypeError, FileNotFoundError) else None
+    return (kind or RuntimeError)(f"{name}: {error}")
+
+
+def _collate(rows: list[Any]) -> Any:
+    """Return samples of one form as one, with a tensor or list for each of its numbers."""
+    first = rows[0]
+    if isinstance(first, _Rows):
+        return [row.value for row in rows]
+    if isinstance(first, Mapping):
+        return {name: _collate([row[name] for row in rows]) for name in first}
+    if isinstance(first, tuple):
+        columns = [_collate(list(column)) for column in zip(*rows, strict=True)]
+        return type(first)(*columns) if hasattr(first, "_fields") else tuple(columns)
+    if isinstance(first, (bool, int, float, np.number)):
+        return torch.tensor(rows)
+    if isinstance(first, np.ndarray):
+        rows = [torch.from_numpy(row) for row in rows]
+    if isinstance(rows[0], torch.Tensor) and len({row.shape for row in rows}) == 1:
+        return torch.stack(rows)
+    return None if first is None else rows
