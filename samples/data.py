@@ -22,6 +22,10 @@ GET_CIFAR = (
     "curl -fL https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
     " | tar xz --strip-components=1 -C DIR"
 )
+GET_PETS = (
+    "curl -fLO https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F"
+    "/kagglecatsanddogs_5340.zip && unzip -q kagglecatsanddogs_5340.zip  # gives PetImages"
+)
 CLOTHES = [
     *("T-shirt", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Boot"),
@@ -31,6 +35,10 @@ THINGS = [
     *("dog", "frog", "horse", "ship", "truck"),
 ]
 SQUARE = 32  # edge length of a CIFAR-10 image
+COLORED = [  # the color photographs that come with scikit-image itself
+    *("astronaut", "coffee", "chelsea", "rocket", "hubble_deep_field"),
+    *("retina", "immunohistochemistry", "stereo_motorcycle"),
+]
 
 
 class Split(NamedTuple):
@@ -127,4 +135,50 @@ def photograph(name: str) -> np.ndarray:
     from skimage import data
 
     image = getattr(data, name)()
+    image = image[0] if isinstance(image, tuple) else image  # a stereo pair: its left half
     return image if image.ndim == 3 else image[..., None]
+
+
+def patches(names: list[str], edge: int, train: int, test: int) -> Split:
+    """Random windows of each photograph, halved to edge x edge; which one it was is the label.
+
+    Those to train with lie in its left three fifths, those to test with in the rest.
+    """
+    import imgkit as ik
+
+    aug = ik.Pipeline([ik.RandomCrop(2 * edge), ik.Resize(edge)], seed=0)
+    found: list[list[np.ndarray]] = [[], []]
+    for label, name in enumerate(names):
+        image = photograph(name)
+        border = image.shape[1] * 3 // 5
+        for part, side in enumerate((image[:, :border], image[:, border:])):
+            rows = np.arange((train, test)[part])
+            views = np.broadcast_to(side, (len(rows), *side.shape))  # one image in memory
+            found[part].append(aug(views, key=(label, 2 * rows + part)))
+    labels = (np.repeat(np.arange(len(names)), count) for count in (train, test))
+    x, test_x = (np.concatenate(images) for images in found)
+    y, test_y = labels
+    return Split(x, y, test_x, test_y)
+
+
+def texture_tiles(
+    folder: pathlib.Path, sources: dict[str, list[str]], edge: int, count: int
+) -> None:
+    """Write `count` JPEG files for each class, cut from its photographs; no two overlap.
+
+    A tile is 1/100 of a photograph, enlarged to edge x edge, turned and in a light of its own.
+    """
+    from PIL import Image
+
+    import imgkit as ik
+
+    noise = ik.GaussianNoise((0.01, 0.04))
+    light = ik.Pipeline([ik.Rotate90(), ik.ColorJitter(0.3, 0.3), noise], seed=0)
+    for label, names in sources.items():
+        (folder / label).mkdir(parents=True)
+        for name in names:
+            large = ik.resize(photograph(name), 10 * edge)
+            for place in np.random.default_rng(0).permutation(100)[: count // len(names)].tolist():
+                top, left = (edge * n for n in divmod(place, 10))
+                tile = light(ik.crop(large, top, left, edge, edge), key=(0, place))
+                Image.fromarray(tile[..., 0]).save(folder / label / f"{name}_{place:02}.jpg")

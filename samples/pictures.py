@@ -50,7 +50,8 @@ def curves(
     for name, values in series.items():
         axis.plot(range(1, len(values) + 1), values, label=name)
     axis.set_xlabel(xlabel)
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_ylabel(ylabel)
     axis.grid(alpha=0.3)
-    axis.legend()
+    axis.legend(fontsize=8)
     save(figure, path)

@@ -47,7 +47,7 @@ def fit(
     seed: int = 0,
     loss: Loss = torch.nn.functional.cross_entropy,
 ) -> list[dict[str, float]]:
-    """Train with Adam and a cosine rate; a row of loss and test accuracy for each epoch."""
+    """Train with Adam and a cosine rate; a row of losses and test accuracy for each epoch."""
     steps = -(-len(x) // batch)
     optimizer = torch.optim.Adam((p for p in model.parameters() if p.requires_grad), lr)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
@@ -64,7 +64,9 @@ def fit(
             optimizer.step()
             schedule.step()
             total += error.item() * len(rows)
-        row = {"loss": total / len(x), "accuracy": accuracy(model, *test, test_aug)}
+        logits, answers = predict(model, test[0], test_aug), torch.as_tensor(test[1])
+        row = {"loss": total / len(x), "test loss": loss(logits, answers).item()}
+        row["accuracy"] = float((logits.argmax(1) == answers).float().mean())
         row["seconds"] = time.perf_counter() - start
         history.append(row)
         print(f"epoch {epoch + 1}: loss {row['loss']:.3f}, accuracy {row['accuracy']:.2%}")
