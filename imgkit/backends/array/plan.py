@@ -80,10 +80,15 @@ def _floats_leave(stages: Sequence[Any]) -> bool:
 
 
 def _resample(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
+    """Move the pixels; cubics overshoot what integers hold, until canvases have cut them."""
     how = maps.resolve(stage.hops, sample)
-    result = sample_map(how, x, dtype, fractions)
-    cubic = how.kind != "move" and how.interpolation == "bicubic"
-    if fractions and cubic and np.dtype(dtype).kind in "iu":  # cubics overshoot, integers do not
+    whole = np.dtype(dtype).kind in "iu"
+    cubic = whole and how.kind != "move" and how.interpolation == "bicubic"
+    cut = cubic and (how.kind == "field" or bool(how.canvases))
+    result = sample_map(how, x, dtype, fractions or cut)
+    if cut and not fractions:
+        return saturate(result, dtype)
+    if fractions and cubic:
         np.clip(result, 0, full_range(dtype), out=result)
     return result
 
