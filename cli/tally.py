@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,12 +50,7 @@ class Progress:
             self.task = self.bar.add_task("images", total=self.total, told="")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self.bar:
             self.bar.stop()
 
@@ -134,12 +128,7 @@ class Tally:
             self.task = self.bar.add_task("images", total=self.total)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self.bar:
             self.bar.stop()
 

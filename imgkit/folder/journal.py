@@ -19,7 +19,6 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, BinaryIO
 
 from imgkit.folder.scan import OWN, shown
@@ -115,12 +114,7 @@ class Journal:
         self._end_torn_line()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         try:
             os.fsync(self._file)
         finally:

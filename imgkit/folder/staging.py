@@ -16,7 +16,6 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from imgkit.folder.lock import held
@@ -99,12 +98,7 @@ class Staging:
         self._write("" if goes_on else self._settings)  # an empty line ends one that is torn
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._file.close()
 
     def _lines(self) -> Iterator[str]:
