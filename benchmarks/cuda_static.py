@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import imgkit as ik
-from imgkit import maps
-from imgkit.backends import fused, fused_layout
+from imgkit import geometry
+from imgkit.backends.cuda import launch as fused
+from imgkit.backends.cuda import layout as fused_layout
 
 PAGE = pathlib.Path(__file__).with_suffix(".md")
 ARCHITECTURES = (80, 90)
@@ -108,7 +109,7 @@ def compile_for(spec: fused.Spec, dtype: str, architecture: int, launch: int) ->
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from imgkit.backends import fused_kernel
+    from imgkit.backends.cuda import kernel as fused_kernel
 
     work = fused_layout.share(spec, SAMPLES)
     fixed = fused.constants(spec, work, launch)
@@ -153,18 +154,18 @@ def source_footprint(pipeline: Any) -> float:
     stage = next((s for s in stages_of(pipeline) if s.kind == "resample"), None)
     if stage is None:
         return SOURCE[0] * SOURCE[1] * 3.0
-    seen = [_seen(maps.resolve(stage.hops, sample)) for sample in range(SAMPLES)]
+    seen = [_seen(geometry.resolve(stage.hops, sample)) for sample in range(SAMPLES)]
     return 3.0 * float(np.mean(seen))
 
 
-def _seen(how: maps.Sampling) -> int:
+def _seen(how: geometry.Sampling) -> int:
     """Count the source pixels that a resolved run reads, to the pixels beside each position."""
     top, left, height, width = how.window
     hit = np.zeros(SOURCE, bool)
     if how.kind == "resize":
         hit[max(top, 0) : top + height, max(left, 0) : left + width] = True
         return int(hit.sum())
-    at, _ = maps.positions(how)
+    at, _ = geometry.sampling_positions(how)
     grow = max(1, int(np.ceil(np.sqrt(abs(np.linalg.det(np.linalg.inv(how.matrix[:2, :2])))))))
     for dy in range(-grow + 1, grow + 1):
         for dx in range(-grow + 1, grow + 1):

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 import imgkit as ik
-from imgkit.backends.tensor.views import native
+from imgkit.backends.tensor.numpy_view import native
 from imgkit.registry import FUNCTIONS, HOST_ONLY
 
 from .harness import Case

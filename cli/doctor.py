@@ -78,7 +78,7 @@ def codecs() -> dict[str, str]:
     """Say which formats can be read and written."""
     from PIL import features
 
-    from imgkit.folder.codec import EXTENSIONS, WRITABLE
+    from imgkit.io.decode import EXTENSIONS, WRITABLE
 
     optional = {"jpg": "jpg", "webp": "webp", "avif": "avif"}
     facts = {}

@@ -15,14 +15,14 @@ import click
 from imgkit.cli.options import Draws, Request, usage
 from imgkit.cli.pipe import by_pipe
 from imgkit.cli.tally import Progress, cores, summarize
-from imgkit.folder import codec
 from imgkit.folder.journal import Journal, check, set_aside
 from imgkit.folder.lock import held
 from imgkit.folder.resume import last_seed, unfinished
 from imgkit.folder.run import Report, describe, run
 from imgkit.folder.scan import Item, numbered, plan, plan_file, scan, shown
 from imgkit.folder.steps import Recipe, probe
-from imgkit.folder.work import Guards, Job, check_layout, output_kind
+from imgkit.folder.task import Guards, Job, check_layout, output_kind
+from imgkit.io import decode as codec
 
 
 def execute(

@@ -13,7 +13,7 @@ import click
 
 FORMATS = ("same", "png", "jpg", "webp", "tiff", "npy")
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
-MAX_PIXELS = 178_956_970  # imgkit.folder.codec's, which the help page must not import
+MAX_PIXELS = 178_956_970  # imgkit.io.decode's, which the help page must not import
 MAX_FRAMES = 1000
 ALLOWABLE = ("ico", "cur", "icns", "jp2", "psd", "dds", "qoi", "sgi", "ppm")
 
@@ -241,7 +241,7 @@ def folder(command: Callable[..., Any]) -> Callable[..., Any]:
     def gathered(**values: Any) -> Any:
         request = Request(**{name: values.pop(name) for name in Request.__dataclass_fields__})
         if os.path.isdir(request.src) and not request.dry_run:
-            from imgkit.folder.engines import fleet
+            from imgkit.folder.engines import pool as fleet
 
             fleet.warm()  # now, as it takes as long as all that comes before the first image
         return command(request, **values)

@@ -12,10 +12,9 @@ from click.core import ParameterSource
 
 from imgkit.cli.options import Draws, Request, usage
 from imgkit.cli.tally import summarize, tell_failure, tell_partial, tell_warning
-from imgkit.folder import codec
 from imgkit.folder.run import Report
 from imgkit.folder.scan import draw_index, named_format
-from imgkit.folder.work import (
+from imgkit.folder.task import (
     ENVIRONMENT,
     Facts,
     Job,
@@ -28,6 +27,7 @@ from imgkit.folder.work import (
     listening,
     output_kind,
 )
+from imgkit.io import decode as codec
 
 # One image is made in this very process, and always.
 OF_FOLDERS = ("workers", "timeout", "memory", "max_failures", "engine", "force")

@@ -110,7 +110,7 @@ def prep(
     """
     if split is not None and folds is not None:
         raise click.UsageError("--split and --folds exclude each other")
-    from imgkit.folder import prep as making
+    from imgkit.dataset import split as making
     from imgkit.folder.scan import scan, shown
 
     with options.usage("--split"):
@@ -142,8 +142,9 @@ def make(
 ) -> int:
     """Make the data set and say what became of it."""
     from imgkit.cli.tally import Tally, cores
-    from imgkit.folder import card, dataset, shards
-    from imgkit.folder.staging import check_free
+    from imgkit.dataset import build as dataset
+    from imgkit.dataset import card, shards
+    from imgkit.dataset.staging import check_free
 
     with options.usage("DST"):
         check_free(dst, force)

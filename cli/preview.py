@@ -67,9 +67,11 @@ def preview(
     if not output.lower().endswith((".png", ".html", ".htm")):
         raise click.BadParameter(f"{output!r} ends in neither .png nor .html", param_hint="-o")
     recipe = options.read_file(pipeline, "PIPELINE")
-    from imgkit.folder import pictures, sheet, steps
-    from imgkit.folder.codec import encode
-    from imgkit.folder.work import commit, listening
+    from imgkit.folder import steps
+    from imgkit.folder.task import commit, listening
+    from imgkit.io.decode import encode
+    from imgkit.report import contact_sheet as sheet
+    from imgkit.report import pictures
 
     known = read_labels(labels)
     draws = options.choose_seed(recipe, options.Draws(variants, seed, epoch))
@@ -104,7 +106,7 @@ def preview(
 
 def read_labels(path: str | None) -> dict[str, Any]:
     """Read the sidecar file."""
-    from imgkit.folder.pictures import read_labels as check
+    from imgkit.report.pictures import read_labels as check
 
     if path is None:
         return {}
@@ -142,10 +144,10 @@ def show(
     program: Any, root: str, path: str, variants: int, epoch: int, known: dict[str, Any]
 ) -> Any:
     """Make the row of an image; None, and a line on stderr, if it fails."""
-    from imgkit.folder import pictures
-    from imgkit.folder.codec import decode
     from imgkit.folder.scan import draw_index, shown
-    from imgkit.folder.work import failed
+    from imgkit.folder.task import failed
+    from imgkit.io.decode import decode
+    from imgkit.report import pictures
 
     try:
         with open(os.path.join(root, path), "rb") as file:

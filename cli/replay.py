@@ -39,7 +39,7 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
     from imgkit.folder.journal import find
     from imgkit.folder.run import rebuild
     from imgkit.folder.scan import shown
-    from imgkit.folder.work import commit, sha256
+    from imgkit.folder.task import commit, sha256
 
     with options.usage("OUTFILE"):
         _dst, run, entry = find(outfile)

@@ -48,7 +48,7 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
     if plot is not None and not plot.lower().endswith((".png", ".html", ".htm")):
         raise click.BadParameter(f"{plot!r} ends in neither .png nor .html", param_hint="--plot")
     from imgkit.cli.tally import Tally, cores
-    from imgkit.folder import stats as figuring
+    from imgkit.dataset import stats as figuring
     from imgkit.folder.scan import scan, shown
 
     found = scan(src)
@@ -69,10 +69,10 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
 
 def write(plot: str, figures: Any, told: dict[str, Any], title: str) -> None:
     """Write the picture or the page."""
-    from imgkit.folder import chart
-    from imgkit.folder.codec import encode
+    from imgkit.dataset import chart
     from imgkit.folder.scan import shown
-    from imgkit.folder.work import commit
+    from imgkit.folder.task import commit
+    from imgkit.io.decode import encode
 
     if plot.lower().endswith(".png"):
         data = encode(chart.draw(figures, shown(title)), "png")

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from imgkit.folder.run import Report
-    from imgkit.folder.work import Row
+    from imgkit.folder.task import Row
 
 PLAIN_SECONDS = 10  # between two lines where there is no terminal
 

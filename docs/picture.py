@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 import imgkit as ik
-from imgkit.folder import codec
+from imgkit.io import decode as codec
 
 ROOT = pathlib.Path(__file__).parent.parent
 SIDE = 192

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgkit import geometry as g
-from imgkit.maps.fields import sample_field
+from imgkit.geometry.fields import sample_field
 
 numbers = st.floats(-50, 50, allow_nan=False)
 POINTS = np.array([[0.0, 0.0], [3.0, 1.0], [-2.0, 7.5]])

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import imgkit as ik
-from imgkit.folder import codec
+from imgkit.io import decode as codec
 from imgkit.pillow import from_pillow, is_pillow, mask_from_pillow, opened
 
 COLORS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 10

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.augment import alone, recipe
-from imgkit.augment.output import PRESETS
-from imgkit.augment.plan import Plan
-from imgkit.augment.transform import Size, Transform
+from imgkit.augment.plan import compile as recipe
+from imgkit.augment.plan import single as alone
+from imgkit.augment.plan.plan import Plan
+from imgkit.augment.transforms.base import Size, Transform
+from imgkit.augment.transforms.output import PRESETS
 from imgkit.backends import backend
 from imgkit.draws import SEED_BITS, Calls, Key, Stream, check_bits, parse_key
 from imgkit.image import (
@@ -99,7 +100,7 @@ class Pipeline:
                 images count as arrays, see `imgkit.pillow`.
             key: ``(epoch, index)``, an index, or ``(epoch, indices)`` for a batch.
             **targets: `image`, `mask`, `masks`, `boxes`, `labels`, `keypoints`, `polygons`, ...;
-                see `imgkit.augment.targets`.
+                see `imgkit.augment.targets.run`.
 
         Returns:
             What came in, transformed: the same layout, or a dict of the targets given.
@@ -107,7 +108,7 @@ class Pipeline:
         if targets:
             if x is not None:
                 raise TypeError("pass the image alone, or everything by name: image=..., mask=...")
-            from imgkit.augment.targets import run_targets
+            from imgkit.augment.targets.run import run_targets
 
             return run_targets(self, key, targets)
         if x is None:
@@ -173,7 +174,7 @@ class Pipeline:
         """
         self.check(x)
         if is_tensor(x):
-            return backend(x, "named").reference(self, x, key, fuse)
+            return backend(x, "targets").reference(self, x, key, fuse)
         from imgkit.backends.reference import plan as oracle
 
         batched = x.ndim == 4
@@ -216,7 +217,7 @@ class Pipeline:
 
     def explain(self, size: Size | None = None, key: Any = (0, 0)) -> str:
         """Say which ops share a stage, why each stage was begun, and how sizes change."""
-        from imgkit.augment.explain import explain
+        from imgkit.augment.plan.explain import explain
 
         return explain(self, size, key)
 
@@ -224,47 +225,47 @@ class Pipeline:
 
     def to_yaml(self) -> str:
         """Return the pipeline as YAML that `from_yaml` reads."""
-        from imgkit.augment.serialize import to_yaml
+        from imgkit.augment.exchange.document import to_yaml
 
         return to_yaml(self)
 
     @classmethod
     def from_yaml(cls, text_or_path: Any) -> Pipeline:
         """Read a pipeline from YAML text or a path; nothing in it is executed."""
-        from imgkit.augment.serialize import from_yaml
+        from imgkit.augment.exchange.document import from_yaml
 
         return from_yaml(text_or_path)
 
     def to_json(self) -> str:
         """Return the pipeline as JSON that `from_json` reads."""
-        from imgkit.augment.serialize import to_json
+        from imgkit.augment.exchange.document import to_json
 
         return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Pipeline:
         """Read a pipeline from JSON text."""
-        from imgkit.augment.serialize import from_json
+        from imgkit.augment.exchange.document import from_json
 
         return from_json(text)
 
     @classmethod
     def from_torchvision(cls, transform: Any, seed: int | None = None) -> Pipeline:
         """Translate a torchvision Compose, v1 or v2; refuse by name what means something else."""
-        from imgkit.augment.interop import from_torchvision
+        from imgkit.augment.exchange.translate import from_torchvision
 
         return from_torchvision(transform, seed)
 
     @classmethod
     def from_albumentations(cls, transform: Any, seed: int | None = None) -> Pipeline:
         """Translate an albumentations Compose; refuse by name what means something else."""
-        from imgkit.augment.interop import from_albumentations
+        from imgkit.augment.exchange.translate import from_albumentations
 
         return from_albumentations(transform, seed)
 
     def invert(self, *, size: Size, key: Any, **targets: Any) -> dict[str, Any]:
-        """Map predictions on the output back to the source image; see `imgkit.augment.invert`."""
-        from imgkit.augment.invert import invert_targets
+        """Map predictions back to the source image; see `imgkit.augment.targets.invert`."""
+        from imgkit.augment.targets.invert import invert_targets
 
         return invert_targets(self, size, key, targets)
 

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from imgkit.folder.codec import Limits
 from imgkit.folder.journal import Entry, Journal, Run, new_run
 from imgkit.folder.resume import sweep, unfinished
 from imgkit.folder.scan import Item, draw_index, shown
 from imgkit.folder.steps import document, read_recipe
-from imgkit.folder.work import UNGUARDED, Guards, Job, Row, convert, listening, sha256
+from imgkit.folder.task import UNGUARDED, Guards, Job, Row, convert, listening, sha256
+from imgkit.io.decode import Limits
 
 
 @dataclass

@@ -13,7 +13,8 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from imgkit.folder.codec import (
+from imgkit.image import nearest
+from imgkit.io.decode import (
     EXTENSIONS,
     HOLD_FLOATS,
     OTHER_EXTENSIONS,
@@ -21,7 +22,6 @@ from imgkit.folder.codec import (
     recognize,
     sniff,
 )
-from imgkit.image import nearest
 
 OWN = ".imgkit"  # names that begin so are imgkit's: its folder and its temporary files
 

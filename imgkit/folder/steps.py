@@ -28,13 +28,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.augment.serialize import parse_yaml, read_document, read_item, read_value
+from imgkit.augment.exchange.document import parse_yaml, read_document, read_item, read_value
 from imgkit.image import nearest
 from imgkit.registry import CONTROLS, FUNCTIONS, PUBLIC, TRANSFORMS
 
 if TYPE_CHECKING:
     from imgkit.augment.pipeline import Pipeline
-    from imgkit.augment.transform import Transform
+    from imgkit.augment.transforms.base import Transform
 
 Array = npt.NDArray[Any]
 CHANNELS_FIRST = "ToCHW"  # after it an array is no image that a function or a picture file takes
@@ -188,7 +188,7 @@ def check_step(step: Step) -> Step:
 
 def transform(step: Step) -> Transform:
     """Build the transform that a step names."""
-    from imgkit.augment.serialize import from_json
+    from imgkit.augment.exchange.document import from_json
 
     try:
         return from_json(json.dumps(document([step]), default=str)).ops[0]

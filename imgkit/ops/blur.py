@@ -21,7 +21,7 @@ from imgkit.image import (
     like_input,
 )
 from imgkit.kernels import TRUNCATE
-from imgkit.ragged import ragged
+from imgkit.ops.ragged import ragged
 
 AREA_REACH = 256  # pixels to each side, of windows that take time for each of their pixels
 

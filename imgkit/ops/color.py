@@ -20,7 +20,7 @@ from imgkit.image import (
     is_tensor,
     like_input,
 )
-from imgkit.ragged import ragged
+from imgkit.ops.ragged import ragged
 
 
 @ragged

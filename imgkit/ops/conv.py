@@ -25,7 +25,7 @@ from imgkit.backends import backend
 from imgkit.image import Array, check_array, check_ints, is_tensor, saturate, shown
 from imgkit.ops.conv_plan import METHODS as METHODS
 from imgkit.ops.conv_plan import Options, as_problem, frozen_kernel, planned
-from imgkit.ragged import ragged, takes_lists
+from imgkit.ops.ragged import ragged, takes_lists
 
 
 class Explanation(NamedTuple):

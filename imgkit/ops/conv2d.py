@@ -29,7 +29,7 @@ from imgkit.image import (
     saturate,
 )
 from imgkit.ops.conv_plan import check_fits, check_held, dtypes
-from imgkit.ragged import ragged
+from imgkit.ops.ragged import ragged
 
 Array = npt.NDArray[Any]
 

@@ -26,7 +26,7 @@ from imgkit.image import (
     spatial_axes,
 )
 from imgkit.kernels import as_kernel
-from imgkit.ops.cached import cache_key
+from imgkit.ops.cache_key import cache_key
 
 METHODS = ("auto", "direct", "separable", "low-rank", "shift-add", "fft", "overlap-add")
 CACHED = 1 << 20  # bytes; the checks of larger kernels are not remembered

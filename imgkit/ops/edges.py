@@ -26,7 +26,7 @@ from imgkit.image import (
     result_dtype,
 )
 from imgkit.kernels import SMOOTH, TRUNCATE
-from imgkit.ragged import ragged
+from imgkit.ops.ragged import ragged
 
 Array = npt.NDArray[Any]
 

@@ -38,8 +38,8 @@ from imgkit.image import (
     is_tensor,
     spatial_axes,
 )
-from imgkit.ops.cached import cache_key
-from imgkit.ragged import ragged
+from imgkit.ops.cache_key import cache_key
+from imgkit.ops.ragged import ragged
 
 KINDS = ("max", "min", "avg", "median")
 

@@ -44,8 +44,8 @@ from imgkit.image import (
     like_input,
     shown,
 )
-from imgkit.ops.given_maps import check_device_maps, check_maps, warp_size
-from imgkit.ragged import ragged
+from imgkit.ops.ragged import ragged
+from imgkit.ops.warp_maps import check_device_maps, check_maps, warp_size
 
 Array = npt.NDArray[Any]
 Size = int | Sequence[int]

@@ -28,7 +28,7 @@ from imgkit.image import (
 )
 from imgkit.kernels import as_kernel
 from imgkit.ops.conv_plan import check_held
-from imgkit.ragged import ragged
+from imgkit.ops.ragged import ragged
 
 Array = npt.NDArray[Any]
 

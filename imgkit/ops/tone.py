@@ -31,7 +31,7 @@ from imgkit.image import (
     like_input,
     shown,
 )
-from imgkit.ragged import ragged
+from imgkit.ops.ragged import ragged
 
 Values = float | Sequence[float] | Array
 

@@ -6,7 +6,7 @@ Every function of layer one is a module here under its name in capitals: `Sobel`
 batches. This package imports torch; nothing else in imgkit imports this package.
 """
 
-from imgkit.backends.tensor.views import native
+from imgkit.backends.tensor.numpy_view import native
 from imgkit.torch import modules
 from imgkit.torch.augment import Augment
 from imgkit.torch.data import ImageFolder, Keyed

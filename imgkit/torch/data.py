@@ -12,8 +12,9 @@ from torch.utils.data import Dataset
 
 from imgkit.augment.pipeline import Pipeline
 from imgkit.draws import EPOCH_BITS, check_bits
-from imgkit.folder import codec, scan
+from imgkit.folder import scan
 from imgkit.image import check_choice
+from imgkit.io import decode as codec
 from imgkit.torch.transform import Transform, check_transform
 
 Array = npt.NDArray[Any]
@@ -94,7 +95,7 @@ CHANNELS = ("rgb", "gray", "as stored")
 class ImageFolder(_WithEpoch):
     """A folder with one folder of images for each class: samples (image (C, H, W), label).
 
-    Files are read as `imgkit.folder.codec` reads them: upright, 16 bits kept, transparency over
+    Files are read as `imgkit.io.decode` reads them: upright, 16 bits kept, transparency over
     white. Classes are sorted by name, files by path; hidden files and other files are left out.
 
     Args:

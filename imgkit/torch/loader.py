@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from imgkit.augment.pipeline import Pipeline
-from imgkit.backends import fused
+from imgkit.backends.cuda import launch as fused
 from imgkit.draws import EPOCH_BITS, SEED_BITS, check_bits
 from imgkit.image import check_int
 from imgkit.torch import samples

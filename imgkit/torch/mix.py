@@ -1,6 +1,6 @@
 """MixUp and CutMix of batches (N, C, H, W) on their own device.
 
-What is mixed with what, and by how much, is drawn by `imgkit.augment.mix`, so that the same key
+What is mixed with what, and by how much, is drawn by `imgkit.augment.mixing.mix`, so the same key
 gives the same numbers for arrays and tensors; the pixels never leave their device.
 """
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from imgkit.augment import mix
+from imgkit.augment.mixing import mix
 from imgkit.image import check_image, full_range
 
 Array = npt.NDArray[Any]
@@ -21,7 +21,7 @@ Result = dict[str, Any]
 
 
 class _Mixer(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
-    """A mixer of `imgkit.augment.mix`, run on tensors in training mode."""
+    """A mixer of `imgkit.augment.mixing.mix`, run on tensors in training mode."""
 
     mixer: Any
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from imgkit.backends.tensor.views import native as native_context
+from imgkit.backends.tensor.numpy_view import native as native_context
 from imgkit.registry import FUNCTIONS, HOST_ONLY, PUBLIC
 
 SPELLED = {"clahe": "CLAHE", "autocontrast": "AutoContrast"}  # as the transforms are

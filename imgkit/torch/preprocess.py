@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from imgkit.augment.geometric import CenterCrop, Resize
-from imgkit.augment.output import PRESETS, Normalize, ToCHW
 from imgkit.augment.pipeline import Pipeline
+from imgkit.augment.transforms.exact import CenterCrop
+from imgkit.augment.transforms.output import PRESETS, Normalize, ToCHW
+from imgkit.augment.transforms.resizes import Resize
 from imgkit.image import check_choice, check_int, check_number
 from imgkit.ops.color import grayscale
 from imgkit.torch import samples

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from imgkit.augment.output import ToCHW
 from imgkit.augment.pipeline import Pipeline
-from imgkit.augment.scene import read
+from imgkit.augment.targets.sample import read
+from imgkit.augment.transforms.output import ToCHW
 from imgkit.pillow import is_pillow, orientation
 from imgkit.torch import samples
 from imgkit.torch.samples import Part, Path

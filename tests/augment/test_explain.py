@@ -3,7 +3,7 @@
 import pytest
 
 import imgkit as ik
-from imgkit.backends import device
+from imgkit.backends.cuda import capability as device
 from imgkit.registry import HOST_ONLY, TRANSFORMS
 
 

@@ -298,7 +298,7 @@ def test_what_means_something_else_is_refused_by_name(transform, message):
 
 
 def test_every_public_transform_of_torchvision_is_translated_or_refused_by_name():
-    from imgkit.augment.from_torchvision import KNOWN, REFUSED
+    from imgkit.augment.exchange.torchvision import KNOWN, REFUSED
 
     assert not set(KNOWN) & set(REFUSED)
     for module in (v1, v2):

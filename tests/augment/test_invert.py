@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgkit as ik
-from imgkit import maps, registry
+from imgkit import geometry, registry
 
 SIZE = (120, 160)
 LARGE = {
@@ -68,7 +68,7 @@ def test_a_prediction_is_valid_if_the_source_sends_it_there(names, index):
     found = np.random.default_rng(0).uniform([0, 0], [float(width) - 1, float(height) - 1], (40, 2))
     back = aug.invert(keypoints=found, size=SIZE, key=index)
     at, valid = back["keypoints"], back["keypoints_valid"]
-    inside = maps.within(at[valid], SIZE)
+    inside = geometry.within(at[valid], SIZE)
     assert inside.all()
     again = aug(keypoints=np.column_stack([at[valid], np.ones(valid.sum())]), size=SIZE, key=index)
     again = again["keypoints"]

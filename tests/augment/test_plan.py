@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgkit as ik
-from imgkit import maps
-from imgkit.augment import stages
-from imgkit.augment.color import brightness_step, contrast_step, saturation_step
-from imgkit.augment.recipe import compile_ops, merge_steps
+from imgkit import geometry, stages
+from imgkit.augment.plan.compile import compile_ops, merge_steps
+from imgkit.augment.transforms.color import brightness_step, contrast_step, saturation_step
 from imgkit.registry import TRANSFORMS
 
 SIZE = (64, 80)
@@ -245,7 +244,7 @@ def test_without_fusing_every_op_is_a_stage():
 
 def resolved(*ops, size=SIZE):
     (stage,) = ik.Pipeline(ops, seed=0).plan(size, 0).stages
-    return maps.resolve(stage.hops, 0)
+    return geometry.resolve(stage.hops, 0)
 
 
 def test_moves_stay_exact():

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgkit as ik
-from imgkit import maps
-from imgkit.augment import alone, slots, stages
-from imgkit.augment.recipe import merge_steps
-from imgkit.maps import matrix as matrices
-from imgkit.maps.fields import displacement
+from imgkit import geometry, stages
+from imgkit.augment.plan import single as alone
+from imgkit.augment.plan.compile import merge_steps
+from imgkit.augment.transforms import policy_base as slots
+from imgkit.geometry import matrix as matrices
+from imgkit.geometry.fields import displacement
 
 SIZE = (37, 52)
 PAIR = (0.6, 1.4)
@@ -150,7 +151,7 @@ def test_sums_add_from_the_left_as_arrays_do(monkeypatch):
 def test_what_plans_share_is_not_to_be_written():
     aug = ik.Pipeline([ik.Elastic(0, 6)], seed=1)
     still = displacement(aug.plan(SIZE, 0).stages[0].hops[0].field, 0, SIZE)
-    for shared in (still, slots.NEVER, maps.IDENTITY, stages.IDENTITY_STEP):
+    for shared in (still, slots.NEVER, geometry.IDENTITY, stages.IDENTITY_STEP):
         assert not shared.flags.writeable
     (rows,) = alone.merge([])
     assert isinstance(rows, tuple)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import imgkit as ik
-from imgkit.augment import policy, slots, tables
+from imgkit.augment.transforms import magnitudes as tables
+from imgkit.augment.transforms import policy
+from imgkit.augment.transforms import policy_base as slots
 from imgkit.backends.array import plan as array
 from imgkit.backends.reference import plan as reference
 from imgkit.image import full_range

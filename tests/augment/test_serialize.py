@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgkit as ik
-from imgkit.augment.transform import Transform
+from imgkit.augment.transforms.base import Transform
 from imgkit.registry import TRANSFORMS
 
 OUTPUT = ("Normalize", "ToFloat", "ToCHW")

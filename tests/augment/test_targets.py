@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgkit as ik
-from imgkit import maps, registry
-from imgkit.augment import polygons
-from imgkit.augment.targets import run_targets
+from imgkit import geometry, registry
+from imgkit.augment.targets import polygons
+from imgkit.augment.targets.run import run_targets
 from imgkit.backends.array import masks as array_masks
 from imgkit.backends.reference import masks as reference_masks
 
@@ -192,8 +192,8 @@ def test_oriented_boxes_keep_their_shape_under_similarity_maps(name):
     before = [80, 60, 40, 20, 25]
     after = aug(oriented_boxes=[before], size=SIZE, key=3)["oriented_boxes"][0]
     assert after[2] / after[3] == pytest.approx(2, abs=1e-9)
-    legs = maps.onward(aug.plan(SIZE, 3).stages[0].hops, 0)
-    moved, _ = maps.travel(legs, SIZE, oriented_corners(*before) - 0.5)
+    legs = geometry.onward(aug.plan(SIZE, 3).stages[0].hops, 0)
+    moved, _ = geometry.travel(legs, SIZE, oriented_corners(*before) - 0.5)
     found = oriented_corners(*after)
     for corner in moved + 0.5:
         assert np.hypot(*(found - corner).T).min() < 1e-9
@@ -397,12 +397,12 @@ def test_a_mask_moves_as_an_image_sampled_nearest(name):
 @given(st.lists(st.sampled_from(GEOMETRIC), min_size=1, max_size=3), st.integers(0, 2**32))
 def test_masks_agree_with_the_reference(names, index):
     (stage,) = pipeline(*names).plan(SIZE, index).stages
-    how = maps.resolve(stage.hops, 0)
+    how = geometry.resolve(stage.hops, 0)
     mask = np.random.default_rng(0).integers(0, 2**40, SIZE)
     found = array_masks.sample_mask(how, mask, -1)
     expected = reference_masks.sample_mask(how, mask, -1)
     # halfway between two pixels, rounding sends a position to either
-    part = np.abs(maps.positions(how)[0] % 1 - 0.5)
+    part = np.abs(geometry.sampling_positions(how)[0] % 1 - 0.5)
     clear = (part > 1e-3).all(axis=-1)
     # and halfway out of a canvas, to either side
     assert (found != expected)[clear].mean() < 0.005

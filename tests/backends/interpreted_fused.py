@@ -9,10 +9,11 @@ import pytest
 import torch
 
 import imgkit as ik
-from imgkit.backends import fused, fused_layout
-from imgkit.backends.device import why_not
+from imgkit.backends.cuda import launch as fused
+from imgkit.backends.cuda import layout as fused_layout
+from imgkit.backends.cuda.capability import why_not
 from imgkit.backends.tensor import plan
-from imgkit.backends.tensor.views import native
+from imgkit.backends.tensor.numpy_view import native
 from imgkit.border import BORDERS
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

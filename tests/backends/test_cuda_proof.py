@@ -15,8 +15,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from benchmarks import cuda_static  # noqa: E402
-from imgkit.backends import device, fused, fused_layout  # noqa: E402
-from imgkit.backends.tensor.views import native  # noqa: E402
+from imgkit.backends.cuda import capability as device  # noqa: E402
+from imgkit.backends.cuda import launch as fused  # noqa: E402
+from imgkit.backends.cuda import layout as fused_layout  # noqa: E402
+from imgkit.backends.tensor.numpy_view import native  # noqa: E402
 
 SIZE = (33, 40)
 HOST = [name for name in TRANSFORMS if name in HOST_ONLY]

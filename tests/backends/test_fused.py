@@ -13,9 +13,9 @@ import pytest
 import imgkit as ik
 
 torch = pytest.importorskip("torch")
-from imgkit.backends import fused  # noqa: E402
-from imgkit.backends.device import why_not  # noqa: E402
-from imgkit.backends.fused_layout import ALONE, PIXELS, layout, share  # noqa: E402
+from imgkit.backends.cuda import launch as fused  # noqa: E402
+from imgkit.backends.cuda.capability import why_not  # noqa: E402
+from imgkit.backends.cuda.layout import ALONE, PIXELS, layout, share  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 JITTER = ik.ColorJitter(0.4, 0.4, 0.4, 0.1)

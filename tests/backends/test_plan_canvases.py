@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import imgkit as ik
-from imgkit import maps
-from imgkit.backends.array import sampling
+from imgkit import geometry
+from imgkit.backends.array import plan_resample as sampling
 
 SIZE = (83, 97)
 FILLS = {"one fill": (0.0, 0.0, 0.0), "one gray": (0.3, 0.3, 0.3), "three fills": (0.0, 0.9, 0.3)}
@@ -36,7 +36,7 @@ def test_edges_alone_give_what_the_oracle_gives(fills, interpolation, antialias)
         x, cuts = photo(dtype), 0
         for key in range(8):
             found, expected = aug(x, key=key), aug.reference(x, key)
-            cuts += len(maps.resolve(aug.plan(SIZE, key).stages[0].hops, 0).canvases)
+            cuts += len(geometry.resolve(aug.plan(SIZE, key).stages[0].hops, 0).canvases)
             assert np.abs(found.astype(np.float64) - expected).max() <= tolerance
         assert cuts > 8
 
@@ -57,8 +57,10 @@ def test_nearest_masks_are_cut_alike(fills):
     for key in range(6):
         mask = aug(image=photo(np.uint8), mask=x, key=key)["mask"]
         alone = aug(image=photo(np.uint8), mask=x, key=key)["mask"]
-        how = maps.resolve(aug.plan(SIZE, key).stages[0].hops, 0)._replace(interpolation="nearest")
-        at, cuts = maps.positions(how)
+        how = geometry.resolve(aug.plan(SIZE, key).stages[0].hops, 0)._replace(
+            interpolation="nearest"
+        )
+        at, cuts = geometry.sampling_positions(how)
         sure = np.abs(at - np.floor(at) - 0.5).min(axis=-1) > 1e-3  # no tie between two pixels
         inside = np.ones(SIZE, bool)
         for cover, _ in cuts:

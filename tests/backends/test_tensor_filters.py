@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
 from imgkit.backends.tensor import conv as tensor_conv  # noqa: E402
-from imgkit.backends.tensor.views import native  # noqa: E402
+from imgkit.backends.tensor.numpy_view import native  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 import imgkit as ik
-from imgkit import maps
+from imgkit import geometry
 from imgkit.border import BORDERS
 from imgkit.image import full_range, saturate
 from imgkit.registry import TRANSFORMS
 
 torch = pytest.importorskip("torch")
-from imgkit.backends.tensor import philox, plan, resolve  # noqa: E402
-from imgkit.backends.tensor.views import native  # noqa: E402
+from imgkit.backends.tensor import philox, plan  # noqa: E402
+from imgkit.backends.tensor.numpy_view import native  # noqa: E402
+from imgkit.geometry import resolve_batch as resolve  # noqa: E402
 
 SIZE = (33, 40)
 # A curve of CLAHE has a slope of up to 8, and its luma is rounded before: see test_transforms.
@@ -130,7 +131,7 @@ def test_batch_of_maps_is_its_samples_one_by_one(name):
             continue
         whole = resolve.resolve_batch(stage.hops, count, 3)
         for i in range(count):
-            one = maps.resolve(stage.hops, i)
+            one = geometry.resolve(stage.hops, i)
             assert resolve.KINDS[whole.kind[i]] == one.kind
             assert (tuple(whole.window[i]), tuple(whole.out_size[i])) == (one.window, one.out_size)
             assert whole.pad[i] == resolve.CODES[one.pad[0]]

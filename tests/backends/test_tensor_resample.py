@@ -9,7 +9,7 @@ from imgkit.border import BORDERS
 
 torch = pytest.importorskip("torch")
 
-from imgkit.backends.tensor.views import native  # noqa: E402
+from imgkit.backends.tensor.numpy_view import native  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

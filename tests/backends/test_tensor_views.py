@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from imgkit.backends.array import blur as array_blur  # noqa: E402
 from imgkit.backends.array import pool as array_pool  # noqa: E402
-from imgkit.backends.tensor import views  # noqa: E402
+from imgkit.backends.tensor import numpy_view as views  # noqa: E402
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import imgkit as ik
 from imgkit.cli import options
 from imgkit.cli.main import main
-from imgkit.folder.codec import decode, encode, sniff
+from imgkit.io.decode import decode, encode, sniff
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "samples" / "images"
@@ -391,7 +391,7 @@ def test_an_empty_folder_is_no_failure(tmp_path):
 
 def test_the_codec_and_the_help_agree_on_the_limit():
     from imgkit.border import BORDERS
-    from imgkit.folder import codec
+    from imgkit.io import decode as codec
 
     assert options.MAX_PIXELS == codec.MAX_PIXELS
     assert ("same", *codec.WRITABLE) == options.FORMATS

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from imgkit.cli import prep as command
 from imgkit.cli.main import main
-from imgkit.folder import prep
-from imgkit.folder.codec import encode
+from imgkit.dataset import split as prep
+from imgkit.io.decode import encode
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_what_comes_to_dst_during_the_work_is_an_error(photos, tmp_path, monkeyp
     def build(*arguments, **options):
         raise FileExistsError("DST is not empty")
 
-    monkeypatch.setattr("imgkit.folder.dataset.build", build)
+    monkeypatch.setattr("imgkit.dataset.build.build", build)
     result = invoke(photos, tmp_path / "out", "--size", 8)
     assert result.exit_code == 2, result.output
     assert "The same command goes on from here." in result.output

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from imgkit.cli.main import main
-from imgkit.folder.codec import decode, encode
+from imgkit.io.decode import decode, encode
 
 TEXT = """
 version: 1

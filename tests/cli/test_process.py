@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from imgkit.folder.codec import decode, encode
+from imgkit.io.decode import decode, encode
 
 IMGKIT = [sys.executable, "-c", "from imgkit.cli.main import main; main()"]
 

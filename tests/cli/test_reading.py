@@ -9,10 +9,10 @@ from PIL import Image
 
 from imgkit.cli import options
 from imgkit.cli.main import main
-from imgkit.folder import codec
-from imgkit.folder.codec import decode, encode
 from imgkit.folder.journal import read, runs
 from imgkit.folder.steps import parse_op, program, read_pipeline, shrinks_to
+from imgkit.io import decode as codec
+from imgkit.io.decode import decode, encode
 
 
 def invoke(*arguments, data=None):

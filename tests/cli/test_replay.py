@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from imgkit.cli.main import main
-from imgkit.folder.codec import encode
+from imgkit.io.decode import encode
 
 
 def invoke(*arguments):

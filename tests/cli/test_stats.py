@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from imgkit.cli.main import main
-from imgkit.folder.codec import decode, encode
 from imgkit.folder.steps import read_pipeline
+from imgkit.io.decode import decode, encode
 
 
 @pytest.fixture

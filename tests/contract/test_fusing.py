@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 import imgkit as ik
-from imgkit import maps
-from imgkit.augment.color import brightness_step, contrast_step, saturation_step
-from imgkit.augment.recipe import merge_steps
+from imgkit import geometry
+from imgkit.augment.plan.compile import merge_steps
+from imgkit.augment.transforms.color import brightness_step, contrast_step, saturation_step
 from imgkit.backends.array import plan as array_plan
 from imgkit.draws import parse_key
 from imgkit.image import saturate
@@ -56,7 +56,7 @@ def near_a_border(aug, size, key):
     """Tell which output pixels see the border of the source or of any canvas, (H, W) bool."""
     hops, out_size = hops_of(aug, size, key)
     out_size = tuple(int(np.max(n)) for n in out_size)
-    at, near, apart = maps.grid(out_size), np.zeros(out_size, bool), 1.0
+    at, near, apart = geometry.grid(out_size), np.zeros(out_size, bool), 1.0
     for hop in reversed(hops):
         at, later = back(hop, at), apart
         apart = spacing(at)
@@ -80,8 +80,8 @@ def near_a_border(aug, size, key):
 def back(hop, at):
     """Return where positions of a hop's output lie in its input."""
     if hop.field is None:
-        return maps.transform(np.linalg.inv(hop.matrix[0]), at)
-    moved = maps.displacement(hop.field, 0, tuple(int(np.max(n)) for n in hop.in_size))
+        return geometry.transform(np.linalg.inv(hop.matrix[0]), at)
+    moved = geometry.displacement(hop.field, 0, tuple(int(np.max(n)) for n in hop.in_size))
     y, x = np.clip(at[..., 1], 0, len(moved) - 1), np.clip(at[..., 0], 0, moved.shape[1] - 1)
     parts = [ndimage.map_coordinates(moved[..., i], [y, x], order=1) for i in (0, 1)]
     return at + np.stack(parts, axis=-1)

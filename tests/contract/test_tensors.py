@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 fake_tensor = pytest.importorskip("torch._subclasses.fake_tensor")
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from imgkit.backends.tensor.views import native  # noqa: E402
+from imgkit.backends.tensor.numpy_view import native  # noqa: E402
 
 IMAGE_OPS = [op for op in FUNCTIONS.values() if op.result != "other" or op.name == "gradient"]
 DEVICE_OPS = [op for op in IMAGE_OPS if op.name not in HOST_ONLY]

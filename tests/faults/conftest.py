@@ -22,7 +22,7 @@ def golden(photos, tmp_path_factory):
     """What comes of the photos when nothing goes wrong: name → bytes."""
     from hurt import JOB, items, tree
 
-    from imgkit.folder.work import process
+    from imgkit.folder.task import process
 
     dst = tmp_path_factory.mktemp("golden")
     assert {process(JOB, item).status for item in items(photos, dst)} == {"ok"}

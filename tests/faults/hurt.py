@@ -16,11 +16,11 @@ import time
 
 import numpy as np
 
-from imgkit.folder import work
-from imgkit.folder.codec import encode
+from imgkit.folder import task as work
 from imgkit.folder.scan import draw_index, plan, scan
 from imgkit.folder.steps import Step
-from imgkit.folder.work import Job
+from imgkit.folder.task import Job
+from imgkit.io.decode import encode
 
 JOB = Job((Step("Rotate", {"degrees": [-20, 20]}), Step("max_pool", {"size": 2})), seed=5)
 OPS = ("--op", "Rotate degrees=-20,20", "--op", "max_pool size=2", "--seed", "5")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hurt import IMGKIT, descendants, kill_worker, shell, started, wait_for, workers_of
 
-from imgkit.folder.codec import encode
 from imgkit.folder.engines.ordered import Crashed, ordered
+from imgkit.io.decode import encode
 
 COUNT = 160
 

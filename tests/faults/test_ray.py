@@ -12,7 +12,7 @@ from hurt import JOB, OPS, hurting, items, shell, tree, tries, write_photos
 
 from imgkit.folder.journal import Journal, read
 from imgkit.folder.run import run
-from imgkit.folder.work import Guards
+from imgkit.folder.task import Guards
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'imgkit-cv[ray]'")
 # Ray's own: sockets and files that it leaves to the garbage collector

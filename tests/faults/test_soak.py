@@ -9,7 +9,7 @@ import time
 from hurt import OPS, descendants, shell, started, tree, workers_of, write_photos
 
 from imgkit.folder.journal import read
-from imgkit.folder.work import sha256
+from imgkit.folder.task import sha256
 
 SECONDS = float(os.environ.get("IMGKIT_SOAK", "10"))  # 1200 is a thorough soak
 COUNT = int(12 * SECONDS)

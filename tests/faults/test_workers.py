@@ -6,9 +6,10 @@ import time
 import pytest
 from hurt import JOB, hurting, items, tree, tries
 
-from imgkit.folder.engines import fleet, local
+from imgkit.folder.engines import local
+from imgkit.folder.engines import pool as fleet
 from imgkit.folder.run import run
-from imgkit.folder.work import Guards
+from imgkit.folder.task import Guards
 
 BAD = "b/0007.png"
 GUARDS = Guards(timeout=60, memory=2 << 30)

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image, ImageOps
 
 import imgkit as ik
-from imgkit.folder import codec
-from imgkit.folder.codec import BadImage, Limits, decode, decode_scale, encode, read
+from imgkit.io import decode as codec
+from imgkit.io.decode import BadImage, Limits, decode, decode_scale, encode, read
 
 HERE = pathlib.Path(__file__).parent
 SAMPLES = HERE.parent.parent / "samples" / "images"
@@ -266,7 +266,7 @@ def test_a_bomb_costs_neither_memory_nor_time(name, tmp_path):
     (tmp_path / "bomb").write_bytes(MALFORMED[name][0])
     code = """
 import resource, sys, time, cv2, tifffile, PIL.Image
-from imgkit.folder.codec import BadImage, decode, encode
+from imgkit.io.decode import BadImage, decode, encode
 import numpy as np
 data = open(sys.argv[1], "rb").read()
 for kind in ("png", "tiff", "jpg", "webp"):

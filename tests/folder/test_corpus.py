@@ -58,7 +58,7 @@ def main(folder):
     import PIL.Image
     import tifffile
 
-    from imgkit.folder import codec
+    from imgkit.io import decode as codec
 
     cv2.setNumThreads(1)
     PIL.Image.init()
@@ -89,7 +89,7 @@ def outcome(path):
 def attempt(path):
     import warnings
 
-    from imgkit.folder.codec import BadImage, read
+    from imgkit.io.decode import BadImage, read
 
     warnings.simplefilter("ignore")
     try:

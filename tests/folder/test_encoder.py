@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgkit.folder import codec
-from imgkit.folder.codec import BadImage, decode, encode, scaled
+from imgkit.io import decode as codec
+from imgkit.io.decode import BadImage, decode, encode, scaled
 
 
 def smooth(dtype=np.uint8, channels=3):

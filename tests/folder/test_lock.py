@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from imgkit.folder.codec import encode
 from imgkit.folder.lock import Busy, held
+from imgkit.io.decode import encode
 
 HOLD = (
     "import sys\nfrom imgkit.folder.lock import held\n"

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from imgkit.cli.main import main
-from imgkit.folder.codec import decode, encode
 from imgkit.folder.journal import read
+from imgkit.io.decode import decode, encode
 
 PNG = encode(np.arange(64, dtype=np.uint8).reshape(8, 8), "png")
 ODD = (

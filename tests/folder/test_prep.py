@@ -10,13 +10,14 @@ import tarfile
 import numpy as np
 import pytest
 
-from imgkit.folder import card, dataset, staging
-from imgkit.folder.codec import BadImage, decode, encode
-from imgkit.folder.dataset import as_rgb, build
-from imgkit.folder.prep import PRESETS, Law, Recipe, folds, plan, resized, split
+from imgkit.dataset import build as dataset
+from imgkit.dataset import card, staging
+from imgkit.dataset.build import as_rgb, build
+from imgkit.dataset.split import PRESETS, Law, Recipe, folds, plan, resized, split
+from imgkit.dataset.staging import Record
+from imgkit.dataset.stats import Bad, Figures, measure, summary
 from imgkit.folder.scan import Source, scan
-from imgkit.folder.staging import Record
-from imgkit.folder.stats import Bad, Figures, measure, summary
+from imgkit.io.decode import BadImage, decode, encode
 
 SPLIT = split("80/10/10")
 CLASSES = ("cat", "dog", "ünïcode", "with space")

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from imgkit.cli.main import main
 from imgkit.folder import journal, resume
-from imgkit.folder.codec import Limits, decode, encode
 from imgkit.folder.journal import Journal, read, runs
 from imgkit.folder.run import describe, run
 from imgkit.folder.scan import plan, scan
 from imgkit.folder.steps import Step
-from imgkit.folder.work import Job
+from imgkit.folder.task import Job
+from imgkit.io.decode import Limits, decode, encode
 
 JOB = Job((Step("max_pool", {"size": 2}),))
 

@@ -8,12 +8,12 @@ import signal
 import numpy as np
 import pytest
 
-from imgkit.folder import work
-from imgkit.folder.codec import decode, encode
+from imgkit.folder import task as work
 from imgkit.folder.run import Report, run
 from imgkit.folder.scan import plan, plan_file, scan
 from imgkit.folder.steps import Step
-from imgkit.folder.work import Job, Row, commit, output_kind, process
+from imgkit.folder.task import Job, Row, commit, output_kind, process
+from imgkit.io.decode import decode, encode
 
 JOB = Job((Step("max_pool", {"size": 2}),))
 

@@ -10,10 +10,10 @@ import tarfile
 import numpy as np
 import pytest
 
-from imgkit.folder import shards
-from imgkit.folder.codec import decode, encode
+from imgkit.dataset import shards
+from imgkit.dataset.shards import Sample, key, write_index, write_npy, write_tar
 from imgkit.folder.scan import shown
-from imgkit.folder.shards import Sample, key, write_index, write_npy, write_tar
+from imgkit.io.decode import decode, encode
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="the table of a shard is Parquet")
 

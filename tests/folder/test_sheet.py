@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import imgkit as ik
-from imgkit.folder import pictures, sheet
-from imgkit.folder.pictures import Picture, Row, drawn, visible
-from imgkit.folder.sheet import contact_sheet, page
 from imgkit.folder.steps import Step, program
+from imgkit.report import contact_sheet as sheet
+from imgkit.report import pictures
+from imgkit.report.contact_sheet import contact_sheet, page
+from imgkit.report.pictures import Picture, Row, drawn, visible
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgkit.folder import chart
-from imgkit.folder.codec import encode
+from imgkit.dataset import chart
+from imgkit.dataset.stats import Figures, bad, collect, label_of, measure, sides, summary
 from imgkit.folder.scan import scan
-from imgkit.folder.stats import Figures, bad, collect, label_of, measure, sides, summary
+from imgkit.io.decode import encode
 
 
 def total(*images):
@@ -74,7 +74,7 @@ def test_integers_are_summed_exactly():
 
 
 def test_large_planes_are_counted_to_the_last_pixel(monkeypatch):
-    from imgkit.folder import stats
+    from imgkit.dataset import stats
 
     monkeypatch.setattr(stats, "EXACT", 100)
     x = image(np.random.default_rng(0), (37, 23))
@@ -202,7 +202,8 @@ def test_a_task_that_never_ends_is_given_up():
 
 def test_stats_and_prep_have_the_timeout_that_runs_have(monkeypatch):
     from imgkit.cli.run import run
-    from imgkit.folder.engines import fleet, ordered
+    from imgkit.folder.engines import ordered
+    from imgkit.folder.engines import pool as fleet
 
     works = []
 

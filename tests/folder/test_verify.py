@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from imgkit.cli.main import main
-from imgkit.folder.codec import encode
-from imgkit.folder.report import gather, page
 from imgkit.folder.verify import verify
+from imgkit.io.decode import encode
+from imgkit.report.run_report import gather, page
 
 
 def invoke(*arguments):

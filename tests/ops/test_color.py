@@ -198,7 +198,7 @@ def test_a_histogram_counts_nan_as_0_and_infinities_as_the_ends(name: str, dtype
 @pytest.mark.parametrize("name", ["equalize", "clahe", "to_uint8", "adjust_gamma"])
 def test_tensors_know_nan_and_infinities_as_arrays_do(name: str) -> None:
     torch = pytest.importorskip("torch")
-    from imgkit.backends.tensor.views import native
+    from imgkit.backends.tensor.numpy_view import native
 
     x = photo((24, 20, 1), "float32")
     x[3, 4:7, 0] = np.nan, np.inf, -np.inf

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from torch.autograd import forward_ad  # noqa: E402
 from torch.func import grad, jacfwd, jacrev, jvp, vmap  # noqa: E402
 
-from imgkit.backends.tensor.views import native  # noqa: E402
+from imgkit.backends.tensor.numpy_view import native  # noqa: E402
 
 pytestmark = [
     # torch's own: jvp scripts its decompositions, and pooling windows have no batched gradient yet

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.backends.array.strips import STRIP_VALUES, Inner, in_strips, room, store
+from imgkit.backends.array.row_tiles import STRIP_VALUES, Inner, in_strips, room, store
 from imgkit.image import float_dtype
 from imgkit.kernels import DIFFERENCE, LAPLACIAN, SMOOTH, gaussian_taps, log_taps
 

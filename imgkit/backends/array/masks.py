@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imgkit import maps
+from imgkit import geometry
 from imgkit.backends.array import resample
-from imgkit.backends.array.sampling import sample_map
+from imgkit.backends.array.plan_resample import sample_map
 from imgkit.image import full_range
 
 Array = npt.NDArray[Any]
 
 
-def sample_mask(how: maps.Sampling, mask: Array, fill: float) -> Array:
+def sample_mask(how: geometry.Sampling, mask: Array, fill: float) -> Array:
     """Move a mask (H, W) or (H, W, C) as a resolved run says; `fill` is a value of the mask."""
     channels = mask[..., None] if mask.ndim == 2 else mask
     lanes, value = _as_lanes(channels), _as_lanes(np.full(channels.shape[-1], fill, mask.dtype))
@@ -34,7 +34,7 @@ def _as_lanes(values: Array) -> Array:
     return np.ascontiguousarray(values).view(lane)
 
 
-def nearest(how: maps.Sampling, fill: Array) -> maps.Sampling:
+def nearest(how: geometry.Sampling, fill: Array) -> geometry.Sampling:
     """Return the run with nearest sampling and another fill, in the units of its dtype."""
     shown = tuple((fill / full_range(fill.dtype)).tolist())
     return how._replace(

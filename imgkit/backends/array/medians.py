@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from imgkit.backends.array.windows import Array, Axes, Line, empty, highest, padded
+from imgkit.backends.array.pool_windows import Array, Axes, Line, empty, highest, padded
 from imgkit.image import saturate
 
 NETWORK_TAPS = 256  # `benchmarks pool`, "median"; beyond, a network grows with n log² n

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imgkit import draws, maps
-from imgkit.backends.array import color, pointwise
-from imgkit.backends.array.filtering import FILTERS as FILTERS
-from imgkit.backends.array.sampling import as_float, in_units, sample_map
+from imgkit import draws, geometry
+from imgkit.backends.array import color
+from imgkit.backends.array import color_pass as pointwise
+from imgkit.backends.array.plan_filters import FILTERS as FILTERS
+from imgkit.backends.array.plan_resample import as_float, in_units, sample_map
 from imgkit.image import full_range, saturate
 
 Array = npt.NDArray[Any]
@@ -81,7 +82,7 @@ def _floats_leave(stages: Sequence[Any]) -> bool:
 
 def _resample(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
     """Move the pixels; cubics overshoot what integers hold, until canvases have cut them."""
-    how = maps.resolve(stage.hops, sample)
+    how = geometry.resolve(stage.hops, sample)
     whole = np.dtype(dtype).kind in "iu"
     cubic = whole and how.kind != "move" and how.interpolation == "bicubic"
     cut = cubic and (how.kind == "field" or bool(how.canvases))

@@ -16,7 +16,7 @@ import numpy as np
 
 from imgkit.backends.array.blur import median_blur
 from imgkit.backends.array.medians import adaptive_median, median_of, taps_of
-from imgkit.backends.array.windows import (
+from imgkit.backends.array.pool_windows import (
     Array,
     Axes,
     Line,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit import geometry
-from imgkit.backends.array.bands import (
+from imgkit.backends.array.antialias_resize import (
     OVERSHOOT,
     cubic,
     merged,

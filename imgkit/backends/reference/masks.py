@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imgkit import maps
+from imgkit import geometry
 from imgkit.border import source_index
 
 Array = npt.NDArray[Any]
 
 
-def sample_mask(how: maps.Sampling, mask: Array, fill: float) -> Array:
+def sample_mask(how: geometry.Sampling, mask: Array, fill: float) -> Array:
     """Move a mask (H, W) or (H, W, C) as a resolved run says."""
-    at, cuts = maps.positions(how._replace(interpolation="nearest"))
-    at = np.floor(at + 0.5 + maps.EXACT).astype(np.int64)  # halfway goes right and down
+    at, cuts = geometry.sampling_positions(how._replace(interpolation="nearest"))
+    at = np.floor(at + 0.5 + geometry.EXACT).astype(np.int64)  # halfway goes right and down
     top, left, height, width = how.window
     border = "constant" if how.kind == "move" else how.border
     rows = source_index(at[..., 1], height, border)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imgkit import draws, geometry, maps
+from imgkit import draws, geometry
 from imgkit.backends.reference import blur, color, conv, edges, resample, tone
 from imgkit.border import source_index
 from imgkit.image import full_range, saturate
@@ -47,11 +47,11 @@ def _fill(fill: tuple[float, ...], x: Array, dtype: npt.DTypeLike) -> Array:
 
 
 def _resample(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:
-    result = sample_map(maps.resolve(stage.hops, sample), x, dtype)
+    result = sample_map(geometry.resolve(stage.hops, sample), x, dtype)
     return np.clip(result, 0, full_range(dtype)) if dtype.kind in "iu" else result
 
 
-def sample_map(how: maps.Sampling, x: Array, dtype: np.dtype[Any]) -> Array:
+def sample_map(how: geometry.Sampling, x: Array, dtype: np.dtype[Any]) -> Array:
     """Move the pixels of one image as a resolved run says."""
     view = _window(x, how, dtype)
     if how.kind == "move":
@@ -61,7 +61,7 @@ def sample_map(how: maps.Sampling, x: Array, dtype: np.dtype[Any]) -> Array:
         small = resample.resize(view, how.resized, how.interpolation, how.antialias, clip=clip)
         return _pick(small, how.move, how.out_size)
     fill = _fill(how.fill, x, dtype)
-    at, cuts = maps.positions(how)
+    at, cuts = geometry.sampling_positions(how)
     if how.kind == "warp":
         result = resample.warp(view, how.matrix, how.out_size, how.interpolation, how.border, fill,
                                how.antialias)  # fmt: skip
@@ -73,7 +73,7 @@ def sample_map(how: maps.Sampling, x: Array, dtype: np.dtype[Any]) -> Array:
     return np.asarray(result)
 
 
-def _window(x: Array, how: maps.Sampling, dtype: npt.DTypeLike) -> Array:
+def _window(x: Array, how: geometry.Sampling, dtype: npt.DTypeLike) -> Array:
     """Return the window, reading beyond the source from the pad's border."""
     top, left, height, width = how.window
     border, fill = how.pad

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from imgkit.backends.array.medians import selection_network
+from imgkit.backends.tensor.numpy_view import viewed
 from imgkit.backends.tensor.pixels import along, constant, extend, margin, movable, work
-from imgkit.backends.tensor.views import viewed
 from imgkit.image import saturate
 from imgkit.kernels import gaussian_taps
 

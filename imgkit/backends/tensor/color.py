@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from imgkit.backends.array.color import LUMA
+from imgkit.backends.tensor.numpy_view import on_host, ordered, viewed
 from imgkit.backends.tensor.pixels import clip, constant, movable, work
-from imgkit.backends.tensor.views import on_host, ordered, viewed
 from imgkit.image import float_dtype, full_range, saturate
 
 

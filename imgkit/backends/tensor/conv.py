@@ -27,8 +27,8 @@ from imgkit.backends.array.conv_routes import (
     terms_of,
     window,
 )
+from imgkit.backends.tensor.numpy_view import in_order, is_viewed
 from imgkit.backends.tensor.pixels import constant, depthwise, extend
-from imgkit.backends.tensor.views import in_order, is_viewed
 
 Array = np.typing.NDArray[Any]
 Run = Callable[[Tensor], Tensor]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from imgkit.backends.tensor.numpy_view import ordered
 from imgkit.backends.tensor.pixels import extend
-from imgkit.backends.tensor.views import ordered
 
 
 @ordered

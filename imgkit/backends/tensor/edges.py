@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from imgkit.backends.tensor.numpy_view import on_host, viewed
 from imgkit.backends.tensor.pixels import along, constant, length, margin, work
-from imgkit.backends.tensor.views import on_host, viewed
 from imgkit.image import saturate
 from imgkit.kernels import SMOOTH, gaussian_taps, log_taps
 

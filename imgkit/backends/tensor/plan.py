@@ -1,7 +1,8 @@
 """Runs a plan on torch tensors: a whole batch at once, each sample by its own numbers.
 
 A plain CPU tensor that needs no gradient is a view for the array backend, and uint8 RGB on CUDA is
-one Triton kernel where the plan allows (`imgkit.backends.fused`). `views.native()` turns both off.
+one Triton kernel where the plan allows (`imgkit.backends.cuda.launch`). `numpy_view.native()`
+turns both off.
 Everything else (floats, gradients, filters, noise) runs here: NumPy prepares the numbers of all
 stages, one copy brings them to the device, and torch operations do the rest without waiting for
 it. Layout: a tensor has its channels first already, so `ToCHW` changes nothing and results are
@@ -24,11 +25,14 @@ import torch
 from torch import Tensor
 
 from imgkit.backends.array import plan as array_plan
-from imgkit.backends.device import why_not
-from imgkit.backends.tensor import filters, philox, pointwise, prepare, sampling
-from imgkit.backends.tensor.pack import upload
-from imgkit.backends.tensor.reading import floats
-from imgkit.backends.tensor.views import is_channels_last, is_native, is_viewed
+from imgkit.backends.cuda.capability import why_not
+from imgkit.backends.tensor import color_pass as pointwise
+from imgkit.backends.tensor import philox, prepare
+from imgkit.backends.tensor import plan_filters as filters
+from imgkit.backends.tensor import plan_resample as sampling
+from imgkit.backends.tensor.gather import floats
+from imgkit.backends.tensor.numpy_view import is_channels_last, is_native, is_viewed
+from imgkit.backends.tensor.upload import upload
 from imgkit.image import full_range
 
 Array = npt.NDArray[Any]
@@ -63,7 +67,7 @@ def run_batch(stages: Sequence[Any], x: Tensor) -> Any:
     if is_viewed(x):
         return _through_array(stages, x)
     if _is_fused(stages, x):
-        from imgkit.backends import fused
+        from imgkit.backends.cuda import launch as fused
 
         return fused.launch_batch(stages, x, channels_last=is_channels_last(x))
     groups = list(_groups(stages, len(x)))
@@ -84,7 +88,7 @@ def _is_fused(stages: Sequence[Any], x: Tensor) -> bool:
     """Whether the batch is one launch of the Triton kernel."""
     if x.device.type != "cuda" or x.dtype != torch.uint8 or len(x) == 0 or is_native():
         return False
-    from imgkit.backends import fused
+    from imgkit.backends.cuda import launch as fused
 
     return fused.has_triton() and not why_not(stages, "uint8", x.shape[1])
 

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit import draws
-from imgkit.backends.tensor import resolve
-from imgkit.backends.tensor.filters import filter_numbers
-from imgkit.backends.tensor.pointwise import curve_parts
+from imgkit.backends.tensor.color_pass import curve_parts
+from imgkit.backends.tensor.plan_filters import filter_numbers
+from imgkit.backends.tensor.plan_resample import Resampling
 from imgkit.backends.tensor.positions import Link, Path
-from imgkit.backends.tensor.resolve import FIELD, RESIZE, Maps
-from imgkit.backends.tensor.sampling import Resampling
+from imgkit.geometry import resolve_batch as resolve
+from imgkit.geometry.resolve_batch import FIELD, RESIZE, Maps
 
 Array = npt.NDArray[Any]
 Numbers = dict[str, Array]

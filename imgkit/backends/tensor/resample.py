@@ -16,10 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from imgkit import geometry
-from imgkit.backends.array.bands import OVERSHOOT, tap_weights
+from imgkit.backends.array.antialias_resize import OVERSHOOT, tap_weights
 from imgkit.backends.array.resample import nearest_index
+from imgkit.backends.tensor.numpy_view import (
+    is_channels_last,
+    is_viewed,
+    ordered,
+    through_array,
+    viewed,
+)
 from imgkit.backends.tensor.pixels import along, constant, extend, full_precision, movable, work
-from imgkit.backends.tensor.views import is_channels_last, is_viewed, ordered, through_array, viewed
 from imgkit.border import source_index
 from imgkit.geometry import Move, Size
 from imgkit.image import saturate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgkit.backends.tensor.views import on_host
+from imgkit.backends.tensor.numpy_view import on_host
 
 lsqr = on_host("restore", "lsqr")
 wiener = on_host("restore", "wiener")

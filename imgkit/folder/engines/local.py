@@ -1,6 +1,6 @@
 """Processes of this machine, so that an image that crashes or hangs costs itself alone.
 
-The workers are those of `imgkit.folder.engines.fleet`: an image that kills its worker twice is
+The workers are those of `imgkit.folder.engines.pool`: an image that kills its worker twice is
 quarantined, one that takes too long fails. Images whose header says that they need more than a
 worker's share of the memory wait until two, four or all shares are free.
 """
@@ -11,10 +11,10 @@ import functools
 import os
 from collections.abc import Callable, Generator
 
-from imgkit.folder.engines.fleet import Fleet, Task, Work
+from imgkit.folder.engines.pool import Fleet, Task, Work
 from imgkit.folder.resume import sweep
 from imgkit.folder.scan import Item
-from imgkit.folder.work import UNGUARDED, Guards, Job, Row, deliver, make
+from imgkit.folder.task import UNGUARDED, Guards, Job, Row, deliver, make
 
 PIXEL_BYTES = 32  # memory that a pixel may take: decoded, as float32 RGB, and a result of each
 

@@ -1,7 +1,7 @@
 """A function over many tasks in processes of this machine, the results in the order of the tasks.
 
 For work whose results are wanted back, where `local` wants files written. The workers are those of
-`imgkit.folder.engines.fleet`: a task whose worker dies is tried once more, alone, and one that
+`imgkit.folder.engines.pool`: a task whose worker dies is tried once more, alone, and one that
 kills again is given up, as is one that takes too long.
 """
 
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
-from imgkit.folder.engines.fleet import Fleet, Work
+from imgkit.folder.engines.pool import Fleet, Work
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -21,7 +21,7 @@ from typing import Any
 from imgkit.folder.engines import local
 from imgkit.folder.journal import versions
 from imgkit.folder.scan import OWN, Item, shown
-from imgkit.folder.work import UNGUARDED, Guards, Job, Row
+from imgkit.folder.task import UNGUARDED, Guards, Job, Row
 
 SHARD = 64  # items at most: a shard that is lost is done again as a whole
 WINDOW = 2  # shards handed to Ray for each of its cores

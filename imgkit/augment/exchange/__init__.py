@@ -1,0 +1,1 @@
+"""Pipelines as documents, and from other libraries."""

@@ -1,0 +1,377 @@
+"""Mixing the samples of a batch: MixUp, CutMix and Mosaic, with labels, masks and boxes.
+
+They are no transforms of one image and stand behind a pipeline::
+
+    out = ik.MixUp(0.2, num_classes=10, seed=7)(images, labels, key=(epoch, indices))
+    out["images"], out["labels"]
+
+What a sample draws (its share, its box, its center) follows from its own key alone. Whom it is
+mixed with follows from its place in the batch: sample i takes sample i - 1, the first the last
+(Mosaic: i - 1, i - 2 and i - 3). The same batch gives the same result; another batch size or
+order pairs other samples.
+
+Images are (N, H, W, C); a `Mosaic` also takes a list of images of several sizes. Masks are
+(N, H, W), or a list. Boxes are a list of N arrays (M, 4), ``left, top, right, bottom`` in
+pixels, with corners as edges; `box_labels` a list of N arrays (M,). Labels are (N,) integers, or
+(N, C) rows of weights; they leave as float32 (N, C) rows that sum to what came in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from imgkit.augment.mixing.batch import (
+    Batch,
+    areas,
+    boxes_of,
+    check_batch,
+    clip_boxes,
+    join,
+    one_hot,
+    uncover,
+    visible,
+)
+from imgkit.augment.transforms.base import count, declare, fixed, image_size
+from imgkit.backends import backend
+from imgkit.draws import SEED_BITS, Calls, Draw, check_bits, parse_key, stream
+
+Array = npt.NDArray[Any]
+Size = tuple[int, int]
+Result = dict[str, Any]
+MIDDLE = (0.25, 0.75)  # where the four images of a Mosaic meet, as a share of its size
+
+
+def _seed(value: Any, name: str) -> int | None:
+    return None if value is None else check_bits(value, name, SEED_BITS)
+
+
+# --- the base -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """The base: checked parameters, a seed, keys for calls without one."""
+
+    num_classes: int | None = count(None, kw_only=True)
+    p: float = fixed(1.0, low=0, high=1, kw_only=True)
+    seed: int | None = declare(_seed, None, True)
+    _calls: Any = field(default=None, init=False, repr=False, compare=False)
+
+    ragged = False
+
+    def __post_init__(self) -> None:
+        for spec in dataclasses.fields(self):
+            check = spec.metadata.get("check")
+            value = getattr(self, spec.name)
+            if check is not None and not (value is None and spec.name == "num_classes"):
+                object.__setattr__(self, spec.name, check(value, spec.name))
+        object.__setattr__(self, "_calls", Calls(self.seed is not None))
+
+    def __call__(
+        self, images: Any, labels: Any = None, *, masks: Any = None, boxes: Any = None,
+        box_labels: Any = None, key: Any = None,
+    ) -> Result:  # fmt: skip
+        """Mix a batch.
+
+        Args:
+            images: (N, H, W, C).
+            labels: (N,) integers, with `num_classes`; or (N, C) floats.
+            masks: (N, H, W).
+            boxes: a list of N arrays (M, 4) in pixels.
+            box_labels: a list of N arrays (M,), one entry a box.
+            key: ``(epoch, indices)``, or an array of N indices. Without it calls are counted.
+
+        Returns:
+            A dict of what came in, mixed; the class says what it adds.
+
+        Raises:
+            ValueError, TypeError: the parts of the batch do not fit each other.
+        """
+        batch = check_batch(images, labels, masks, boxes, box_labels, self.num_classes, self.ragged)
+        known = self._calls.next(len(batch)) if key is None else parse_key(key)
+        if len(known.indices) != len(batch):
+            raise ValueError(f"key has {len(known.indices)} indices for {len(batch)} images")
+        draw = Draw(stream(self.seed or 0, type(self).__name__), known.epoch, known.indices)
+        return self._mix(batch, draw)
+
+    def _mix(self, batch: Batch, draw: Draw) -> Result:
+        raise TypeError(f"{type(self).__name__} mixes nothing")
+
+
+def _roll(number: int, by: int = 1) -> Array:
+    """Return the partner of each of N samples: the one `by` places before it."""
+    return (np.arange(number) - by) % max(number, 1)
+
+
+def _shared(labels: Array | None, partner: Array, share: Array) -> Result:
+    """Return the weighted labels."""
+    if labels is None:
+        return {}
+    weight = share.astype(np.float32)[:, None]
+    return {"labels": labels * weight + labels[partner] * (1 - weight)}
+
+
+# --- the mixers -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MixUp(Mixer):
+    """Blend each image with another, and their labels likewise.
+
+    Zhang et al., "mixup: beyond empirical risk minimization", ICLR 2018. The share of the image
+    itself is drawn from Beta(alpha, alpha).
+
+    The result has `share` (N,) and `partner` (N,). Integer masks become weights (N, H, W,
+    num_classes) float32, float masks are blended. Boxes of both images stay; `box_weights` says
+    how much of its image each box is (Zhang et al., "Bag of freebies", 2019).
+
+    Args:
+        alpha: above 0; small values give shares near 0 and 1.
+        num_classes: needed for integer labels and masks.
+        p: how often a sample is mixed.
+        seed: 0 to 2**64 - 1.
+
+    >>> mixup = MixUp(1.0, num_classes=2, seed=7)
+    >>> out = mixup(np.zeros((2, 4, 4, 1), np.uint8), [0, 1], key=(0, range(2)))
+    >>> out["labels"].sum(axis=1)
+    array([1., 1.], dtype=float32)
+    """
+
+    alpha: float = fixed(0.2, low=0, above=True)
+
+    def _mix(self, batch: Batch, draw: Draw) -> Result:
+        partner = _roll(len(batch))
+        share = np.where(draw.bernoulli(self.p), draw.dirichlet((self.alpha,) * 2)[:, 0], 1.0)
+        pixels = backend(batch.images, "mix")
+        result: Result = {"images": pixels.blend(batch.images, partner, share)}
+        result |= _shared(batch.labels, partner, share)
+        if batch.masks is not None:
+            masks = batch.masks
+            if masks.dtype.kind != "f":
+                masks = one_hot(masks, "masks", self.num_classes)
+            result["masks"] = pixels.blend(masks, partner, share)
+        if batch.boxes is not None:
+            result |= _all_boxes(batch, partner, share)
+        return result | {"share": share, "partner": partner}
+
+
+def _all_boxes(batch: Batch, partner: Array, share: Array) -> Result:
+    """Return the boxes of each image and its partner, and the share of each."""
+    boxes, labels, weights = [], [], []
+    for i, (other, weight) in enumerate(zip(partner.tolist(), share.tolist(), strict=True)):
+        mixed = weight < 1 and other != i
+        sources = ((i, weight), (other, 1 - weight)) if mixed else ((i, 1.0),)
+        parts = [
+            (*boxes_of(batch, j), np.ones(len(boxes_of(batch, j)[0]), bool)) for j, _ in sources
+        ]
+        joined, names = join(parts)
+        boxes.append(joined)
+        labels.append(names)
+        weights.append(
+            np.concatenate(
+                [np.full(len(p[0]), w) for p, (_, w) in zip(parts, sources, strict=True)]
+            )
+        )
+    found: Result = {"boxes": boxes, "box_weights": weights}
+    return found if batch.box_labels is None else found | {"box_labels": labels}
+
+
+@dataclass(frozen=True)
+class CutMix(Mixer):
+    """Paste a box of another image at the same place; labels follow the area.
+
+    Yun et al., "CutMix: regularization strategy to train strong classifiers with localizable
+    features", ICCV 2019. The box has the image's shape and 1 - Beta(alpha, alpha) of its area,
+    about a center anywhere; what lies beyond the image is lost, and the share of the image is
+    exactly the share of its pixels that remain.
+
+    The result has `share` (N,), `partner` (N,) and `region` (N, 4): left, top, right, bottom.
+    Boxes of the image are cut back to what is still seen of them, boxes of the other to the
+    region; those with less than `min_visibility` of their area left are dropped.
+
+    Args:
+        alpha: above 0.
+        min_visibility: 0 to 1; boxes of which nothing is seen are always dropped.
+        num_classes, p, seed: as in `MixUp`.
+    """
+
+    alpha: float = fixed(1.0, low=0, above=True)
+    min_visibility: float = fixed(0.1, low=0, high=1, kw_only=True)
+
+    def _mix(self, batch: Batch, draw: Draw) -> Result:
+        height, width = batch.images.shape[1:3]
+        partner = _roll(len(batch))
+        happens, share = draw.bernoulli(self.p), draw.dirichlet((self.alpha,) * 2)[:, 0]
+        center = np.floor(draw.uniform() * width), np.floor(draw.uniform() * height)
+        region = _region(happens, share, center, (height, width))
+        share = 1 - areas(region) / max(height * width, 1)
+        pixels = backend(batch.images, "mix")
+        result: Result = {"images": pixels.paste(batch.images, partner, region)}
+        result |= _shared(batch.labels, partner, share)
+        if batch.masks is not None:
+            result["masks"] = pixels.paste(batch.masks, partner, region)
+        if batch.boxes is not None:
+            result |= self._boxes(batch, partner, region)
+        return result | {"share": share, "partner": partner, "region": region}
+
+    def _boxes(self, batch: Batch, partner: Array, region: Array) -> Result:
+        """Return the boxes that are still seen."""
+        boxes, labels = [], []
+        for i, (other, hole) in enumerate(zip(partner.tolist(), region.tolist(), strict=True)):
+            own, names = boxes_of(batch, i)
+            left, seen = uncover(own, hole) if other != i else (own, np.ones(len(own)))
+            parts = [(left, names, visible(seen, self.min_visibility))]
+            if other != i:
+                theirs, names = boxes_of(batch, other)
+                cut = clip_boxes(theirs, hole)
+                seen = areas(cut) / np.maximum(areas(theirs), 1e-12)
+                parts.append((cut, names, visible(seen, self.min_visibility)))
+            joined, kept = join(parts)
+            boxes.append(joined)
+            labels.append(kept)
+        return {"boxes": boxes} | ({} if batch.box_labels is None else {"box_labels": labels})
+
+
+def _region(happens: Array, share: Array, center: tuple[Array, Array], size: Size) -> Array:
+    """Return the pasted boxes (N, 4) int64, clipped to the image; empty where none happens."""
+    height, width = size
+    half = 0.5 * np.sqrt(1 - share)
+    edges = []
+    for middle, length in ((center[0], width), (center[1], height)):
+        reach = np.where(happens, np.floor(half * length), 0)
+        edges.append((np.clip(middle - reach, 0, length), np.clip(middle + reach, 0, length)))
+    (left, right), (top, bottom) = edges
+    return np.stack([left, top, right, bottom], axis=-1).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Mosaic(Mixer):
+    """Join four images in one of `size`: each fills a tile, the tiles meet in a drawn place.
+
+    Bochkovskiy et al., "YOLOv4", 2020. A window of each image, of its tile's shape and as large
+    as fits, anywhere on it, is resized to the tile; so nothing is stretched by more than
+    rounding, and no tile shows fill. The image itself is upper left, then i - 1, i - 2, i - 3.
+
+    Labels are weighted by the area of the tiles. Boxes are cut to their tile and dropped below
+    `min_visibility`. The result has `partners` (N, 4) and `center` (N, 2), where the tiles meet.
+
+    Args:
+        size: (H, W), or one integer for both; also the images' size where `p` leaves them alone.
+        min_visibility, num_classes, seed: as in `CutMix`; `p` below 1 is not supported, as sizes
+            would differ.
+    """
+
+    size: Any = image_size()
+    min_visibility: float = fixed(0.1, low=0, high=1, kw_only=True)
+    ragged = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.p != 1:
+            raise ValueError(f"p is {self.p}: a mosaic has a size of its own, so p must be 1")
+
+    def _mix(self, batch: Batch, draw: Draw) -> Result:
+        number, (height, width) = len(batch), self.size
+        middle = [np.rint(draw.uniform(*MIDDLE) * n).astype(np.int64) for n in (width, height)]
+        places = np.stack([draw.uniform() for _ in range(8)], axis=-1).reshape(number, 4, 2)
+        center = np.stack(middle, axis=-1)
+        partners = np.stack([_roll(number, by) for by in range(4)], axis=-1)
+        mixed: dict[str, list[Any]] = {
+            name: [] for name in ("images", "masks", "boxes", "box_labels")
+        }
+        shares = np.zeros((number, 4))
+        for i in range(number):
+            tiles = _tiles(center[i], self.size)
+            shares[i] = areas(np.array(tiles)) / (height * width)
+            sources = partners[i].tolist()
+            windows = [
+                _fit_window(batch.images[j].shape[:2], tile, place)
+                for j, tile, place in zip(sources, tiles, places[i], strict=True)
+            ]
+            self._assemble(batch, sources, tiles, windows, mixed)
+        result = self._stacked(batch, mixed)
+        if batch.labels is not None:
+            weights = shares[:, :, None].astype(np.float32)
+            result["labels"] = (batch.labels[partners] * weights).sum(axis=1)
+        return result | {"partners": partners, "center": center}
+
+    def _assemble(
+        self,
+        batch: Batch,
+        sources: list[int],
+        tiles: Any,
+        windows: Any,
+        mixed: dict[str, list[Any]],
+    ) -> None:
+        """Append one mosaic's image, mask, boxes and box labels."""
+        images = [batch.images[j] for j in sources]
+        pixels = backend(images[0], "mix")
+        mixed["images"].append(pixels.assemble(images, tiles, windows, self.size, False))
+        if batch.masks is not None:
+            masks = [batch.masks[j][..., None] for j in sources]
+            mixed["masks"].append(pixels.assemble(masks, tiles, windows, self.size, True)[..., 0])
+        if batch.boxes is not None:
+            parts = []
+            for j, tile, window in zip(sources, tiles, windows, strict=True):
+                boxes, names = boxes_of(batch, j)
+                placed = _place(boxes, window, tile)
+                cut = clip_boxes(placed, tile)
+                seen = areas(cut) / np.maximum(areas(placed), 1e-12)
+                parts.append((cut, names, visible(seen, self.min_visibility)))
+            joined, kept = join(parts)
+            mixed["boxes"].append(joined)
+            mixed["box_labels"].append(kept)
+
+    def _stacked(self, batch: Batch, mixed: dict[str, list[Any]]) -> Result:
+        """Return what came in, images and masks as arrays."""
+        result: Result = {}
+        for name in ("images", "masks"):
+            source = getattr(batch, name)
+            if source is None:
+                continue
+            if mixed[name]:
+                result[name] = np.stack(mixed[name])
+            else:
+                result[name] = np.empty((0, *self.size, *source.shape[3:]), source.dtype)
+        for name in ("boxes", "box_labels"):
+            if getattr(batch, name) is not None:
+                result[name] = mixed[name]
+        return result
+
+
+def _tiles(center: Array, size: Size) -> list[tuple[int, int, int, int]]:
+    """Return upper left, upper right, lower left and lower right, as left, top, right, bottom."""
+    x, y = center.tolist()
+    height, width = size
+    return [(0, 0, x, y), (x, 0, width, y), (0, y, x, height), (x, y, width, height)]
+
+
+def _fit_window(
+    size: Size, tile: tuple[int, int, int, int], place: Array
+) -> tuple[int, int, int, int]:
+    """Return the largest window of a tile's shape, at a place (x, y) from 0 to 1."""
+    height, width = size
+    tall, wide = tile[3] - tile[1], tile[2] - tile[0]
+    if not (tall and wide):
+        return 0, 0, width, height
+    scale = max(tall / height, wide / width)
+    rows = min(max(round(tall / scale), 1), height)
+    columns = min(max(round(wide / scale), 1), width)
+    left = int(place[0] * (width - columns + 1))
+    top = int(place[1] * (height - rows + 1))
+    return left, top, left + columns, top + rows
+
+
+def _place(
+    boxes: Array, window: tuple[int, int, int, int], tile: tuple[int, int, int, int]
+) -> Array:
+    """Map boxes from a window of an image to a tile."""
+    scale_x = (tile[2] - tile[0]) / (window[2] - window[0])
+    scale_y = (tile[3] - tile[1]) / (window[3] - window[1])
+    scale = np.array([scale_x, scale_y] * 2)
+    return np.asarray((boxes - np.array(window[:2] * 2)) * scale + np.array(tile[:2] * 2))

@@ -1,0 +1,1 @@
+"""From a list of transforms to a plan of stages."""

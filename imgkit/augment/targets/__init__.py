@@ -1,0 +1,1 @@
+"""Masks, boxes, polygons and keypoints follow the pixels."""

@@ -1,0 +1,1 @@
+"""The transforms: declarations of what may happen to an image."""

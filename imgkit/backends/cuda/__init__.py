@@ -1,0 +1,1 @@
+"""The fused CUDA kernel: what it can run, its numbers, its launch."""

@@ -1,0 +1,370 @@
+"""Processes of this machine that work on tasks, so that one that crashes or hangs costs itself.
+
+Each worker has a pipe of its own and takes its tasks in order: while the next is in work, threads
+finish the two before (they wait for the disk). When a worker dies, all three of these are tried
+once more, each with no other in work beside it, and the one that kills again is given up; what
+waited behind them goes to another worker. Nothing is shared between workers, so no death can leave
+a lock behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import types
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import connection, forkserver
+from typing import Any, NamedTuple
+
+# Where a disk takes longer to say that it has a file than an image takes, two that wait for it at
+# once take 1.0 ms each in place of 1.6 (files of 94 KB; benchmarks/folders.py, the crop).
+FINISHING = 2
+WINDOW = FINISHING + 2  # tasks handed to a worker: those, one in work, and one waiting
+TRIES = 2  # deaths that a task may cost
+STARTS = 3  # workers in a row that may die before they are ready
+THREADS = 216 << 20  # addresses, not memory, that the three threads of a worker set aside
+SERVER_GONE = 255  # what multiprocessing says of a worker whose fork server died
+
+# What every worker needs is imported once, beside what the parent does until it has work for them.
+PRELOADED = [
+    *("imgkit.folder.engines.local", "cv2", "PIL.JpegImagePlugin"),
+    *(
+        "imgkit.augment.pipeline",
+        "imgkit.augment.transforms.exact",
+        "imgkit.augment.transforms.color",
+    ),
+    "imgkit.backends.array.plan",
+]
+
+Begin = Callable[[Any, Any], Callable[[], Any]]
+
+
+@dataclasses.dataclass
+class Task:
+    """What is to do and what is known of its cost; a heavy one takes the place of workers."""
+
+    load: Any
+    weight: int = 1
+    deaths: int = 0
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether no other may be in work beside it: it is suspected of a death."""
+        return self.deaths > 0
+
+
+class Done(NamedTuple):
+    """A task and its answer; or, in `error` and `message`, why there is none."""
+
+    load: Any
+    answer: Any = None
+    error: str = ""  # "crashed" or "timeout"
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What a fleet does.
+
+    Only `begin` goes to the workers, and has to pickle: it is called with a task and what `room`
+    says for its weight, and returns what finishes the task, in a thread, and gives its answer.
+    """
+
+    begin: Begin
+    timeout: float | None = None  # seconds for one task
+    memory: int | None = None  # bytes that a worker may claim on top of what it starts with
+    room: Callable[[int], Any] = lambda weight: None
+    needs_more: Callable[[Task, Any], bool] = lambda task, answer: False  # the weight is doubled
+    clean: Callable[[Any, int | None], None] = lambda load, pid: None  # behind a dead process
+
+
+def warm() -> None:
+    """Start the fork server, which takes a while, while there is something else to do."""
+    if sys.platform != "win32":
+        _context()
+        forkserver.ensure_running()
+
+
+# --- the parent -------------------------------------------------------------------------
+
+
+class Worker:
+    """A process, its pipe, and the tasks it was handed, the one in work first."""
+
+    def __init__(self, work: Work) -> None:
+        context = _context()
+        self.work = work
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=serve, args=(theirs, work.begin, work.memory), daemon=True
+        )
+        with _no_main():
+            self.process.start()
+        theirs.close()
+        self.tasks: deque[Task] = deque()
+        self.ready = False
+        self.since = 0.0  # when the first task began
+
+    def give(self, task: Task) -> bool:
+        """Hand over a task; False if the worker is dead."""
+        try:
+            self.pipe.send((task.load, task.weight, self.work.room(task.weight)))
+        except OSError:
+            return False
+        if not self.tasks:
+            self.since = time.monotonic()
+        self.tasks.append(task)
+        return True
+
+    def kill(self) -> int | None:
+        """End it at once; return the exit code, negative for a signal."""
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+        if self.process.exitcode == SERVER_GONE and self.process.pid is not None:
+            with contextlib.suppress(OSError):  # it may live, and only its server is dead
+                os.kill(self.process.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+        for task in self.tasks:
+            self.work.clean(task.load, self.process.pid)
+        return self.process.exitcode
+
+    def reap(self) -> int | None:
+        """Wait for one that died by itself."""
+        self.process.join(1)
+        return self.kill()
+
+
+class Fleet:
+    """The workers, and the tasks that come back from them."""
+
+    def __init__(self, work: Work, size: int) -> None:
+        self.work, self.size = work, size
+        self.workers: list[Worker] = []
+        self.back: deque[Task] = deque()
+        self.false_starts = 0
+
+    def end(self) -> None:
+        """End the workers at once."""
+        for worker in self.workers:
+            worker.kill()
+
+    def run(self, loads: Iterator[Any], ending: Callable[[], bool]) -> Iterator[Done]:
+        """Yield what becomes of each task, in any order.
+
+        Args:
+            loads: the tasks; None: there is none now, but another answer may bring one.
+            ending: tells that no further task is to begin.
+
+        Raises:
+            ChildProcessError: if no worker can be started.
+        """
+        while True:
+            if not ending():
+                self.feed(loads)
+            busy = [worker for worker in self.workers if worker.tasks]
+            if not busy:
+                return
+            for pipe in connection.wait([w.pipe for w in busy], self.patience(busy)):
+                yield from self.hear(next(w for w in busy if w.pipe is pipe))
+            yield from self.kill_late(busy)
+
+    # handing out
+
+    def feed(self, loads: Iterator[Any]) -> None:
+        """Hand out tasks as long as a worker has room for one."""
+        while True:
+            if not self.back:
+                load = next(loads, None)
+                if load is None:
+                    return
+                self.back.append(Task(load))
+            worker = self.place(self.back[0])
+            if worker is None:
+                return
+            if worker.give(self.back[0]):
+                self.back.popleft()
+            elif worker.tasks:  # it died at one of them
+                return
+            else:
+                self.dismiss(worker)
+
+    def place(self, task: Task) -> Worker | None:
+        """Return a worker for a task, a new one if need be; None if it has to wait."""
+        busy = [worker for worker in self.workers if worker.tasks]
+        if sum(worker.tasks[0].weight for worker in busy) + task.weight <= self.size:
+            for worker in self.workers:
+                if not worker.tasks:
+                    return worker
+            return self.hire()
+        if task.is_alone or task.weight > 1:
+            return None
+        queues = [w for w in busy if len(w.tasks) < WINDOW and w.tasks[0].weight == 1]
+        queues = [worker for worker in queues if not worker.tasks[0].is_alone]
+        return min(queues, key=lambda worker: worker.since, default=None)
+
+    def hire(self) -> Worker:
+        """Start a worker; a fork server that was killed is started anew."""
+        while True:
+            try:
+                self.workers.append(Worker(self.work))
+                return self.workers[-1]
+            except (EOFError, OSError) as error:
+                self.stumble(str(error) or "the fork server died")
+
+    def stumble(self, cause: str) -> None:
+        """Count a worker that was never ready; several in a row are no accident."""
+        self.false_starts += 1
+        if self.false_starts >= STARTS:
+            raise ChildProcessError(f"workers die as they start: {cause}")
+
+    # hearing back
+
+    def hear(self, worker: Worker) -> Iterator[Done]:
+        """Take in what a worker says, or that it died."""
+        try:
+            answer = worker.pipe.recv()
+        except Exception:  # the pipe ended, or a dying worker wrote nonsense
+            yield from self.bury(worker)
+            return
+        worker.since = time.monotonic()
+        if not worker.ready:
+            worker.ready, self.false_starts = True, 0
+            return
+        task = worker.tasks.popleft()
+        if self.work.needs_more(task, answer):
+            task.weight = min(self.size, 2 * task.weight)
+            self.back.appendleft(task)
+        else:
+            yield Done(task.load, answer)
+
+    def dismiss(self, worker: Worker) -> int | None:
+        """Let a dead worker go; return its exit code."""
+        self.workers.remove(worker)
+        code = worker.reap()
+        if not worker.ready:
+            self.stumble(_cause(code))
+        return code
+
+    def bury(self, worker: Worker) -> Iterator[Done]:
+        """Deal with the tasks of a worker that died."""
+        code = self.dismiss(worker)
+        if worker.ready:
+            begun = min(FINISHING + 1, len(worker.tasks))
+            suspects = [worker.tasks.popleft() for _ in range(begun)]
+            for task in reversed(suspects):
+                task.deaths += 1
+                task.weight = self.size
+                if task.deaths < TRIES:
+                    self.back.appendleft(task)
+                    continue
+                message = f"its worker died {task.deaths} times: {_cause(code)}"
+                yield Done(task.load, error="crashed", message=message)
+        self.back.extend(worker.tasks)
+
+    def patience(self, busy: list[Worker]) -> float | None:
+        """Return the seconds until the first task is late."""
+        begun = [worker.since for worker in busy if worker.ready]
+        if self.work.timeout is None or not begun:
+            return None
+        return max(0.0, min(begun) + self.work.timeout - time.monotonic())
+
+    def kill_late(self, busy: list[Worker]) -> Iterator[Done]:
+        """End the workers whose task takes too long."""
+        limit = self.work.timeout
+        for worker in busy:
+            if limit is None or worker not in self.workers or not (worker.ready and worker.tasks):
+                continue
+            if time.monotonic() - worker.since < limit or worker.pipe.poll():
+                continue
+            self.workers.remove(worker)
+            worker.kill()
+            task = worker.tasks.popleft()
+            self.back.extendleft(reversed(worker.tasks))
+            yield Done(task.load, error="timeout", message=f"took over {limit:g} s")
+
+
+def _cause(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def _context() -> Any:
+    """A fork of this process could inherit held locks; a fork server or a new process cannot."""
+    if sys.platform == "win32":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+@contextlib.contextmanager
+def _no_main() -> Iterator[None]:
+    """Hide the program's main module: a new process would run it again, and needs nothing of it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+# --- the worker -------------------------------------------------------------------------
+
+
+def serve(pipe: Any, begin: Begin, memory: int | None) -> None:
+    """Answer every task, until the parent ends."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the parent decides
+        signal.signal(number, signal.SIG_IGN)
+    import cv2
+
+    cv2.setNumThreads(1)  # one task uses one core
+    claim = _claimer(memory)
+
+    def send(answer: Future[Any]) -> None:
+        pipe.send(answer.result())
+
+    with (
+        contextlib.suppress(EOFError, OSError),
+        ThreadPoolExecutor(FINISHING) as finisher,
+        ThreadPoolExecutor(1) as sender,  # so that answers keep the order of their tasks
+    ):
+        pipe.send(None)
+        sent: deque[Future[None]] = deque()
+        while True:  # until the parent is gone, or has enough
+            load, weight, room = pipe.recv()
+            claim(weight)
+            finish = begin(load, room)
+            if len(sent) == FINISHING:
+                sent.popleft().result()
+            sent.append(sender.submit(send, finisher.submit(finish)))
+
+
+def _claimer(memory: int | None) -> Callable[[int], None]:
+    """Return what limits this process to its address space of now and so many shares of memory."""
+    try:
+        import resource
+
+        with open("/proc/self/statm", "rb") as file:
+            held = int(file.read().split()[0]) * resource.getpagesize() + THREADS
+    except (ImportError, OSError):  # not Linux: the machine's own limit is the only one
+        return lambda weight: None
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+
+    def claim(weight: int) -> None:
+        if memory is not None:
+            limit = held + weight * memory
+            limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+    return claim

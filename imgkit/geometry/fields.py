@@ -1,0 +1,91 @@
+"""Displacement fields: computed from the numbers of a plan, and read between pixels."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from imgkit.geometry.matrix import Size, positions
+
+Array = npt.NDArray[Any]
+
+
+def displacement(field: Any, sample: int, size: tuple[int, int]) -> Array:
+    """Return one sample's displacement field, (H, W, 2) float32: out reads in at p + d(p)."""
+    if field.kind == "elastic":
+        amount, sigma = float(field.amount[sample]), float(field.smoothness[sample])
+        first, second = (int(k) for k in field.key[sample])
+        return _elastic(amount, sigma, first, second, size)
+    nodes = field.nodes[sample]
+    rows = _hat_basis(size[0], nodes.shape[0])
+    columns = _hat_basis(size[1], nodes.shape[1])
+    moved = np.empty((*size, 2), np.float32)
+    for axis in (0, 1):
+        moved[..., axis] = (rows @ nodes[..., axis]) @ columns.T
+    return moved
+
+
+@functools.lru_cache(maxsize=4)  # an image, its mask and its boxes ask for the same field
+def _elastic(amount: float, sigma: float, key0: int, key1: int, size: tuple[int, int]) -> Array:
+    """Smooth noise by a cubic B-spline of standard deviation `sigma`, scaled to `amount`."""
+    result = np.zeros((*size, 2), np.float32)
+    if amount == 0:
+        result.flags.writeable = False
+        return result
+    spacing = max(sigma * np.sqrt(3.0), 1.0)  # a cubic B-spline's deviation is spacing / sqrt(3)
+    rows, columns = (_spline_basis(length, float(spacing)) for length in size)
+    shape = (2, rows.shape[1], columns.shape[1])
+    raw = np.random.Philox(key=np.array([key0, key1], np.uint64)).random_raw(int(np.prod(shape)))
+    lattice = ((raw >> np.uint64(40)).astype(np.float32) * 2.0**-23 - 1.0).reshape(shape)
+    for axis in (0, 1):
+        result[..., axis] = (rows @ lattice[axis]) @ columns.T
+    length = float(np.sqrt(np.einsum("hwd,hwd->hw", result, result).max()))
+    result *= np.float32(amount / max(length, 1e-12))
+    result.flags.writeable = False
+    return result
+
+
+@functools.lru_cache(maxsize=64)
+def _spline_basis(length: int, spacing: float) -> Array:
+    """Return cubic B-spline weights (length, nodes) of nodes `spacing` pixels apart."""
+    nodes = int(np.ceil((length - 1) / spacing)) + 3
+    t = np.abs(np.arange(length)[:, None] / spacing - (np.arange(nodes) - 1))
+    inner = 2 / 3 - t**2 + t**3 / 2
+    outer = np.clip(2 - t, 0, None) ** 3 / 6
+    basis = np.where(t < 1, inner, outer).astype(np.float32)
+    basis.flags.writeable = False
+    return basis
+
+
+@functools.lru_cache(maxsize=64)
+def _hat_basis(length: int, nodes: int) -> Array:
+    """Return linear weights (length, nodes) of nodes from the first to the last pixel."""
+    t = np.arange(length) * (nodes - 1) / max(length - 1, 1)
+    basis = np.clip(1 - np.abs(t[:, None] - np.arange(nodes)), 0, None)
+    basis.flags.writeable = False
+    return basis
+
+
+def sample_field(field: Array, at: Array) -> Array:
+    """Return a field at positions, bilinear, repeated beyond its edge."""
+    height, width = field.shape[:2]
+    x, y = np.clip(at[..., 0], 0, width - 1), np.clip(at[..., 1], 0, height - 1)
+    x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    x1, y1 = np.minimum(x0 + 1, width - 1), np.minimum(y0 + 1, height - 1)
+    fx, fy = (x - x0)[..., None], (y - y0)[..., None]
+    top = field[y0, x0] * (1 - fx) + field[y0, x1] * fx
+    bottom = field[y1, x0] * (1 - fx) + field[y1, x1] * fx
+    return np.asarray(top * (1 - fy) + bottom * fy)
+
+
+def identity_grid(size: Size) -> Array:
+    """Return the pixel centers of a canvas, ``(H, W, 2)``."""
+    return np.stack(np.meshgrid(np.arange(size[1]), np.arange(size[0])), -1).astype(np.float64)
+
+
+def matrix_field(matrix: Array, out_size: Size) -> Array:
+    """Return the field that does what a matrix ``(3, 3)`` does."""
+    return positions(np.linalg.inv(matrix), out_size) - identity_grid(out_size)

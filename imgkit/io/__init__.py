@@ -1,0 +1,1 @@
+"""Bytes to image and image to bytes."""

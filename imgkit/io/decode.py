@@ -1,0 +1,297 @@
+"""Bytes to image and image to bytes. Nothing here touches a path.
+
+**Reading.** The format is told by the content, never by the name: PNG, JPEG, WebP, TIFF, BMP,
+GIF, AVIF and ``.npy``; a few others only where they are allowed by name. The header is read
+first, and too many pixels, frames or scans are refused before any is decoded. The first frame is
+read. What comes out is ``(H, W)`` gray or ``(H, W, 3)`` RGB:
+
+- 16 bits stay 16 bits, float TIFF stays float;
+- 1-bit becomes 0 and 255, a palette its colors, CMYK, YCbCr and Lab become RGB;
+- transparency is laid over white;
+- EXIF orientation is applied, once, in every format; metadata is not carried further;
+- TIFF and ``.npy`` of another number of channels come as they are, ``(H, W, C)``.
+
+A file that ends early or whose checksum is wrong is an error, never an image with gray rows.
+Damage inside the data of a JPEG cannot be told: the format has no checksum.
+
+Writing is the matter of `imgkit.io.encode`, whose names are here as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+import warnings
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from imgkit.image import MAX_CHANNELS, check_image
+from imgkit.io.encode import HOLD_FLOATS as HOLD_FLOATS
+from imgkit.io.encode import WRITABLE as WRITABLE
+from imgkit.io.encode import encode as encode
+from imgkit.io.encode import scaled as scaled
+from imgkit.io.encode import unfit as unfit
+from imgkit.io.header import ALLOWABLE as ALLOWABLE
+from imgkit.io.header import EXTENSIONS as EXTENSIONS
+from imgkit.io.header import OTHER_EXTENSIONS as OTHER_EXTENSIONS
+from imgkit.io.header import BadImage as BadImage
+from imgkit.io.header import (
+    check_pixels,
+    check_whole,
+    count_frames,
+    webp_size,
+)
+from imgkit.io.header import recognize as recognize
+from imgkit.io.header import sniff as sniff
+from imgkit.io.tiff import decode_tiff, is_shallow
+from imgkit.pillow import orientation, over_white, pixels, upright
+
+Array = npt.NDArray[Any]
+
+MAX_PIXELS = 178_956_970  # where Pillow itself refuses to open an image
+MAX_FRAMES = 1000
+MAX_SCANS = 500  # of a JPEG, each of which costs a pass over all its pixels; cameras make ten
+SCALES = (8, 4, 2)  # by which a JPEG can be made smaller while it is decoded
+PILLOW_NAMES = {"jpg": "JPEG"} | ALLOWABLE  # the others are the format's name in capitals
+
+
+class Decoded(NamedTuple):
+    """An image, the format and number of frames of its file, and what is worth knowing of it."""
+
+    image: Array
+    kind: str
+    frames: int = 1
+    notes: tuple[str, ...] = ()
+    partial: bool = False  # the file ends early
+
+
+class Limits(NamedTuple):
+    """What is refused before it is decoded, and what is not: see `read`."""
+
+    max_pixels: int = MAX_PIXELS
+    max_frames: int = MAX_FRAMES
+    allow: Collection[str] = ()
+    allow_truncated: bool = False
+
+
+STRICT = Limits()
+
+
+def decode(
+    data: bytes,
+    max_pixels: int = MAX_PIXELS,
+    *,
+    max_frames: int = MAX_FRAMES,
+    allow: Collection[str] = (),
+    allow_truncated: bool = False,
+    shrink_to: tuple[int, int] | None = None,
+) -> Array:
+    """Return the image in a file's bytes, upright, as gray ``(H, W)`` or RGB ``(H, W, 3)``.
+
+    What `read` notes of the file is a `UserWarning`.
+
+    Args:
+        data: the whole file.
+        max_pixels: larger images are refused before they are decoded.
+        max_frames: animations of more frames, and TIFF files of more pages, are refused.
+        allow: names of formats to read beside the trusted ones, of `header.ALLOWABLE`.
+        allow_truncated: read what there is of a file that ends early. What is missing is gray or
+            black; a file that the decoder cannot begin is an error all the same.
+        shrink_to: (height, width) that the upright image will be resized to, antialiased, with
+            nothing before. A JPEG then comes out smaller by `decode_scale`; other formats take
+            no notice.
+
+    Raises:
+        BadImage: with the reason and its kind.
+    """
+    decoded = read(data, Limits(max_pixels, max_frames, allow, allow_truncated), shrink_to)
+    for note in decoded.notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    return decoded.image
+
+
+def decode_scale(size: tuple[int, int], target: tuple[int, int]) -> int:
+    """Return by how much a JPEG may be made smaller while it is decoded: 1, 2, 4 or 8.
+
+    The decoder leaves out frequencies, in a fraction of the time. At least twice the target is
+    kept in both directions, so that an antialiased resize does the rest, and a scale must divide
+    the size, as positions would shift otherwise: photographs then stay within 2 levels, on
+    average, of the full decode.
+
+    Args:
+        size: (height, width) of the file's image.
+        target: (height, width) that it will be resized to.
+
+    >>> decode_scale((3024, 4032), (480, 640)), decode_scale((3024, 4032), (1600, 2000))
+    (2, 1)
+    """
+    sides = tuple(zip(size, target, strict=True))
+    return next((s for s in SCALES if all(n >= 2 * s * m and n % s == 0 for n, m in sides)), 1)
+
+
+def read(data: bytes, limits: Limits = STRICT, shrink_to: tuple[int, int] | None = None) -> Decoded:
+    """Decode as `decode` does, and say of what: format, frames, notes.
+
+    Raises:
+        BadImage: with the reason and its kind.
+    """
+    kind = _format(data, limits.allow)
+    frames = count_frames(data, kind, limits.max_frames)
+    if frames > limits.max_frames:
+        raise BadImage("too_large", f"more than {limits.max_frames} frames")
+    notes = (f"the {kind} file has {frames} frames: the first is read",) if frames > 1 else ()
+    try:
+        check_whole(data, kind)
+        return Decoded(_decode(data, kind, limits.max_pixels, shrink_to), kind, frames, notes)
+    except BadImage as error:
+        if error.kind != "truncated" or not limits.allow_truncated:
+            raise
+        with _lenient():
+            image = _decode(data, kind, limits.max_pixels, shrink_to)
+        note = f"{error}; what there is of it is read"
+        return Decoded(image, kind, frames, (*notes, note), partial=True)
+
+
+_lenience = threading.Lock()
+
+
+@contextlib.contextmanager
+def _lenient() -> Iterator[None]:
+    """Have Pillow fill what is missing; its switch is one for the process, so it is put back."""
+    from PIL import ImageFile
+
+    with _lenience:
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _format(data: bytes, allow: Collection[str]) -> str:
+    """Return the format by the content, if it may be read."""
+    if not data:
+        raise BadImage("empty", "the file is empty")
+    kind = sniff(data)
+    if kind is not None:
+        return kind
+    other = recognize(data)
+    if other is None:
+        raise BadImage("unknown", f"no image format starts with {data[:8]!r}")
+    if other not in ALLOWABLE:
+        raise BadImage("unsupported", f"{other} files are not read: convert them first")
+    if other not in allow:
+        raise BadImage(
+            "unsupported", f"{other} files are not read unless --allow-format {other} is given"
+        )
+    return other
+
+
+def _decode(data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None) -> Array:
+    """Decode, and turn whatever a decoder raises into `BadImage`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # our own limits and errors stand in for theirs
+            if kind == "npy":
+                return _decode_npy(data, max_pixels)
+            return _decode_picture(data, kind, max_pixels, shrink_to)
+    except BadImage:
+        raise
+    except Exception as error:  # decoders raise more than eight types on damaged input
+        raise _bad(kind, error) from error
+
+
+def _bad(kind: str, error: Exception) -> BadImage:
+    """Turn a decoder's own error into ours."""
+    text = (str(error) or type(error).__name__).partition(" <_io.BytesIO")[0]
+    bomb = type(error).__name__ == "DecompressionBombError"
+    if bomb or "too large" in text.lower() or "memory used" in text:
+        return BadImage("too_large", text)
+    if isinstance(error, MemoryError):
+        return BadImage("memory", f"the {kind} file needs more memory than there is")
+    if text.startswith("Unsupported"):
+        return BadImage("unsupported", f"the {kind} file is of a rare kind: {text}")
+    ended = any(word in text.lower() for word in ("truncated", "eof", "end of file"))
+    if isinstance(error, EOFError) or ended:
+        return BadImage("truncated", f"the {kind} file ends early: {text}")
+    return BadImage("corrupt", f"the {kind} file is damaged: {text}")
+
+
+def _decode_picture(
+    data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None
+) -> Array:
+    from PIL import Image, UnidentifiedImageError
+
+    if kind == "webp":
+        check_pixels(*webp_size(data), max_pixels)
+    # no marker stands in the data of a scan, so this counts scans, and those of a thumbnail
+    if kind == "jpg" and data.count(b"\xff\xda") > MAX_SCANS:
+        raise BadImage("too_large", f"the jpg file has more than {MAX_SCANS} scans")
+    try:
+        opened = Image.open(io.BytesIO(data), formats=[PILLOW_NAMES.get(kind, kind.upper())])
+    except UnidentifiedImageError:
+        if kind != "tiff":
+            raise
+        return decode_tiff(data, max_pixels)  # Pillow has no mode for 16-bit or float RGB
+    with opened as picture:
+        check_pixels(picture.width, picture.height, max_pixels)
+        if kind == "png" and data[24] == 16:
+            return upright(_decode_deep(data), orientation(picture))
+        if kind == "tiff" and not is_shallow(picture):
+            return decode_tiff(data, max_pixels)
+        if kind == "jpg" and shrink_to is not None:
+            target = shrink_to if orientation(picture) < 5 else shrink_to[::-1]
+            scale = decode_scale((picture.height, picture.width), target)
+            picture.draft(picture.mode, (picture.width // scale, picture.height // scale))
+        picture.load()
+        try:
+            image = pixels(picture)
+        except ValueError as error:
+            raise BadImage("unsupported", str(error)) from None
+        return upright(image, orientation(picture))
+
+
+def _decode_deep(data: bytes) -> Array:
+    """Decode 16-bit PNG, which Pillow would squeeze to 8 bits."""
+    import cv2
+
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise BadImage("corrupt", "the png file is damaged")
+    if image.ndim == 2:
+        return cast(Array, image)
+    if image.shape[2] == 4:
+        color = over_white(image[..., 2::-1], image[..., 3:])
+        gray = data[25] == 4  # gray with alpha comes back as color
+        return np.ascontiguousarray(color[..., 0]) if gray else color
+    return np.ascontiguousarray(image[..., ::-1])
+
+
+def _decode_npy(data: bytes, max_pixels: int) -> Array:
+    from numpy.lib import format as npy
+
+    file = io.BytesIO(data)
+    version = npy.read_magic(file)
+    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    if version not in readers:
+        raise BadImage("unsupported", f"npy version {version}: versions 1.0 and 2.0 are read")
+    shape, _, dtype = readers[version](file)
+    if len(shape) not in (2, 3):
+        raise BadImage("unsupported", f"an array of shape {shape}: one image is (H, W[, C])")
+    channels = shape[2] if len(shape) == 3 else 1
+    if channels > MAX_CHANNELS:
+        raise BadImage("unsupported", f"{channels} channels: at most {MAX_CHANNELS}")
+    check_pixels(shape[1], shape[0], max_pixels, channels)
+    needed = file.tell() + shape[0] * shape[1] * channels * dtype.itemsize
+    if not dtype.hasobject and needed > len(data):
+        raise BadImage("truncated", f"the npy file ends early: {len(data)} bytes of {needed}")
+    array = np.load(io.BytesIO(data), allow_pickle=False)
+    try:
+        return check_image(array, "array")
+    except (TypeError, ValueError) as error:  # an array that is no image
+        raise BadImage("unsupported", str(error)) from None

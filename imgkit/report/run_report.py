@@ -1,0 +1,229 @@
+"""One page about a finished run: what came of it, what failed and why, and some of the outputs."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+from imgkit.folder.journal import Entry, Run, stream
+from imgkit.folder.scan import shown
+from imgkit.io.decode import decode
+from imgkit.report.contact_sheet import COARSE, picture_uri, shrink
+from imgkit.report.pictures import visible
+
+LISTED = 1000  # failures of one kind that are named on the page
+THUMBNAIL = 320  # pixels on the longer side
+
+
+@dataclass
+class Finished:
+    """What the journal of a destination says in the end."""
+
+    runs: int = 0
+    last: Run | None = None
+    ok: list[tuple[str, str, str]] = field(default_factory=list)  # output, input, source folder
+    failures: list[tuple[str, str, str, str]] = field(default_factory=list)  # path, why
+    written: int = 0  # bytes of all outputs
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return {
+            "runs": self.runs,
+            "total": len(self.ok) + len(self.failures),
+            "ok": len(self.ok),
+            "failed": sum(status == "failed" for _, status, _, _ in self.failures),
+            "quarantined": sum(status == "quarantined" for _, status, _, _ in self.failures),
+            "bytes": self.written,
+            "errors": dict(Counter(error for _, _, error, _ in self.failures).most_common()),
+            "failures": [
+                {"path": shown(path), "error": error, "message": message}
+                for path, _status, error, message in self.failures
+            ],
+        }
+
+
+def gather(dst: str) -> Finished:
+    """Read the journal of a destination.
+
+    Raises:
+        FileNotFoundError: if it has none.
+        ValueError: if no run has begun in it.
+    """
+    done = Finished()
+    last: dict[str, tuple[str, str, str, str, str, int]] = {}
+    sources: dict[str, str] = {}
+    for record in stream(dst):
+        if isinstance(record, Run):
+            done.runs, done.last = done.runs + 1, record
+            sources[record.id] = record.src
+        else:
+            src = sources.get(record.run, "")
+            last[record.output] = _kept(record, src)
+    if done.last is None:
+        raise ValueError(f"the journal of {shown(dst)} has no run")
+    for output, (path, src, status, error, message, written) in sorted(last.items()):
+        if status == "ok":
+            done.ok.append((output, path, src))
+            done.written += written
+        else:
+            done.failures.append((path, status, error, message))
+    return done
+
+
+def _kept(record: Entry, src: str) -> tuple[str, str, str, str, str, int]:
+    return record.path, src, record.status, record.error, record.message, record.written
+
+
+# --- the page ---------------------------------------------------------------------------
+
+
+def page(dst: str, done: Finished, count: int) -> str:
+    """Return the page, with thumbnails of `count` outputs, taken evenly."""
+    summary = done.summary()
+    template = resources.files("imgkit.report").joinpath("report.html").read_text("utf-8")
+    title = shown(os.path.basename(os.path.realpath(dst)) or dst)
+    parts = {
+        "title": _text(title),
+        "verdict": _verdict(summary),
+        "bar": _bar(summary),
+        "counts": _counts(summary),
+        "facts": _facts(dst, done),
+        "failures": _failures(done),
+        "pictures": _pictures(dst, done, count),
+    }
+    for name, value in parts.items():
+        template = template.replace(f"<!--{name}-->", value)
+    return template
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))
+
+
+def _verdict(summary: dict[str, Any]) -> str:
+    bad = summary["failed"] + summary["quarantined"]
+    if not bad:
+        return f"All {_many(summary['total'], 'image')} are written."
+    return f"{_many(bad, 'image')} of {summary['total']:,} failed; the others are written."
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _bar(summary: dict[str, Any]) -> str:
+    parts = (
+        f'<i class="{name}" style="flex-grow:{summary[name]}"></i>'
+        for name in ("ok", "failed", "quarantined")
+        if summary[name]
+    )
+    return f'<div class="bar" aria-hidden="true">{"".join(parts)}</div>'
+
+
+def _counts(summary: dict[str, Any]) -> str:
+    told = {"ok": "written", "failed": "failed", "quarantined": "quarantined"}
+    return "".join(
+        f'<div class="{name}"><dd>{summary[name]:,}</dd><dt>{word}</dt></div>'
+        for name, word in told.items()
+    )
+
+
+def _facts(dst: str, done: Finished) -> str:
+    assert done.last is not None
+    run = done.last
+    steps = [
+        f"{name} {_arguments(v)}".strip() for op in run.pipeline["ops"] for name, v in op.items()
+    ]
+    facts = {
+        "pipeline": " → ".join(steps),
+        "seed": run.pipeline.get("seed", "no draws"),
+        "from": shown(run.src),
+        "to": shown(os.path.realpath(dst)),
+        "size": _size(done.written),
+        "last run": datetime.datetime.fromisoformat(run.started).strftime("%Y-%m-%d %H:%M UTC"),
+        "runs": done.runs,
+        "made by": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
+    }
+    return "".join(f"<div><dt>{_text(k)}</dt><dd>{_text(v)}</dd></div>" for k, v in facts.items())
+
+
+def _arguments(arguments: dict[str, Any]) -> str:
+    return " ".join(f"{name}={_short(value)}" for name, value in arguments.items())
+
+
+def _short(value: Any) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _size(number: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"
+
+
+def _failures(done: Finished) -> str:
+    """Return a table for each kind of failure, the most frequent first."""
+    if not done.failures:
+        return ""
+    kinds = Counter(error for _, _, error, _ in done.failures)
+    folds = "".join(_kind(done, error, number, len(kinds)) for error, number in kinds.most_common())
+    return f"<section><h2>What failed</h2>{folds}</section>"
+
+
+def _kind(done: Finished, error: str, number: int, kinds: int) -> str:
+    rows = [(path, text) for path, _, kind, text in done.failures if kind == error]
+    cells = "".join(
+        f"<tr><td>{_text(shown(path))}</td><td>{_text(text)}</td></tr>"
+        for path, text in rows[:LISTED]
+    )
+    more = f"<p>and {number - LISTED:,} more</p>" if number > LISTED else ""
+    unfolded = " open" if kinds <= 3 or number <= 20 else ""
+    return (
+        f"<details{unfolded}><summary><b>{_text(error)}</b> {number:,}</summary>"
+        f"<table><tbody>{cells}</tbody></table>{more}</details>"
+    )
+
+
+def _pictures(dst: str, done: Finished, count: int) -> str:
+    """Return pairs of inputs and outputs, taken evenly from those that are there."""
+    step = max(1.0, len(done.ok) / max(1, count))
+    chosen = [done.ok[int(i * step)] for i in range(min(count, len(done.ok)))]
+    figures = "".join(
+        _pair(path, output, os.path.join(src, path), os.path.join(dst, output))
+        for output, path, src in chosen
+    )
+    if not figures:
+        return ""
+    told = f"{len(chosen):,} of {_many(len(done.ok), 'output')}, each beside its input"
+    head = f"<h2>Some outputs <span>{told}</span></h2>"
+    return f'<section>{head}<div class="pairs">{figures}</div></section>'
+
+
+def _pair(path: str, output: str, source: str, target: str) -> str:
+    before, after = _thumbnail(source), _thumbnail(target)
+    name = shown(path) if path == output else f"{shown(path)} → {shown(output)}"
+    return (
+        f'<figure><div class="pair">{before[0]}{after[0]}</div><figcaption><b>{_text(name)}</b> '
+        f"<span>{before[1]} → {after[1]}</span></figcaption></figure>"
+    )
+
+
+def _thumbnail(path: str) -> tuple[str, str]:
+    """Return a picture as HTML and its size as text; a gap where it is gone or cannot be shown."""
+    try:
+        with open(path, "rb") as file:
+            image = decode(file.read())
+        size = f"{image.shape[1]} × {image.shape[0]}"
+        coarse = " coarse" if max(image.shape[:2]) <= COARSE else ""
+        uri = picture_uri(shrink(visible(image)[0], THUMBNAIL))
+    except Exception:  # a thumbnail less is no reason to have no page
+        return '<div class="frame gap">not there</div>', "?"
+    return f'<div class="frame{coarse}"><img alt="" src="{uri}"></div>', size
