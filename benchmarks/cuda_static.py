@@ -154,7 +154,7 @@ def source_footprint(pipeline: Any) -> float:
     stage = next((s for s in stages_of(pipeline) if s.kind == "resample"), None)
     if stage is None:
         return SOURCE[0] * SOURCE[1] * 3.0
-    seen = [_seen(geometry.resolve(stage.hops, sample)) for sample in range(SAMPLES)]
+    seen = [_seen(geometry.resolve(stage.geometric_steps, sample)) for sample in range(SAMPLES)]
     return 3.0 * float(np.mean(seen))
 
 
@@ -242,10 +242,10 @@ def _resources(listed: list[Variant]) -> list[str]:
         work = fused_layout.share(spec, SAMPLES)
         for launch in work.launches:
             cells = [compile_for(spec, variant.dtype, sm, launch) for sm in ARCHITECTURES]
-            shown = " | ".join(f"{c.registers} / {c.spills} / {c.shared}" for c in cells)
+            printable = " | ".join(f"{c.registers} / {c.spills} / {c.shared}" for c in cells)
             lines.append(
                 f"| {variant.name} | {variant.dtype} | {LAUNCHES.get(launch, 'mean')} | "
-                f"{SAMPLES * work.parts} | {work.warps} | {shown} |"
+                f"{SAMPLES * work.parts} | {work.warps} | {printable} |"
             )
     return [*lines, ""]
 

@@ -11,7 +11,10 @@ from imgkit.cli import options
 @options.folder
 @options.recipe
 def augment(
-    request: options.Request, draws: options.Draws, pipeline: str | None, ops: tuple[str, ...]
+    run_options: options.RunOptions,
+    seeds: options.SeedOptions,
+    pipeline: str | None,
+    ops: tuple[str, ...],
 ) -> int:
     """Draw variants of every image of SRC, and write them to DST.
 
@@ -34,4 +37,4 @@ def augment(
             "no operation is a transform, so all variants would be alike: use imgkit run",
             param_hint=hint,
         )
-    return execute(request, recipe, hint, options.choose_seed(recipe, draws))
+    return execute(run_options, recipe, hint, options.choose_seed(recipe, seeds))

@@ -50,7 +50,7 @@ from imgkit.cli import options
     help="Distance between the kernel's taps.",
 )
 def conv(
-    request: options.Request, kernel: str, mode: str, border: str, stride: Any, dilation: Any
+    run_options: options.RunOptions, kernel: str, mode: str, border: str, stride: Any, dilation: Any
 ) -> int:
     """Convolve every image of SRC with a kernel, and write the results to DST.
 
@@ -70,7 +70,7 @@ def conv(
         taps = read_kernel(kernel)
     arguments = dict(kernel=taps, mode=mode, border=border, stride=stride, dilation=dilation)
     step = check_step(Step("convolve", arguments))
-    return execute(request, Recipe((step,)), "--kernel", named=arguments)
+    return execute(run_options, Recipe((step,)), "--kernel", named=arguments)
 
 
 def read_kernel(text: str) -> Any:

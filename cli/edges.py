@@ -32,7 +32,7 @@ OPERATORS = ("sobel", "prewitt", "scharr", "laplacian", "log", "canny")
 @click.option("--low", type=float, help="Canny: weakest gradient that continues a line.")
 @click.option("--high", type=float, help="Canny: weakest gradient that begins a line.")
 def edges(
-    request: options.Request,
+    run_options: options.RunOptions,
     operator: str,
     border: str,
     normalized: bool,
@@ -58,7 +58,7 @@ def edges(
     given = {"sigma": sigma, "low": low, "high": high, "normalized": normalized or None}
     given = {name: value for name, value in given.items() if value is not None}
     step = make_step(operator, border, given)
-    return execute(request, Recipe((step,)), "--operator", named=step.arguments)
+    return execute(run_options, Recipe((step,)), "--operator", named=step.arguments)
 
 
 def make_step(operator: str, border: str, given: dict[str, Any]) -> Any:

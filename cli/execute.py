@@ -12,24 +12,24 @@ from dataclasses import replace
 
 import click
 
-from imgkit.cli.options import Draws, Request, usage
+from imgkit.cli.options import RunOptions, SeedOptions, usage
 from imgkit.cli.pipe import by_pipe
 from imgkit.cli.tally import Progress, cores, summarize
 from imgkit.folder.journal import Journal, check, set_aside
 from imgkit.folder.lock import held
 from imgkit.folder.resume import last_seed, unfinished
 from imgkit.folder.run import Report, describe, run
-from imgkit.folder.scan import Item, numbered, plan, plan_file, scan, shown
+from imgkit.folder.scan import Item, numbered, plan, plan_file, printable, scan
 from imgkit.folder.steps import Recipe, probe
-from imgkit.folder.task import Guards, Job, check_layout, output_kind
+from imgkit.folder.task import Job, TaskLimits, check_layout, output_kind
 from imgkit.io import decode as codec
 
 
 def execute(
-    request: Request,
+    run_options: RunOptions,
     recipe: Recipe,
     hint: str,
-    draws: Draws | None = None,
+    seeds: SeedOptions | None = None,
     *,
     named: Collection[str] = (),
 ) -> int:
@@ -38,47 +38,50 @@ def execute(
     Everything that can be wrong with the request is found before the first image is opened;
     `hint` is the option to blame for the recipe, `named` are arguments with options of their own.
     """
-    draws = draws or Draws()
-    if not request.force:
+    seeds = seeds or SeedOptions()
+    if not run_options.force:
         with usage("DST"):
-            check(request.dst)
-    job = _job(request, recipe, draws)
-    if draws.new:
-        draws, job = _same_seed(request, draws, job)
+            check(run_options.dst)
+    job = _job(run_options, recipe, seeds)
+    if seeds.new:
+        seeds, job = _same_seed(run_options, seeds, job)
     with usage(hint, named):
         dtype = probe(job.program)
     with usage("--format"):
-        kind = output_kind(request.format, dtype, request.scale)
-    if "-" in (request.src, request.dst):
-        if draws.copies > 1:
+        kind = output_kind(run_options.format, dtype, run_options.scale)
+    if "-" in (run_options.src, run_options.dst):
+        if seeds.copies > 1:
             raise click.BadParameter("a pipe takes one image", param_hint="--copies")
-        return by_pipe(request, job, kind, dtype, draws)
+        return by_pipe(run_options, job, kind, dtype, seeds)
     with usage("DST"):
-        items = _plan(request, kind, draws.copies)
+        items = _plan(run_options, kind, seeds.copies)
     with usage("--format"):
         for kind in {item.kind for item in items}:
             check_layout(job.program, kind)
-            output_kind(kind, dtype, request.scale)
-    if request.dry_run:
-        return _dry_run(request, items, job)
-    draws.tell()
-    report = _run(request, items, job)
-    _finish(request, report, job)
+            output_kind(kind, dtype, run_options.scale)
+    if run_options.dry_run:
+        return _dry_run(run_options, items, job)
+    seeds.tell()
+    report = _run(run_options, items, job)
+    _finish(run_options, report, job)
     return report.exit_code
 
 
-def _job(request: Request, recipe: Recipe, draws: Draws) -> Job:
+def _job(run_options: RunOptions, recipe: Recipe, seeds: SeedOptions) -> Job:
     job = Job(
         recipe.steps,
-        request.quality,
-        request.scale,
+        run_options.quality,
+        run_options.scale,
         codec.Limits(
-            request.max_pixels, request.max_frames, request.allow_format, request.allow_truncated
+            run_options.max_pixels,
+            run_options.max_frames,
+            run_options.allow_format,
+            run_options.allow_truncated,
         ),
-        draws.seed,
-        draws.epoch,
+        seeds.seed,
+        seeds.epoch,
         recipe.canvas,
-        request.fast_decode,
+        run_options.fast_decode,
     )
     if job.fast_decode and job.shrink_to is None:
         click.echo(
@@ -89,59 +92,63 @@ def _job(request: Request, recipe: Recipe, draws: Draws) -> Job:
     return job
 
 
-def _run(request: Request, items: list[Item], job: Job) -> Report:
+def _run(run_options: RunOptions, items: list[Item], job: Job) -> Report:
     """Do the work."""
     with usage("DST"):
-        if not os.path.isfile(request.src) or request.dst.endswith(os.sep):
-            os.makedirs(request.dst, exist_ok=True)
-    workers = request.workers or cores()
-    with _journal(request) as journal, Progress(len(items)) as progress:
+        if not os.path.isfile(run_options.src) or run_options.dst.endswith(os.sep):
+            os.makedirs(run_options.dst, exist_ok=True)
+    workers = run_options.workers or cores()
+    with _journal(run_options) as journal, Progress(len(items)) as progress:
         return run(
             items,
             job,
             workers,
             progress.show,
             journal,
-            _root(request),
-            guards=Guards(request.timeout, request.memory or _memory() // workers),
-            engine=request.engine,
-            force=request.force,
-            max_failures=_allowed(request, len(items)),
+            _root(run_options),
+            task_limits=TaskLimits(run_options.timeout, run_options.memory or _memory() // workers),
+            engine=run_options.engine,
+            force=run_options.force,
+            max_failures=_allowed(run_options, len(items)),
             asked=_ask,
         )
 
 
 @contextlib.contextmanager
-def _journal(request: Request) -> Iterator[Journal | None]:
+def _journal(run_options: RunOptions) -> Iterator[Journal | None]:
     """Where DST is a folder, hold it for this run, and open its journal."""
-    if not os.path.isdir(request.dst):
+    if not os.path.isdir(run_options.dst):
         yield None
         return
-    with held(request.dst):
-        if request.force:
-            set_aside(request.dst)
-        with Journal(request.dst) as journal:
+    with held(run_options.dst):
+        if run_options.force:
+            set_aside(run_options.dst)
+        with Journal(run_options.dst) as journal:
             yield journal
 
 
-def _root(request: Request) -> str:
+def _root(run_options: RunOptions) -> str:
     """Return the folder that the paths of the inputs are relative to."""
-    return (os.path.dirname(request.src) or ".") if os.path.isfile(request.src) else request.src
+    return (
+        (os.path.dirname(run_options.src) or ".")
+        if os.path.isfile(run_options.src)
+        else run_options.src
+    )
 
 
-def _same_seed(request: Request, draws: Draws, job: Job) -> tuple[Draws, Job]:
+def _same_seed(run_options: RunOptions, seeds: SeedOptions, job: Job) -> tuple[SeedOptions, Job]:
     """Where nobody chose a seed, take that of the run that this one goes on with, if any."""
-    seed = last_seed(request.dst, describe(job, _root(request)))
+    seed = last_seed(run_options.dst, describe(job, _root(run_options)))
     if seed is None:
-        return draws, job
+        return seeds, job
     click.echo(f"seed {seed}: as in the run before; --seed chooses another", err=True)
-    return replace(draws, seed=seed, new=False), replace(job, seed=seed)
+    return replace(seeds, seed=seed, new=False), replace(job, seed=seed)
 
 
-def _allowed(request: Request, total: int) -> int | None:
-    if request.max_failures is None:
+def _allowed(run_options: RunOptions, total: int) -> int | None:
+    if run_options.max_failures is None:
         return None
-    number, share = request.max_failures
+    number, share = run_options.max_failures
     return int(number * total / 100 if share else number)
 
 
@@ -160,30 +167,30 @@ def _ask(number: int) -> None:
     os.write(2, b"\nfinishing the images in work; again to stop at once\n")
 
 
-def _plan(request: Request, kind: str, copies: int) -> list[Item]:
-    if os.path.isfile(request.src):
-        return numbered(plan_file(request.src, request.dst, kind), copies)
-    if os.path.exists(request.dst) and not os.path.isdir(request.dst):
-        raise ValueError(f"{shown(request.dst)} is a file, and SRC is a folder")
-    found = scan(request.src, request.allow_format)
+def _plan(run_options: RunOptions, kind: str, copies: int) -> list[Item]:
+    if os.path.isfile(run_options.src):
+        return numbered(plan_file(run_options.src, run_options.dst, kind), copies)
+    if os.path.exists(run_options.dst) and not os.path.isdir(run_options.dst):
+        raise ValueError(f"{printable(run_options.dst)} is a file, and SRC is a folder")
+    found = scan(run_options.src, run_options.allow_format)
     for path, reason in found.left_out:
-        click.echo(f"left out: {shown(path)}: {reason}", err=True)
-    return plan(found.images, request.src, request.dst, kind, copies)
+        click.echo(f"left out: {printable(path)}: {reason}", err=True)
+    return plan(found.images, run_options.src, run_options.dst, kind, copies)
 
 
-def _dry_run(request: Request, items: list[Item], job: Job) -> int:
+def _dry_run(run_options: RunOptions, items: list[Item], job: Job) -> int:
     """Print what a run would write."""
     todo = items
-    if not request.force and os.path.isdir(request.dst):
-        dst = os.path.realpath(request.dst)
-        todo = unfinished(items, dst, describe(job, _root(request)))
+    if not run_options.force and os.path.isdir(run_options.dst):
+        dst = os.path.realpath(run_options.dst)
+        todo = unfinished(items, dst, describe(job, _root(run_options)))
     report = Report(len(items), skipped=len(items) - len(todo))
-    if request.json:
-        names = [{"path": shown(item.path), "output": shown(item.target)} for item in todo]
+    if run_options.json:
+        names = [{"path": printable(item.path), "output": printable(item.target)} for item in todo]
         click.echo(json.dumps({**report.summary(), "plan": names}))
         return 0
     for item in todo:
-        click.echo(f"{shown(item.path)} -> {shown(item.target)}")
+        click.echo(f"{printable(item.path)} -> {printable(item.target)}")
     if report.skipped:
         click.echo(f"{report.skipped} of {len(items)} are done", err=True)
     return 0
@@ -192,7 +199,7 @@ def _dry_run(request: Request, items: list[Item], job: Job) -> int:
 # --- telling ----------------------------------------------------------------------------
 
 
-def _finish(request: Request, report: Report, job: Job) -> None:
+def _finish(run_options: RunOptions, report: Report, job: Job) -> None:
     summary = summarize(report, job.seed)
     if report.stopped:
         click.echo(f"Error: stopped: {report.stopped}", err=True)
@@ -201,11 +208,11 @@ def _finish(request: Request, report: Report, job: Job) -> None:
     if report.interrupted:
         click.echo("Interrupted: what is written is whole.", err=True)
     if report.ending and report.done < report.total:
-        command = shlex.join(shown(word) for word in sys.argv[1:])
+        command = shlex.join(printable(word) for word in sys.argv[1:])
         click.echo(f"{report.total - report.done} images are not begun. To go on:", err=True)
         click.echo(f"  imgkit {command}", err=True)
     click.echo(f"{report.total} images: {_counts(report)}, {summary['seconds']:.1f} s", err=True)
-    if request.json:
+    if run_options.json:
         click.echo(json.dumps(summary))
 
 

@@ -27,15 +27,15 @@ def ops(name: str | None, as_json: bool) -> None:
       imgkit ops max_pool
       imgkit ops Rotate --json
     """
+    from imgkit.checks import suggest
     from imgkit.folder.steps import transforms, usable
-    from imgkit.image import nearest
     from imgkit.registry import FUNCTIONS
 
     known = [*FUNCTIONS, *transforms()]
     if name is not None:
         with options.usage("NAME"):
             if name not in known:
-                raise ValueError(f"{name!r} is no operation: {nearest(name, known)}")
+                raise ValueError(f"{name!r} is no operation: {suggest(name, known)}")
         click.echo(json.dumps(entry(name), indent=2) if as_json else explain(name))
         return
     listed = families(usable(), transforms())
@@ -128,7 +128,7 @@ def entry(name: str) -> dict[str, Any]:
 
     transform = is_transform(Step(name, {}))
     limits = _limits(function(name)) if transform else {}
-    shown = [
+    listed = [
         {"name": p.name, "required": p.default is p.empty}
         | ({} if p.default is p.empty else {"default": _plain(p.default)})
         | limits.get(p.name, {})
@@ -139,7 +139,7 @@ def entry(name: str) -> dict[str, Any]:
         "kind": "transform" if transform else "function",
         "family": family(name),
         "summary": summary(name),
-        "parameters": shown,
+        "parameters": listed,
         **({} if transform else {"result": FUNCTIONS[name].result}),
         "host_only": HOST_ONLY.get(name),
     }

@@ -22,7 +22,7 @@ REFUSALS = (ValueError, TypeError, EOFError, FileNotFoundError, FileExistsError,
 
 
 @dataclass(frozen=True)
-class Request:
+class RunOptions:
     """From where to where, and how to write and to tell."""
 
     src: str
@@ -46,7 +46,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Draws:
+class SeedOptions:
     """Which variants to draw; `seed` None leaves it to the pipeline, or to chance."""
 
     copies: int = 1
@@ -239,12 +239,14 @@ def folder(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def gathered(**values: Any) -> Any:
-        request = Request(**{name: values.pop(name) for name in Request.__dataclass_fields__})
-        if os.path.isdir(request.src) and not request.dry_run:
-            from imgkit.folder.engines import pool as fleet
+        run_options = RunOptions(
+            **{name: values.pop(name) for name in RunOptions.__dataclass_fields__}
+        )
+        if os.path.isdir(run_options.src) and not run_options.dry_run:
+            from imgkit.folder.engines import pool as pool
 
-            fleet.warm()  # now, as it takes as long as all that comes before the first image
-        return command(request, **values)
+            pool.warm()  # now, as it takes as long as all that comes before the first image
+        return command(run_options, **values)
 
     for option in reversed(SHARED):
         gathered = option(gathered)
@@ -294,9 +296,9 @@ def recipe(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say what to do, and gather those about draws."""
 
     @functools.wraps(command)
-    def gathered(request: Request, **values: Any) -> Any:
+    def gathered(run_options: RunOptions, **values: Any) -> Any:
         shared = {name: values.pop(name) for name in ("copies", "seed", "epoch")}
-        return command(request, Draws(**shared), **values)
+        return command(run_options, SeedOptions(**shared), **values)
 
     for option in reversed((*RECIPE, SEED, EPOCH)):
         gathered = option(gathered)
@@ -323,7 +325,7 @@ def read_file(pipeline: str, hint: str) -> Any:
         return steps.read_pipeline(file.read())
 
 
-def choose_seed(recipe: Any, draws: Draws) -> Draws:
+def choose_seed(recipe: Any, seeds: SeedOptions) -> SeedOptions:
     """Fill in the seed: --seed, else the pipeline's, else a new one.
 
     A recipe that has no transform needs none.
@@ -333,8 +335,8 @@ def choose_seed(recipe: Any, draws: Draws) -> Draws:
     from imgkit.folder import steps
 
     if not any(steps.is_transform(step) for step in recipe.steps):
-        return replace(draws, seed=None)
-    seed = recipe.seed if draws.seed is None else draws.seed
+        return replace(seeds, seed=None)
+    seed = recipe.seed if seeds.seed is None else seeds.seed
     if seed is None:
-        return replace(draws, seed=secrets.randbits(32), new=True)
-    return replace(draws, seed=seed)
+        return replace(seeds, seed=secrets.randbits(32), new=True)
+    return replace(seeds, seed=seed)

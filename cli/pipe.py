@@ -10,15 +10,15 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from imgkit.cli.options import Draws, Request, usage
+from imgkit.cli.options import RunOptions, SeedOptions, usage
 from imgkit.cli.tally import summarize, tell_failure, tell_partial, tell_warning
 from imgkit.folder.run import Report
 from imgkit.folder.scan import draw_index, named_format
 from imgkit.folder.task import (
     ENVIRONMENT,
-    Facts,
+    FileFacts,
+    ImageResult,
     Job,
-    Row,
     check_layout,
     commit,
     decode,
@@ -33,28 +33,28 @@ from imgkit.io import decode as codec
 OF_FOLDERS = ("workers", "timeout", "memory", "max_failures", "engine", "force")
 
 
-def by_pipe(request: Request, job: Job, kind: str, dtype: Any, draws: Draws) -> int:
+def by_pipe(run_options: RunOptions, job: Job, kind: str, dtype: Any, seeds: SeedOptions) -> int:
     """Read or write one image by pipe; return the exit code.
 
     Args:
-        request: what is asked for.
+        run_options: what is asked for.
         job: what to do.
         kind: a format, or "same" or "float" as `output_kind` gives them.
         dtype: of the result, if it is known.
-        draws: what to tell of the seed.
+        seeds: what to tell of the seed.
     """
-    _check(request)
-    name = "stdin" if request.src == "-" else os.path.basename(request.src)
-    with click.open_file(request.src, "rb") as file:
+    _check(run_options)
+    name = "stdin" if run_options.src == "-" else os.path.basename(run_options.src)
+    with click.open_file(run_options.src, "rb") as file:
         data = file.read()
     with usage("DST"):
-        kind = _format(request, kind, data)
+        kind = _format(run_options, kind, data)
     with usage("--format"):
         check_layout(job.program, kind)
-        output_kind(kind, dtype, request.scale)
-    draws.tell()
+        output_kind(kind, dtype, run_options.scale)
+    seeds.tell()
     report = Report(1)
-    row = _one(request, job, name, data, kind)
+    row = _one(run_options, job, name, data, kind)
     report.add(row)
     if row.status != "ok":
         tell_failure(row)
@@ -62,34 +62,34 @@ def by_pipe(request: Request, job: Job, kind: str, dtype: Any, draws: Draws) -> 
         tell_partial(row)
     elif row.warning:
         tell_warning(row)
-    if request.json:
+    if run_options.json:
         click.echo(json.dumps(summarize(report, job.seed)))
     return report.exit_code
 
 
-def _check(request: Request) -> None:
+def _check(run_options: RunOptions) -> None:
     """Refuse what one image by pipe cannot be."""
     context = click.get_current_context()
     for name in OF_FOLDERS:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"{option} is for folders: where SRC or DST is '-' leave it out")
-    if request.json and request.dst == "-":
+    if run_options.json and run_options.dst == "-":
         raise click.UsageError("--json and DST '-' both write to stdout: choose one")
-    if request.dry_run:
+    if run_options.dry_run:
         raise click.UsageError("--dry-run has nothing to plan where SRC or DST is '-'")
-    if request.src != "-" and not os.path.isfile(request.src):
+    if run_options.src != "-" and not os.path.isfile(run_options.src):
         raise click.BadParameter("'-' takes one image: SRC must be a file", param_hint="DST")
-    if request.dst == "-" and sys.stdout.isatty():
+    if run_options.dst == "-" and sys.stdout.isatty():
         raise click.BadParameter("stdout is a terminal: redirect it", param_hint="DST")
-    if os.path.isdir(request.dst):
+    if os.path.isdir(run_options.dst):
         raise click.BadParameter("SRC '-' has no name: DST must be a file", param_hint="DST")
 
 
-def _format(request: Request, kind: str, data: bytes) -> str:
+def _format(run_options: RunOptions, kind: str, data: bytes) -> str:
     """By --format; else by the name of DST; else that of the input, as for a folder."""
-    if request.dst != "-":
-        return named_format(request.dst, kind)
+    if run_options.dst != "-":
+        return named_format(run_options.dst, kind)
     if kind in codec.WRITABLE:
         return kind
     here = codec.sniff(data)
@@ -98,25 +98,25 @@ def _format(request: Request, kind: str, data: bytes) -> str:
     return here if here in codec.WRITABLE else "png"
 
 
-def _one(request: Request, job: Job, name: str, data: bytes, kind: str) -> Row:
+def _one(run_options: RunOptions, job: Job, name: str, data: bytes, kind: str) -> ImageResult:
     with listening() as said:
-        row = _do(request, job, name, data, kind)
+        row = _do(run_options, job, name, data, kind)
     return row._replace(warning=said[0]) if said else row
 
 
-def _do(request: Request, job: Job, name: str, data: bytes, kind: str) -> Row:
+def _do(run_options: RunOptions, job: Job, name: str, data: bytes, kind: str) -> ImageResult:
     try:
         decoded = decode(job, data)
         output = finish(job, decoded.image, kind, draw_index(name))
     except Exception as error:  # as `process`: every outcome is a row
         return failed(name, error)
-    made = Row(name, facts=Facts(partial=decoded.partial))
-    if request.dst == "-":
+    made = ImageResult(name, facts=FileFacts(partial=decoded.partial))
+    if run_options.dst == "-":
         sys.stdout.buffer.write(output)
         sys.stdout.buffer.flush()
         return made
     try:
-        commit(request.dst, output)
+        commit(run_options.dst, output)
     except OSError as error:
         return failed(name, error, fatal=error.errno in ENVIRONMENT)
     return made

@@ -43,7 +43,7 @@ from imgkit.cli import options
 )
 @click.option("--ceil", is_flag=True, help="Keep the last window where the image ends inside it.")
 def pool(
-    request: options.Request, kind: str, size: Any, stride: Any, padding: Any, ceil: bool
+    run_options: options.RunOptions, kind: str, size: Any, stride: Any, padding: Any, ceil: bool
 ) -> int:
     """Pool every image of SRC, and write the results to DST.
 
@@ -60,4 +60,4 @@ def pool(
 
     arguments = dict(size=size, stride=stride, padding=padding, ceil=ceil)
     step = check_step(Step(f"{kind}_pool", arguments))
-    return execute(request, Recipe((step,)), "--size", named=arguments)
+    return execute(run_options, Recipe((step,)), "--size", named=arguments)

@@ -111,31 +111,33 @@ def prep(
     if split is not None and folds is not None:
         raise click.UsageError("--split and --folds exclude each other")
     from imgkit.dataset import split as making
-    from imgkit.folder.scan import scan, shown
+    from imgkit.folder.scan import printable, scan
 
     with options.usage("--split"):
-        law = making.folds(folds, seed) if folds else making.split(split or "80/10/10", seed)
+        split_rule = making.folds(folds, seed) if folds else making.split(split or "80/10/10", seed)
     if size is not None and making.PRESETS[preset] is None:
         raise click.BadParameter("images keep their size under --preset none", param_hint="--size")
-    recipe = making.Recipe(law, preset, size, form, image_format, quality, per_shard, max_pixels)
+    build = making.BuildOptions(
+        split_rule, preset, size, form, image_format, quality, per_shard, max_pixels
+    )
     found = scan(src)
     for path, reason in found.left_out:
-        click.echo(f"left out: {shown(path)}: {reason}", err=True)
+        click.echo(f"left out: {printable(path)}: {reason}", err=True)
     with options.usage("SRC"):
-        planned = making.plan(found.images, src, dst, recipe)
+        planned = making.plan(found.images, src, dst, build)
     if dry_run:
         for image in sorted(planned):
-            click.echo(f"{shown(image.path)} -> {image.part}")
+            click.echo(f"{printable(image.path)} -> {image.part}")
         tell(planned)
         return 0
-    return make(planned, src, dst, recipe, workers, force, as_json)
+    return make(planned, src, dst, build, workers, force, as_json)
 
 
 def make(
     planned: list[Any],
     src: str,
     dst: str,
-    recipe: Any,
+    build: Any,
     workers: int | None,
     force: bool,
     as_json: bool,
@@ -148,7 +150,7 @@ def make(
 
     with options.usage("DST"):
         check_free(dst, force)
-    if recipe.format == "webdataset":
+    if build.format == "webdataset":
         try:
             shards.load_arrow()
         except ModuleNotFoundError as error:
@@ -159,7 +161,7 @@ def make(
                 planned,
                 src,
                 dst,
-                recipe,
+                build,
                 workers=workers or cores(),
                 force=force,
                 seen=tally.show,

@@ -74,9 +74,9 @@ def preview(
     from imgkit.report import pictures
 
     known = read_labels(labels)
-    draws = options.choose_seed(recipe, options.Draws(variants, seed, epoch))
+    seeds = options.choose_seed(recipe, options.SeedOptions(variants, seed, epoch))
     with options.usage("PIPELINE"):
-        program = steps.program(recipe.steps, draws.seed, recipe.canvas)
+        program = steps.program(recipe.steps, seeds.seed, recipe.canvas)
         steps.probe(program)
         if known:
             pictures.check_program(program)
@@ -84,7 +84,7 @@ def preview(
     with options.usage("SRC"):
         root, paths = choose(src, count)
     check_labels(known, root, labels)
-    draws.tell()
+    seeds.tell()
     with listening() as said:
         made = [show(program, root, path, variants, epoch, known) for path in paths]
     if said:
@@ -94,7 +94,7 @@ def preview(
         return 1
     title = os.path.basename(pipeline) if pipeline != "-" else "pipeline"
     facts = {"images": str(len(rows)), "variants": str(variants)}
-    facts |= {} if draws.seed is None else {"seed": str(draws.seed), "epoch": str(epoch)}
+    facts |= {} if seeds.seed is None else {"seed": str(seeds.seed), "epoch": str(epoch)}
     if output.lower().endswith(".png"):
         data = encode(sheet.contact_sheet(rows, title, facts), "png")
     else:
@@ -120,13 +120,13 @@ def read_labels(path: str | None) -> dict[str, Any]:
 
 def choose(src: str, count: int) -> tuple[str, list[str]]:
     """Return the folder and the paths of the images to show, taken evenly."""
-    from imgkit.folder.scan import scan, shown
+    from imgkit.folder.scan import printable, scan
 
     if os.path.isfile(src):
         return os.path.dirname(src) or os.curdir, [os.path.basename(src)]
     found = [image.path for image in scan(src).images]
     if not found:
-        raise ValueError(f"{shown(src)} has no images")
+        raise ValueError(f"{printable(src)} has no images")
     step = max(1.0, len(found) / count)
     return src, [found[int(i * step)] for i in range(min(count, len(found)))]
 
@@ -144,7 +144,7 @@ def show(
     program: Any, root: str, path: str, variants: int, epoch: int, known: dict[str, Any]
 ) -> Any:
     """Make the row of an image; None, and a line on stderr, if it fails."""
-    from imgkit.folder.scan import draw_index, shown
+    from imgkit.folder.scan import draw_index, printable
     from imgkit.folder.task import failed
     from imgkit.io.decode import decode
     from imgkit.report import pictures
@@ -159,8 +159,8 @@ def show(
             )
             for copy in range(1, variants + 1)
         ]
-        return pictures.Row(pictures.draw_original(image, shown(path), labels), tuple(drawn))
+        return pictures.Row(pictures.draw_original(image, printable(path), labels), tuple(drawn))
     except Exception as error:  # as in a run: one image costs itself alone
         row = failed(path, error)
-        click.echo(f"failed: {shown(path)}: {row.error}: {row.message}", err=True)
+        click.echo(f"failed: {printable(path)}: {row.error}: {row.message}", err=True)
         return None

@@ -38,7 +38,7 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
     """
     from imgkit.folder.journal import find
     from imgkit.folder.run import rebuild
-    from imgkit.folder.scan import shown
+    from imgkit.folder.scan import printable
     from imgkit.folder.task import commit, sha256
 
     with options.usage("OUTFILE"):
@@ -52,9 +52,11 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
             commit(output, made)
     there = read(outfile)
     key = f"seed {entry.seed}, epoch {entry.epoch}, index {entry.index}"
-    click.echo(f"{shown(entry.path)}, {key if entry.seed is not None else 'no draws'}", err=True)
+    click.echo(
+        f"{printable(entry.path)}, {key if entry.seed is not None else 'no draws'}", err=True
+    )
     verdict = compare(sha256(made), entry.sha256, None if there is None else sha256(there))
-    click.echo(f"{shown(outfile)}: {verdict}", err=True)
+    click.echo(f"{printable(outfile)}: {verdict}", err=True)
     if sha256(made) != entry.sha256:
         click.echo(changed(run.versions), err=True)
     return 0 if sha256(made) == (entry.sha256 if there is None else sha256(there)) else 1

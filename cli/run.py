@@ -11,7 +11,10 @@ from imgkit.cli import options
 @options.folder
 @options.recipe
 def run(
-    request: options.Request, draws: options.Draws, pipeline: str | None, ops: tuple[str, ...]
+    run_options: options.RunOptions,
+    seeds: options.SeedOptions,
+    pipeline: str | None,
+    ops: tuple[str, ...],
 ) -> int:
     """Run operations, in order, on every image of SRC, and write the results to DST.
 
@@ -30,4 +33,4 @@ def run(
     recipe, hint = options.read_recipe(pipeline, ops)
     from imgkit.cli.execute import execute
 
-    return execute(request, recipe, hint, options.choose_seed(recipe, draws))
+    return execute(run_options, recipe, hint, options.choose_seed(recipe, seeds))

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from imgkit.folder.run import Report
-    from imgkit.folder.task import Row
+    from imgkit.folder.task import ImageResult
 
 PLAIN_SECONDS = 10  # between two lines where there is no terminal
 
@@ -54,7 +54,7 @@ class Progress:
         if self.bar:
             self.bar.stop()
 
-    def show(self, row: Row, report: Report) -> None:
+    def show(self, row: ImageResult, report: Report) -> None:
         """Tell about one finished image."""
         if row.status != "ok":
             tell_failure(row)
@@ -81,25 +81,25 @@ def _pace(report: Report) -> tuple[str, str]:
     )
 
 
-def tell_failure(row: Row) -> None:
+def tell_failure(row: ImageResult) -> None:
     """Print why an image has no output."""
-    from imgkit.folder.scan import shown
+    from imgkit.folder.scan import printable
 
-    click.echo(f"{row.status}: {shown(row.path)}: {row.error}: {row.message}", err=True)
+    click.echo(f"{row.status}: {printable(row.path)}: {row.error}: {row.message}", err=True)
 
 
-def tell_warning(row: Row, more: str = "") -> None:
+def tell_warning(row: ImageResult, more: str = "") -> None:
     """Print what there is to say of an image that has one."""
-    from imgkit.folder.scan import shown
+    from imgkit.folder.scan import printable
 
-    click.echo(f"warning: {shown(row.path)}: {row.warning}{more}", err=True)
+    click.echo(f"warning: {printable(row.path)}: {row.warning}{more}", err=True)
 
 
-def tell_partial(row: Row) -> None:
+def tell_partial(row: ImageResult) -> None:
     """Print that an output lacks a part of its image."""
-    from imgkit.folder.scan import shown
+    from imgkit.folder.scan import printable
 
-    click.echo(f"partial: {shown(row.path)}: {row.warning or 'the file ends early'}", err=True)
+    click.echo(f"partial: {printable(row.path)}: {row.warning or 'the file ends early'}", err=True)
 
 
 def summarize(report: Report, seed: int | None) -> dict[str, Any]:
@@ -136,10 +136,10 @@ class Tally:
         """Count a file; `problem` is None, or has a path, an error and a message."""
         self.done += 1
         if problem is not None:
-            from imgkit.folder.scan import shown
+            from imgkit.folder.scan import printable
 
             self.failed += 1
-            click.echo(f"failed: {shown(path)}: {problem.error}: {problem.message}", err=True)
+            click.echo(f"failed: {printable(path)}: {problem.error}: {problem.message}", err=True)
         if self.bar:
             self.bar.update(self.task, completed=self.done)
         elif time.monotonic() - self.last > PLAIN_SECONDS:

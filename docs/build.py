@@ -27,7 +27,7 @@ FAMILIES = {
     "exact": "Geometric: whole pixels",
     "warps": "Geometric: warps",
     "resizes": "Geometric: resizes",
-    "filters": "Neighbourhood",
+    "filters": "Neighborhood",
     "noise": "Noise",
     "erase": "Holes",
     "output": "Output",
@@ -45,13 +45,13 @@ def signature(name):
 
 def call(name):
     """Return a transform's signature with the defaults that a reader may leave out."""
-    shown = []
+    printable = []
     for spec in dataclasses.fields(getattr(ik, name)):
         if not spec.init or spec.name == "p":
             continue
         missing = spec.default is dataclasses.MISSING
-        shown.append(spec.name if missing else f"{spec.name}={spec.default!r}")
-    return f"{name}({', '.join([*shown, 'p=1.0'])})"
+        printable.append(spec.name if missing else f"{spec.name}={spec.default!r}")
+    return f"{name}({', '.join([*printable, 'p=1.0'])})"
 
 
 def summary(name):

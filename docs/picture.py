@@ -19,7 +19,7 @@ def load(name):
     return ik.resize(ik.crop(image, top, left, side, side), SIDE)
 
 
-def shown(x):
+def printable(x):
     """Return any result as uint8 RGB, scaled to its largest value if it is no uint8."""
     if x.dtype == bool:
         x = x * np.uint8(255)
@@ -51,7 +51,7 @@ def main():
         seed=7,
     )
     variants = [coffee, *(aug(coffee, key=(0, index)) for index in range(5))]
-    rows = [np.concatenate([shown(x) for x in row], axis=1) for row in (functions, variants)]
+    rows = [np.concatenate([printable(x) for x in row], axis=1) for row in (functions, variants)]
     sheet = np.concatenate(rows)
     (ROOT / "docs/overview.jpg").write_bytes(codec.encode(sheet, "jpg", quality=90))
 

@@ -14,9 +14,9 @@ def __getattr__(name: str) -> Any:
     from imgkit.registry import PUBLIC
 
     if name not in PUBLIC:
-        from imgkit.image import nearest
+        from imgkit.checks import suggest
 
-        raise AttributeError(f"module 'imgkit' has no attribute {name!r}: {nearest(name, PUBLIC)}")
+        raise AttributeError(f"module 'imgkit' has no attribute {name!r}: {suggest(name, PUBLIC)}")
     value = getattr(importlib.import_module(PUBLIC[name]), name)
     globals()[name] = value
     return value

@@ -25,7 +25,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from imgkit.image import Array, check_choice, check_number, dtype_name, full_range, shown
+from imgkit.checks import check_choice, check_number, printable
+from imgkit.image import Array, dtype_name, full_range
 
 MODES = ("valid", "same", "full")
 REACH = 4096  # pixels: larger windows are slips, such as a sigma in the wrong unit
@@ -71,7 +72,9 @@ def check_values(value: Any, count: int, dtype: Any) -> Array:
     if not isinstance(value, (list, tuple)):
         return np.full(count, check_value(value, dtype))
     if len(value) != count:
-        raise ValueError(f"value is {shown(value)}: give one number, or {count}, one per channel")
+        raise ValueError(
+            f"value is {printable(value)}: give one number, or {count}, one per channel"
+        )
     return np.array([check_value(v, dtype, f"value[{i}]") for i, v in enumerate(value)])
 
 
@@ -79,7 +82,7 @@ def check_reach(reach: float, name: str, value: Any, most: int = REACH) -> None:
     """Raise for a window that reaches too far; `value` is the argument that makes it."""
     if reach > most:
         raise ValueError(
-            f"{name} is {shown(value)}: its window reaches {reach:.4g} pixels to each side, "
+            f"{name} is {printable(value)}: its window reaches {reach:.4g} pixels to each side, "
             f"{most} at most; resize the image to use a smaller one"
         )
 

@@ -17,26 +17,22 @@ Errors name the argument, its value, the rule, and the nearest valid choice.
 
 from __future__ import annotations
 
-import difflib
-import math
 import os
 import sys
-from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.checks import check_ints
+
 Array = npt.NDArray[Any]
+
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
 _DTYPES = frozenset(np.dtype(name) for name in DTYPES)  # `dtype.name` costs 2 us a call
 TENSOR_DTYPES = (*DTYPES, "float16", "bfloat16")
 MAX_CHANNELS = 512
-MAX_SIDE = 1 << 20  # pixels; asking for more is a slip, and would take its time to fail
-SHOWN = 8  # numbers of an array that fit into a message
-REAL: Any = (int, float, np.integer, np.floating)
-MAX_NUMBER = float(np.finfo(np.float32).max)
 
 
 # --- images -----------------------------------------------------------------------------
@@ -269,118 +265,3 @@ def _saturate_tensor(values: Any, dtype: Any) -> Any:
     return (
         values.round().clamp(0, top).to(dtype) if values.is_floating_point() else values.to(dtype)
     )
-
-
-# --- other arguments --------------------------------------------------------------------
-
-
-def shown(value: object) -> str:
-    """Return a value as messages show it: arrays and long values in short."""
-    if hasattr(value, "shape") and value.shape != () and math.prod(value.shape) > SHOWN:
-        return f"an array of shape {tuple(value.shape)}"
-    try:
-        text = repr(value)
-    except ValueError:  # an integer of more digits than Python prints
-        return f"a {type(value).__qualname__} too long to print"
-    return text if len(text) <= 80 else f"{text[:60]}... (a {type(value).__qualname__})"
-
-
-def nearest(word: object, choices: Iterable[str]) -> str:
-    """Return the end of an error message: the nearest known word, and all, if they are not many."""
-    names = sorted(choices)
-    many = len(names) > 50
-    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.7 if many else 0.5)
-    if close and many:
-        return f"did you mean {close[0]!r}?"
-    listed = ", ".join(names)
-    return f"did you mean {close[0]!r}? Known: {listed}" if close else f"known: {listed}"
-
-
-def check_choice(value: Any, name: str, choices: Iterable[str]) -> str:
-    """Return `value` if it is one of `choices`; otherwise name the nearest."""
-    choices = tuple(choices)
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} is {shown(value)}: {nearest(value, choices)}")
-    return value
-
-
-def check_number(
-    value: Any,
-    name: str,
-    low: float = -math.inf,
-    high: float = math.inf,
-    *,
-    above: bool = False,
-) -> float:
-    """Return a finite real number in ``low..high`` (`above`: greater than `low`) as a float."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, REAL):
-        raise TypeError(f"{name} is {shown(value)}: it must be a number")
-    if MAX_NUMBER < abs(value) < math.inf:
-        raise ValueError(f"{name} is {shown(value)}: float32 holds numbers up to {MAX_NUMBER:.3g}")
-    number = float(value)
-    if not math.isfinite(number) or number > high or number < low or (above and number == low):
-        raise ValueError(f"{name} is {shown(value)}: it must be {_interval(low, high, above)}")
-    return number
-
-
-def check_flag(value: Any, name: str) -> bool:
-    """Return yes or no."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {shown(value)}: it must be True or False")
-    return bool(value)
-
-
-def check_int(value: Any, name: str, low: float = -math.inf, high: float = math.inf) -> int:
-    """Return an integer in ``low..high``."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {shown(value)}: it must be an integer")
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {shown(value)}: it must be {_interval(low, high, False)}")
-    return int(value)
-
-
-def check_ints(
-    value: Any, name: str, count: int, low: float = -math.inf, high: float = math.inf
-) -> tuple[int, ...]:
-    """Return `count` integers from one integer (repeated) or a sequence of that many."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, (int, np.integer)):
-        return (check_int(value, name, low, high),) * count
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        more = f" or {count} of them" if count > 1 else ""
-        raise TypeError(f"{name} is {shown(value)}: it must be an integer{more}")
-    if len(value) != count:
-        raise ValueError(f"{name} is {shown(value)}: it must be one integer or {count} of them")
-    return tuple(check_int(v, f"{name}[{i}]", low, high) for i, v in enumerate(value))
-
-
-def check_size(value: Any, name: str = "size", count: int = 2) -> tuple[int, ...]:
-    """Return the sides of something to make, in pixels: one integer for all, or `count`."""
-    return check_ints(value, name, count, 1, MAX_SIDE)
-
-
-def check_real(value: Any, name: str) -> Array:
-    """Return an array of real numbers, whatever its shape, from anything like one."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{name} is {shown(value)}: its rows must be equally long") from None
-    if array.dtype.kind == "c":
-        raise TypeError(
-            f"{name} has dtype {array.dtype}: its numbers must be real; use {name}.real"
-        )
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} is {shown(value)}: it must hold real numbers")
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name} has {array[where]} at {where}: every number must be finite")
-    return array
-
-
-def _interval(low: float, high: float, above: bool) -> str:
-    if math.isinf(low) and math.isinf(high):
-        return "finite"
-    lower = "" if math.isinf(low) else f"greater than {low:.9g}" if above else f"at least {low:.9g}"
-    upper = "" if math.isinf(high) else f"at most {high:.9g}"
-    return " and ".join(part for part in (lower, upper) if part)

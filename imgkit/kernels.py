@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.border import check_reach
-from imgkit.image import check_int, check_number, check_real, nearest, shown
+from imgkit.checks import check_int, check_number, check_real, printable, suggest
 
 Array = npt.NDArray[Any]
 
@@ -83,7 +83,7 @@ def kernel(
 
     Of fixed size: ``prewitt_x``, ``prewitt_y``, ``sobel_x``, ``sobel_y``, ``scharr_x``,
     ``scharr_y`` (x to the right, y down), ``roberts_x`` (also ``roberts``), ``roberts_y``,
-    ``laplacian`` (4 neighbours, centre -4), ``laplacian_8`` (8 neighbours, centre -8),
+    ``laplacian`` (4 neighbors, center -4), ``laplacian_8`` (8 neighbors, center -8),
     ``sharpen``, ``emboss``. Of any size: ``gaussian``, ``box`` and ``motion`` (each sums to 1),
     ``log`` (Laplacian of Gaussian, sums to 0), ``gabor``.
 
@@ -115,7 +115,7 @@ def kernel(
     (7, 7)
     """
     if not isinstance(name, str) or name not in KERNELS:
-        raise ValueError(f"kernel is {shown(name)}: {nearest(name, KERNELS)}")
+        raise ValueError(f"kernel is {printable(name)}: {suggest(name, KERNELS)}")
     given = {"size": size, "sigma": sigma, "theta": theta, "wavelength": wavelength, "angle": angle}
     options = {word: value for word, value in given.items() if value is not None}
     if name in FIXED:
@@ -186,7 +186,7 @@ def _log(size: int | None = None, sigma: float | None = None) -> Array:
 
 
 def _motion(size: int = 9, angle: float = 0.0) -> Array:
-    """A line through the centre, one pixel wide, spread bilinearly over the taps it crosses."""
+    """A line through the center, one pixel wide, spread bilinearly over the taps it crosses."""
     along = np.linspace(-(size - 1) / 2, (size - 1) / 2, 8 * size - 7)
     radians = math.radians(angle)
     column = along * math.cos(radians) + (size - 1) / 2

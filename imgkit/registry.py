@@ -101,11 +101,16 @@ HOST_ONLY: Mapping[str, str] = MappingProxyType(
 
 
 class Augmentation(NamedTuple):
-    """One transform: the module of `imgkit.augment` that declares it, and a valid call."""
+    """One transform: its module in `imgkit.augment.transforms`, and a valid call."""
 
     name: str
     family: str
     example: Mapping[str, Any] = NOTHING
+
+    @property
+    def is_geometric(self) -> bool:
+        """Whether the transform moves pixels."""
+        return self.family in ("exact", "warps", "resizes")
 
 
 TRANSFORMS: dict[str, Augmentation] = {

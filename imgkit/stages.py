@@ -35,12 +35,12 @@ class Field:
 
 
 @dataclass(frozen=True, eq=False)
-class Hop:
+class GeometricStep:
     """One geometric op of a run: where the pixels of one canvas lie on the next.
 
     `kind` is "move" (flips, quarter turns, integer crops and pads: pixels stay whole), "resize"
     (axis-aligned, reads `window` alone and repeats its edge) or "warp" (reads beyond its canvas
-    what `border` shows). `matrix` (N, 3, 3) maps input pixel centres to output pixel centres;
+    what `border` shows). `matrix` (N, 3, 3) maps input pixel centers to output pixel centers;
     a warp with a `field` has displacements instead. `window` (N, 4) is left, top, right, bottom
     in pixel edges.
     """
@@ -82,21 +82,21 @@ class Resample:
     """A run of geometric ops, to be done with one interpolation."""
 
     kind: ClassVar[str] = "resample"
-    hops: tuple[Hop, ...]
+    geometric_steps: tuple[GeometricStep, ...]
 
     @property
     def in_size(self) -> Size:
         """Height and width of what goes in."""
-        return self.hops[0].in_size
+        return self.geometric_steps[0].in_size
 
     @property
     def out_size(self) -> Size:
         """Height and width of what comes out."""
-        return self.hops[-1].out_size
+        return self.geometric_steps[-1].out_size
 
     def acts(self, sample: int) -> bool:
         """Tell whether the stage changes a sample."""
-        return any(hop.moves(sample) for hop in self.hops)
+        return any(step.moves(sample) for step in self.geometric_steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +152,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Filter:
-    """A layer-one neighbourhood function and its parameters, each of length N."""
+    """A layer-one neighborhood function and its parameters, each of length N."""
 
     kind: ClassVar[str] = "filter"
     name: str

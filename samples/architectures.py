@@ -37,7 +37,7 @@ def lenet5() -> nn.Module:
 
 
 def alexnet() -> nn.Module:
-    """Krizhevsky et al., 2012: overlapping pools, local response normalisation, two halves."""
+    """Krizhevsky et al., 2012: overlapping pools, local response normalization, two halves."""
     norm = nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)  # torch divides alpha by 5
     return nn.Sequential(
         *(nn.Conv2d(3, 96, 11, 4), nn.ReLU(), norm, nn.MaxPool2d(3, 2)),

@@ -90,7 +90,7 @@ def label_text(row):
 
 
 def cutmix(batch):
-    """Each image with a box of its neighbour; labels by the share of the pixels."""
+    """Each image with a box of its neighbor; labels by the share of the pixels."""
     mixed = ik.CutMix(1.0, num_classes=4, seed=1)(batch, np.arange(4), key=(0, np.arange(4)))
     print("CutMix: labels are the shares of the pixels")
     for i, row in enumerate(mixed["labels"]):

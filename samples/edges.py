@@ -21,10 +21,10 @@ def operators(image, path):
     both = ik.correlate(image, taps, border="reflect")
     assert np.allclose(across + down, four, atol=1e-3)
     assert np.allclose(four + eight, both, atol=1e-3)
-    print("Laplacian of 4 and of 8 neighbours, and their sum, whose answer is the sum of theirs:")
+    print("Laplacian of 4 and of 8 neighbors, and their sum, whose answer is the sum of theirs:")
     for rows in zip(ik.kernel("laplacian"), ik.kernel("laplacian_8"), taps, strict=True):
         print("    ".join(" ".join(f"{tap:3.0f}" for tap in row) for row in rows))
-    print("[1 -2 1] across and down add up to the 4 neighbours")
+    print("[1 -2 1] across and down add up to the 4 neighbors")
     shown = {
         "photograph": image,
         "Sobel x": gx,
@@ -34,8 +34,8 @@ def operators(image, path):
         "Prewitt y": ik.gradient(image, "prewitt")[1],
         "Prewitt magnitude": ik.prewitt(image),
         "direction (color)": direction(gx, gy),
-        "Laplacian, 4 neighbours": np.clip(four, -99, 99),
-        "Laplacian, 8 neighbours": np.clip(eight, -99, 99),
+        "Laplacian, 4 neighbors": np.clip(four, -99, 99),
+        "Laplacian, 8 neighbors": np.clip(eight, -99, 99),
         "their sum": np.clip(both, -99, 99),
         "corners": corner_marks(image),
     }
@@ -50,7 +50,7 @@ def direction(gx, gy):
 
 
 def corner_marks(image):
-    """The strongest Harris corners of each neighbourhood, as red squares."""
+    """The strongest Harris corners of each neighborhood, as red squares."""
     answer = ik.corners(image, sigma=1.5)
     peaks = (answer == ik.max_pool(answer, 9, 1, 4)) & (answer > 0.02 * answer.max())
     print(f"corners: {peaks.sum()}")

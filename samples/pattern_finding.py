@@ -1,4 +1,4 @@
-"""Find a pattern: convolution as a sliding dot product, and normalised cross-correlation.
+"""Find a pattern: convolution as a sliding dot product, and normalized cross-correlation.
 
 python samples/pattern_finding.py [--quick] [--out DIR]
 """
@@ -12,7 +12,7 @@ import imgkit as ik
 RED = (230, 30, 30)
 
 
-def normalised(image, template):
+def normalized(image, template):
     """Correlation coefficient of the template with each window, -1 to 1, from three sums."""
     image, centered = image.astype(np.float64), template - template.mean()
     ones = np.ones(template.shape)
@@ -28,7 +28,7 @@ def peak(scores):
 
 
 def peaks(scores, threshold, size):
-    """Places of at least the threshold that are the largest of their neighbourhood."""
+    """Places of at least the threshold that are the largest of their neighborhood."""
     largest = ik.max_pool(scores, size, stride=1, padding=size // 2)
     return np.argwhere((scores == largest) & (scores >= threshold))
 
@@ -51,15 +51,15 @@ def signal_example():
     assert np.array_equal(products, by_dot)
     print("signal      ", *(f"{value:4.0f}" for value in signal))
     print("dot products", *(f"{value:4.0f}" for value in products), " with -1 2 -1")
-    scores = normalised(signal[None], pattern[None])[0]
-    print("normalised  ", *(f"{value:4.1f}" for value in scores))
+    scores = normalized(signal[None], pattern[None])[0]
+    print("normalized  ", *(f"{value:4.1f}" for value in scores))
     print(f"largest dot product at {products.argmax()}, but the pattern is at {scores.argmax()}")
 
 
 def follow(image, template):
     """The peak, and where the pattern went, under changes of the image: rows of a table."""
     half = (np.array(template.shape) - 1) / 2
-    center = peak(normalised(image, template)) + half
+    center = peak(normalized(image, template)) + half
     height, width = image.shape
     changes = {
         "unchanged": [],
@@ -73,7 +73,7 @@ def follow(image, template):
     for name, ops in changes.items():
         aug = ik.Pipeline(ops, seed=0)
         changed = aug(image, key=0)
-        scores = normalised(changed, template)
+        scores = normalized(changed, template)
         moved = aug(keypoints=center[None, ::-1], size=image.shape, key=0)["keypoints"][0, ::-1]
         yield name, changed, scores, peak(scores), moved - half
 
@@ -84,9 +84,9 @@ def main(quick, out, data):
     coins = photograph("coins")[..., 0]
     coin = ik.crop(coins, 168, 189, 46, 46)
     plain = ik.correlate(coins.astype(np.float64), coin.astype(np.float64), "valid")
-    scores = normalised(coins, coin)
+    scores = normalized(coins, coin)
     print(f"coin cut out at (168, 189): plain correlation peaks at {peak(plain)}, "
-          f"normalised at {peak(scores)} with {scores.max():.3f}")  # fmt: skip
+          f"normalized at {peak(scores)} with {scores.max():.3f}")  # fmt: skip
     print(f"{'change':<21}{'peak at':>12}{'score':>8}   the coin is at")
     rows = list(follow(coins, coin))
     for name, _, score, found, went in rows:
@@ -94,7 +94,7 @@ def main(quick, out, data):
 
     page = photograph("page")[..., 0]
     word = ik.crop(page, 68, 132, 14, 58)
-    likeness = normalised(page, word)
+    likeness = normalized(page, word)
     places = peaks(likeness, 0.6, 9)
     print(f"the word cut out at (68, 132) of a page is found {len(places)} times:")
     for place in sorted(places, key=lambda place: -likeness[tuple(place)]):
@@ -102,12 +102,12 @@ def main(quick, out, data):
     images = [coins, coin, framed(coins, [peak(plain)], coin.shape), plain]
     titles = ["photograph", "template: one coin", "plain: the brightest spot", "plain correlation"]
     images += [framed(coins, [peak(scores)], coin.shape), scores]
-    titles += ["normalised: the coin", f"normalised, peak {scores.max():.2f}"]
+    titles += ["normalized: the coin", f"normalized, peak {scores.max():.2f}"]
     _, changed, moved, found, _ = rows[1]
     images += [framed(changed, [found], coin.shape), moved]
     titles += ["moved 10 right, 20 up", f"the peak at {found} moved with it"]
     images += [page, word, framed(page, places, word.shape), likeness]
-    titles += ["page", "template", f"found {len(places)} times, above 0.6", "normalised"]
+    titles += ["page", "template", f"found {len(places)} times, above 0.6", "normalized"]
     sheet(out / "pattern_finding.png", images, titles, edge=2.6)
 
 

@@ -266,9 +266,9 @@ def test_uniform_is_even_in_every_draw_and_over_consecutive_indices():
         assert x.min() >= 2
         assert x.max() < 5
         assert_even(np.histogram(x, 100, (2, 5))[0])
-    pairs = many().words(2) >> 28  # neighbours in draw number
+    pairs = many().words(2) >> 28  # neighbors in draw number
     assert_even(np.bincount(pairs[:, 0] * 16 + pairs[:, 1], minlength=256))
-    first = many().words(1)[:, 0] >> 28  # neighbours in index
+    first = many().words(1)[:, 0] >> 28  # neighbors in index
     assert_even(np.bincount(first[::2] * 16 + first[1::2], minlength=256))
 
 
@@ -647,7 +647,7 @@ def test_loader_workers_never_repeat_each_other_nor_an_earlier_epoch():
 )
 def test_lanes_hold_the_first_words_of_each_stream(seed, index, epoch, counts):
     streams = [stream(seed, "Op", place) for place in range(len(counts))]
-    found = draws.first_words(draws.lanes(streams, counts), epoch, index)
+    found = draws.first_words(draws.packed_blocks(streams, counts), epoch, index)
     for each, count, words in zip(streams, counts, found, strict=True):
         draw = Draw(each, epoch, np.array([index], np.uint64))
         assert words == draw.words(4 * count)[0].tolist()
@@ -658,7 +658,7 @@ def test_lanes_hold_the_first_words_of_each_stream(seed, index, epoch, counts):
 def test_one_draws_what_draw_draws(seed, index, known):
     of = stream(seed, "Op")
     words = Draw(of, 3, np.array([index], np.uint64)).words(known)[0].tolist()
-    one, many = draws.One(of, 3, index, words[: known // 4 * 4]), draw_of(of, index)
+    one, many = draws.ScalarDraw(of, 3, index, words[: known // 4 * 4]), draw_of(of, index)
     for _ in range(3):
         assert one.bernoulli(0.3) == many.bernoulli(0.3)[0]
         assert one.uniform(-3, 7) == many.uniform(-3, 7)[0]

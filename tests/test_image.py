@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 import imgkit as ik
-from imgkit.image import (
+from imgkit.checks import (
     check_flag,
     check_int,
     check_ints,
     check_number,
     check_real,
     check_size,
-    saturate,
-    shown,
+    printable,
 )
+from imgkit.image import saturate
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
@@ -106,10 +106,10 @@ def test_arrays_count_as_the_lists_they_hold():
 
 
 def test_messages_stay_short():
-    assert shown([1, 2, 3]) == "[1, 2, 3]"
-    assert shown(np.zeros(2)) == "array([0., 0.])"
-    assert shown(np.zeros((3, 3))) == "an array of shape (3, 3)"
-    assert len(shown(list(range(1000)))) < 80
+    assert printable([1, 2, 3]) == "[1, 2, 3]"
+    assert printable(np.zeros(2)) == "array([0., 0.])"
+    assert printable(np.zeros((3, 3))) == "an array of shape (3, 3)"
+    assert len(printable(list(range(1000)))) < 80
 
 
 def test_an_empty_list_is_an_empty_list():

@@ -12,7 +12,7 @@ VOCABULARY = {*("image", "border", "draws", "geometry", "kernels", "pillow", "re
 ALLOWED = {
     "__main__": {"cli"},
     "cli": {"report", "dataset", "folder", "augment", "ops", "io"},
-    "report": {"folder", "augment", "io"},
+    "report": {"folder", "augment", "ops", "io"},
     "dataset": {"folder", "augment", "ops", "io"},
     "folder": {"augment", "ops", "io"},
     "torch": {"augment", "ops", "backends", "io", "folder"},

@@ -18,16 +18,9 @@ from imgkit.augment.plan.plan import Plan
 from imgkit.augment.transforms.base import Size, Transform
 from imgkit.augment.transforms.output import PRESETS
 from imgkit.backends import backend
+from imgkit.checks import check_choice
 from imgkit.draws import SEED_BITS, Calls, Key, Stream, check_bits, parse_key
-from imgkit.image import (
-    as_batch,
-    channels,
-    check_choice,
-    check_image,
-    image_size,
-    is_tensor,
-    like_input,
-)
+from imgkit.image import as_batch, channels, check_image, image_size, is_tensor, like_input
 from imgkit.pillow import opened
 
 Array = npt.NDArray[Any]

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.dataset import shards
-from imgkit.dataset.split import PARTS, Planned, Recipe
+from imgkit.dataset.split import PARTS, BuildOptions, Planned
 from imgkit.dataset.staging import Block, Record, Staging, check_free, staged
 from imgkit.dataset.stats import Bad, Figures, bad, measure
 from imgkit.folder.engines.ordered import ordered
@@ -46,23 +46,23 @@ class Prepared(NamedTuple):
     result: Any  # bytes of a file; for npy the array; where it is written already its name
 
 
-def prepare(recipe: Recipe, src: str, into: str, planned: Planned) -> Prepared | Bad:
+def prepare(build_options: BuildOptions, src: str, into: str, planned: Planned) -> Prepared | Bad:
     """Read, resize and encode one image; a folder's file is written here."""
     try:
         with open(os.path.join(src, planned.path), "rb") as file:
             data = file.read()
-        image = read(data, Limits(recipe.max_pixels)).image
-        if recipe.pipeline is not None:
-            image = recipe.pipeline(image, key=(0, 0))
+        image = read(data, Limits(build_options.max_pixels)).image
+        if build_options.pipeline is not None:
+            image = build_options.pipeline(image, key=(0, 0))
         image = as_rgb(image)
-        kind = "npy" if recipe.format == "npy" else recipe.image
+        kind = "npy" if build_options.format == "npy" else build_options.image
         figures = measure(image, kind, planned.label)
         result: Any = image
-        if recipe.format != "npy":
-            result = encode(image, recipe.image, quality=recipe.quality)
+        if build_options.format != "npy":
+            result = encode(image, build_options.image, quality=build_options.quality)
     except Exception as error:  # whatever a decoder or operation raises, it is about this image
         return bad(planned.path, error)
-    if recipe.format == "folder":
+    if build_options.format == "folder":
         name = os.path.join(planned.part, output_name(planned.path, kind)[0])
         write(os.path.join(into, name), result)
         result = name
@@ -95,10 +95,10 @@ def write(target: str, data: bytes) -> None:
 
 
 @dataclass
-class Made:
+class BuildResult:
     """What was made: figures and shards of each part, and the images that failed."""
 
-    recipe: Recipe
+    build_options: BuildOptions
     labels: list[str]
     figures: dict[str, Figures]
     shards: dict[str, list[shards.Shard]] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Made:
         """Return the figures to train on: of train, or of all folds but one."""
         total = Figures()
         for part, figures in self.figures.items():
-            if part != leave_out if self.recipe.law.folds else part == PARTS[0]:
+            if part != leave_out if self.build_options.split_rule.folds else part == PARTS[0]:
                 total.add(figures)
         return total
 
@@ -121,7 +121,7 @@ class Made:
         self.failures.extend(record.failures)
         if record.shard is not None:
             self.shards.setdefault(part, []).append(record.shard)
-        bit = 1 << self.recipe.law.names.index(part)
+        bit = 1 << self.build_options.split_rule.names.index(part)
         for text in record.sources:
             source = bytes.fromhex(text)  # a million of them are kept in memory
             if source in self._parts:
@@ -138,12 +138,12 @@ def build(
     planned: Sequence[Planned],
     src: str,
     dst: str,
-    recipe: Recipe,
+    build_options: BuildOptions,
     *,
     workers: int = 0,
     force: bool = False,
     seen: Callable[[str, Bad | None], None] = lambda path, bad: None,
-) -> Made:
+) -> BuildResult:
     """Make the data set. DST shows nothing of it, or all of it.
 
     An interruption leaves a hidden folder beside DST, from which the same call goes on.
@@ -152,7 +152,7 @@ def build(
         planned: as `prep.plan` gives them.
         src: the folder of the images.
         dst: the folder to make; it must not exist, or be empty.
-        recipe: what to make.
+        build_options: what to make.
         workers: processes, 0 for this one alone; no byte depends on it.
         force: replace a data set that stands at DST.
         seen: called after each image, with its path and what is wrong with it.
@@ -165,42 +165,44 @@ def build(
 
     check_free(dst, force)
     labels = sorted({image.label for image in planned})
-    made = Made(recipe, labels, {part: Figures() for part in recipe.law.names})
-    blocks = list(_blocks(planned, recipe))
-    with staged(dst, _settings(recipe, src, labels), force) as staging:
+    made = BuildResult(
+        build_options, labels, {part: Figures() for part in build_options.split_rule.names}
+    )
+    blocks = list(_blocks(planned, build_options))
+    with staged(dst, _settings(build_options, src, labels), force) as staging:
         kept = staging.finished(blocks)
         todo = [image for block in blocks if block.key not in kept for image in block.images]
-        call = functools.partial(prepare, recipe, src, staging.folder)
+        call = functools.partial(prepare, build_options, src, staging.folder)
         results = ordered(call, todo, min(workers, len(todo)))
         with contextlib.closing(results):
             for block in blocks:
                 record = kept.get(block.key)
                 if record is None:
-                    record = _make(block, results, recipe, staging, seen)
+                    record = _make(block, results, build_options, staging, seen)
                     staging.note(block, record)
                 else:
                     made.kept += len(block.images)
                     _tell(block, record, seen)
                 made.add(block.part, record)
-        if recipe.format == "webdataset":
+        if build_options.format == "webdataset":
             for part, written in made.shards.items():
                 shards.write_index(os.path.join(staging.folder, part), written)
         card.write(staging.folder, made)
     return made
 
 
-def _settings(recipe: Recipe, src: str, labels: Sequence[str]) -> dict[str, Any]:
+def _settings(build_options: BuildOptions, src: str, labels: Sequence[str]) -> dict[str, Any]:
     """Return all that, with the images, decides the data set."""
     return {
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": dataclasses.asdict(build_options),
         "src": os.path.realpath(src),
         "labels": list(labels),
         "versions": versions(),
     }
 
 
-def _blocks(planned: Sequence[Planned], recipe: Recipe) -> Iterator[Block]:
-    size = FILES if recipe.format == "folder" else recipe.per_shard
+def _blocks(planned: Sequence[Planned], build_options: BuildOptions) -> Iterator[Block]:
+    size = FILES if build_options.format == "folder" else build_options.per_shard
     grouped = itertools.groupby(planned, lambda image: (image.part, image.order // size))
     for (part, number), images in grouped:
         yield Block(part, number, tuple(images))
@@ -218,7 +220,7 @@ def _tell(block: Block, record: Record, seen: Callable[[str, Bad | None], None])
 def _make(
     block: Block,
     results: Iterator[Any],
-    recipe: Recipe,
+    build_options: BuildOptions,
     staging: Staging,
     seen: Callable[[str, Bad | None], None],
 ) -> Record:
@@ -226,8 +228,8 @@ def _make(
     record = Record()
     pairs = zip(block.images, results, strict=False)  # as many results as there are images
     good = _sorted_out(pairs, record, seen)
-    pack = {"folder": _files, "webdataset": _tar, "npy": _batch}[recipe.format]
-    names = pack(good, block, staging.folder, recipe, record)
+    pack = {"folder": _files, "webdataset": _tar, "npy": _batch}[build_options.format]
+    names = pack(good, block, staging.folder, build_options, record)
     record.files = {name: staging.state(name) for name in names}
     return record
 
@@ -253,25 +255,32 @@ def _sorted_out(
 Good = Iterator[tuple[Planned, Prepared]]
 
 
-def _files(good: Good, block: Block, into: str, recipe: Recipe, record: Record) -> list[str]:
+def _files(
+    good: Good, block: Block, into: str, build_options: BuildOptions, record: Record
+) -> list[str]:
     """Return the names of files that are written already."""
     return [str(prepared.result) for _, prepared in good]
 
 
-def _tar(good: Good, block: Block, into: str, recipe: Recipe, record: Record) -> list[str]:
+def _tar(
+    good: Good, block: Block, into: str, build_options: BuildOptions, record: Record
+) -> list[str]:
     """Write a tar shard; return the names of its files."""
     first = next(good, None)
     if first is None:
         return []
     samples = (
-        _sample(image, found, recipe.image) for image, found in itertools.chain([first], good)
+        _sample(image, found, build_options.image)
+        for image, found in itertools.chain([first], good)
     )
     record.shard = shards.write_tar(os.path.join(into, block.part), block.number, samples)
     stem = os.path.splitext(record.shard.name)[0]
     return [os.path.join(block.part, stem + extension) for extension in (".tar", ".parquet")]
 
 
-def _batch(good: Good, block: Block, into: str, recipe: Recipe, record: Record) -> list[str]:
+def _batch(
+    good: Good, block: Block, into: str, build_options: BuildOptions, record: Record
+) -> list[str]:
     """Write a batch of arrays; return the names of its files."""
     pairs = list(good)
     if not pairs:

@@ -7,22 +7,22 @@ import os
 from typing import Any
 
 from imgkit.dataset import chart
-from imgkit.dataset.build import Made
+from imgkit.dataset.build import BuildResult
 from imgkit.dataset.staging import FACTS, MAKER
 from imgkit.dataset.stats import Figures, summary
 from imgkit.folder.journal import versions
-from imgkit.folder.scan import shown
+from imgkit.folder.scan import printable
 from imgkit.io.decode import encode
 
 CARD, PICTURE = "README.md", "statistics.png"
 FIGURES = ("images", "pixels", "mean", "std", "min", "max", "sizes")
 
 
-def write(folder: str, made: Made) -> None:
+def write(folder: str, made: BuildResult) -> None:
     """Write the card, its facts, and a picture of the pixels to train on."""
     told = facts(made)
     trained = made.train()
-    title = "Training images" if not made.recipe.law.folds else "Images of all folds"
+    title = "Training images" if not made.build_options.split_rule.folds else "Images of all folds"
     for name, data in {
         FACTS: (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode(),
         CARD: text(told).encode("utf-8", "backslashreplace"),
@@ -35,34 +35,36 @@ def write(folder: str, made: Made) -> None:
 # --- dataset.json -----------------------------------------------------------------------
 
 
-def facts(made: Made) -> dict[str, Any]:
+def facts(made: BuildResult) -> dict[str, Any]:
     """Return everything that is known of a data set, as plain values."""
-    recipe, law = made.recipe, made.recipe.law
-    trained = {part: made.train(part) for part in law.names} if law.folds else {}
+    build_options, split_rule = made.build_options, made.build_options.split_rule
+    trained = {part: made.train(part) for part in split_rule.names} if split_rule.folds else {}
     told: dict[str, Any] = {
         **MAKER,
-        "format": recipe.format,
-        "preset": recipe.preset,
-        "pipeline": [] if recipe.pipeline is None else json.loads(recipe.pipeline.to_json())["ops"],
-        "image": {"format": recipe.image, "quality": recipe.quality},
-        "split": dict(zip(law.names, law.weights, strict=True)),
-        "seed": law.seed,
+        "format": build_options.format,
+        "preset": build_options.preset,
+        "pipeline": []
+        if build_options.pipeline is None
+        else json.loads(build_options.pipeline.to_json())["ops"],
+        "image": {"format": build_options.image, "quality": build_options.quality},
+        "split": dict(zip(split_rule.names, split_rule.weights, strict=True)),
+        "seed": split_rule.seed,
         "images": sum(figures.images for figures in made.figures.values()),
-        "classes": {shown(label): number for number, label in enumerate(made.labels)},
-        "parts": {part: _part(made, part) for part in law.names},
+        "classes": {printable(label): number for number, label in enumerate(made.labels)},
+        "parts": {part: _part(made, part) for part in split_rule.names},
         "normalize": {part: figures.normalize() for part, figures in trained.items()}
-        if law.folds
+        if split_rule.folds
         else made.train().normalize(),
         "statistics": _statistics(made.train()),
         "duplicates_across_parts": made.straddling,
         "notes": notes(made),
         "failures": [
-            {"path": shown(row.path), "error": row.error, "message": row.message}
+            {"path": printable(row.path), "error": row.error, "message": row.message}
             for row in sorted(made.failures)
         ],
         "versions": versions(),
     }
-    if recipe.format == "npy":
+    if build_options.format == "npy":
         del told["image"]
     return told
 
@@ -72,22 +74,22 @@ def _statistics(figures: Figures) -> dict[str, Any]:
     return {name: told[name] for name in FIGURES}
 
 
-def _part(made: Made, part: str) -> dict[str, Any]:
+def _part(made: BuildResult, part: str) -> dict[str, Any]:
     figures = made.figures[part]
     told: dict[str, Any] = {
         "images": figures.images,
-        "classes": {shown(label): figures.classes[label] for label in made.labels},
+        "classes": {printable(label): figures.classes[label] for label in made.labels},
     }
-    if made.recipe.format != "folder":
+    if made.build_options.format != "folder":
         told["shards"] = [vars(shard) for shard in made.shards.get(part, [])]
     return told
 
 
-def notes(made: Made) -> list[str]:
+def notes(made: BuildResult) -> list[str]:
     """Say what whoever trains on this ought to know."""
     said = []
     for part, figures in made.figures.items():
-        without = [shown(label) for label in made.labels if not figures.classes[label]]
+        without = [printable(label) for label in made.labels if not figures.classes[label]]
         if without:
             more = "" if len(without) <= 5 else f" and {len(without) - 5} more"
             said.append(f"{part} has no image of: {', '.join(without[:5])}{more}")

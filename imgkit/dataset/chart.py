@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.dataset.stats import Figures, pooled, sides, summary
-from imgkit.folder.scan import shown
+from imgkit.folder.scan import printable
 from imgkit.io.decode import encode
 
 Array = npt.NDArray[Any]
@@ -48,8 +48,8 @@ def draw(figures: Figures, title: str) -> Array:
     while named and not named[0][1]:
         named.pop(0)
     _columns(pen, PANELS[1], "Longer side, pixels", named)
-    for place, (name, bars) in zip(LISTS, listed, strict=True):
-        _bars(pen, place, name, bars)
+    for split_hash, (name, bars) in zip(LISTS, listed, strict=True):
+        _bars(pen, split_hash, name, bars)
     return np.asarray(picture)
 
 
@@ -148,9 +148,9 @@ def _columns(
 
 
 def _bars(
-    pen: Any, place: tuple[int, int, int], title: str, rows: Sequence[tuple[str, int]]
+    pen: Any, split_hash: tuple[int, int, int], title: str, rows: Sequence[tuple[str, int]]
 ) -> None:
-    left, top, right = place
+    left, top, right = split_hash
     pen.text((left, top - 28), title, INK, _font(18))
     listed = list(rows[: MOST_BARS - 1] if len(rows) > MOST_BARS else rows)
     most = max((count for _, count in listed), default=0) or 1
@@ -168,5 +168,5 @@ def _bars(
 
 def _short(name: str) -> str:
     """A name as it fits beside a bar."""
-    name = shown(name)
+    name = printable(name)
     return name if len(name) <= 19 else name[:18] + "…"

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.folder.scan import OWN, shown
+from imgkit.folder.scan import OWN, printable
 
 Array = npt.NDArray[Any]
 
@@ -56,8 +56,8 @@ class Sample(NamedTuple):
         """Return what the ``.json`` and the table say."""
         return {
             "key": self.key,
-            "path": shown(self.path),
-            "label": None if self.label is None else shown(self.label),
+            "path": printable(self.path),
+            "label": None if self.label is None else printable(self.label),
             "class": self.number,
             "size": self.size,
             "sha256": self.sha256,
@@ -93,7 +93,7 @@ def check_sample(sample: Sample) -> None:
     """
     if not SAFE.fullmatch(sample.key):
         raise ValueError(
-            f"key is '{shown(sample.key)}': letters, digits, '_' and '-', at most 90 of them"
+            f"key is '{printable(sample.key)}': letters, digits, '_' and '-', at most 90 of them"
         )
     if not EXTENSION.fullmatch(sample.extension) or sample.extension in RESERVED:
         raise ValueError(

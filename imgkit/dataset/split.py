@@ -6,12 +6,12 @@ that states what was done and the mean and deviation of the pixels to train on.
 
 **The law of the split.** An image's place is a number in 0..1: a hash of the seed and of its path
 below the folder, and of nothing else. Under 80/10/10 it goes to train below 0.8, to val below
-0.9, and to test else; of k folds it goes to ``floor(k * place)``. So adding, removing or changing
-files moves nobody else, and a file is in the part it was in before. Each class is split by the
-same thresholds; no class gets an exact count, as keeping that up would move images. A share p of a
-class of n images comes out with a standard deviation of ``sqrt(p * (1 - p) / n)``: of 1000 images
-at 80 %, 787 to 813 in two runs of three. The order in a part goes by place too, so shards are
-shuffled already.
+0.9, and to test else; of k folds it goes to ``floor(k * split_hash)``. So adding, removing or
+changing files moves no other image, and a file is in the part it was in before. Each class is
+split by the same thresholds; no class gets an exact count, as keeping that up would move images.
+A share p of a class of n images comes out with a standard deviation of ``sqrt(p * (1 - p) / n)``:
+of 1000 images at 80 %, 787 to 813 in two runs of three. The order in a part goes by place too, so
+shards are shuffled already.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from imgkit.augment.pipeline import Pipeline
 from imgkit.augment.transforms.exact import CenterCrop
 from imgkit.augment.transforms.resizes import Letterbox, Resize
 from imgkit.dataset.stats import label_of
-from imgkit.folder.scan import Source, shown
+from imgkit.folder.scan import Source, printable
 from imgkit.folder.scan import plan as plan_names
 from imgkit.io.decode import MAX_PIXELS
 
@@ -81,14 +81,14 @@ def resized(preset: str, size: int | None = None) -> Pipeline | None:
 
 
 @dataclass(frozen=True)
-class Law:
+class SplitRule:
     """Which part an image belongs to: the parts' names, their weights, and the seed."""
 
     names: tuple[str, ...]
     weights: tuple[int, ...]
     seed: int = 0
 
-    def place(self, path: str) -> int:
+    def split_hash(self, path: str) -> int:
         """Return an image's place, in 0..2^64."""
         text = os.fsencode(path.replace(os.sep, "/"))
         digest = hashlib.blake2b(b"%d\0" % self.seed + text, digest_size=8, person=b"imgkit split")
@@ -96,9 +96,11 @@ class Law:
 
     def part(self, path: str) -> str:
         """Return the name of the part that a path belongs to."""
-        place, total = self.place(path), sum(self.weights)
+        split_hash, total = self.split_hash(path), sum(self.weights)
         ends = itertools.accumulate(self.weights)
-        return next(n for n, end in zip(self.names, ends, strict=True) if place * total < end << 64)
+        return next(
+            n for n, end in zip(self.names, ends, strict=True) if split_hash * total < end << 64
+        )
 
     @property
     def folds(self) -> bool:
@@ -106,7 +108,7 @@ class Law:
         return self.names[0] != PARTS[0]
 
 
-def split(text: str, seed: int = 0) -> Law:
+def split(text: str, seed: int = 0) -> SplitRule:
     """Read a split such as 80/10/10 (train, val, test) or 90/10 (train, val).
 
     Raises:
@@ -118,22 +120,22 @@ def split(text: str, seed: int = 0) -> Law:
         weights = ()
     if not 1 <= len(weights) <= 3 or min(weights) < 1:
         raise ValueError(f"split is {text!r}: write up to three numbers above 0, as 80/10/10")
-    return Law(PARTS[: len(weights)], weights, seed)
+    return SplitRule(PARTS[: len(weights)], weights, seed)
 
 
-def folds(count: int, seed: int = 0) -> Law:
+def folds(count: int, seed: int = 0) -> SplitRule:
     """Return the law of k folds of the same size."""
-    return Law(tuple(f"fold-{i}" for i in range(count)), (1,) * count, seed)
+    return SplitRule(tuple(f"fold-{i}" for i in range(count)), (1,) * count, seed)
 
 
 # --- the plan ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Recipe:
+class BuildOptions:
     """Everything that, with the inputs, decides the data set. It pickles."""
 
-    law: Law
+    split_rule: SplitRule
     preset: str = "imagenet"
     size: int | None = None
     format: str = "folder"
@@ -160,7 +162,9 @@ class Planned(NamedTuple):
     mtime_ns: int = -1
 
 
-def plan(images: Sequence[Source], src: str, dst: str, recipe: Recipe) -> list[Planned]:
+def plan(
+    images: Sequence[Source], src: str, dst: str, build_options: BuildOptions
+) -> list[Planned]:
     """Decide the part, the class and the number of every image, in the order of the work.
 
     Raises:
@@ -168,29 +172,35 @@ def plan(images: Sequence[Source], src: str, dst: str, recipe: Recipe) -> list[P
             or two outputs would have one name.
     """
     if not images:
-        raise ValueError(f"{shown(src)} has no images")
+        raise ValueError(f"{printable(src)} has no images")
     loose = [image.path for image in images if label_of(image.path) is None]
     if loose:
-        raise ValueError(f"{shown(loose[0])} is in no class: SRC needs one folder for each class")
+        raise ValueError(
+            f"{printable(loose[0])} is in no class: SRC needs one folder for each class"
+        )
     labels = sorted({str(label_of(image.path)) for image in images})
     if {label.lower() for label in labels} <= SPLIT_ALREADY:
-        raise ValueError(f"{shown(src)} has {', '.join(labels)}: it is split already")
-    if recipe.format == "npy" and PRESETS[recipe.preset] is None:
+        raise ValueError(f"{printable(src)} has {', '.join(labels)}: it is split already")
+    if build_options.format == "npy" and PRESETS[build_options.preset] is None:
         raise ValueError("npy batches need images of one size: choose a preset but none")
-    _check_folders(images, src, dst, recipe)
+    _check_folders(images, src, dst, build_options)
     numbers = {label: number for number, label in enumerate(labels)}
-    placed = sorted(images, key=lambda image: (recipe.law.place(image.path), image.path))
+    placed = sorted(
+        images, key=lambda image: (build_options.split_rule.split_hash(image.path), image.path)
+    )
     planned = []
-    for part in recipe.law.names:
-        own = (image for image in placed if recipe.law.part(image.path) == part)
+    for part in build_options.split_rule.names:
+        own = (image for image in placed if build_options.split_rule.part(image.path) == part)
         for order, (path, *state) in enumerate(own):
             label = str(label_of(path))
             planned.append(Planned(path, label, numbers[label], part, order, *state))
     return planned
 
 
-def _check_folders(images: Sequence[Source], src: str, dst: str, recipe: Recipe) -> None:
+def _check_folders(
+    images: Sequence[Source], src: str, dst: str, build_options: BuildOptions
+) -> None:
     real_src, real_dst = os.path.realpath(src), os.path.realpath(dst)
     if os.path.join(real_src, "").startswith(os.path.join(real_dst, "")):
-        raise ValueError(f"SRC {shown(real_src)} lies inside DST {shown(real_dst)}")
-    plan_names(images if recipe.format == "folder" else (), src, dst, recipe.image)
+        raise ValueError(f"SRC {printable(real_src)} lies inside DST {printable(real_dst)}")
+    plan_names(images if build_options.format == "folder" else (), src, dst, build_options.image)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.folder.scan import shown
+from imgkit.folder.scan import printable
 from imgkit.io.decode import MAX_PIXELS, Limits, read
 
 Array = npt.NDArray[Any]
@@ -317,9 +317,9 @@ def summary(figures: Figures, wrong: Sequence[Bad] = ()) -> dict[str, Any]:
         "sizes": {f"{w}x{h}": n for (w, h), n in sizes[:SHOWN_SIZES]},
         "distinct_sizes": len(sizes),
         "longer_sides": [list(row) for row in sides(figures)],
-        "classes": {shown(name): n for name, n in sorted(figures.classes.items())},
+        "classes": {printable(name): n for name, n in sorted(figures.classes.items())},
         "failures": [
-            {"path": shown(row.path), "error": row.error, "message": row.message}
+            {"path": printable(row.path), "error": row.error, "message": row.message}
             for row in sorted(wrong)
         ],
     }

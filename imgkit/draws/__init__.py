@@ -25,25 +25,45 @@ from imgkit.draws.keys import (
     parse_key,
 )
 from imgkit.draws.normal import field_words, inverse_normal, normal_field, normal_table
-from imgkit.draws.numbers import Draw, One
+from imgkit.draws.numbers import Draw, ScalarDraw
 from imgkit.draws.words import (
     EPOCH_BITS,
     INDEX_BITS,
     MASK,
     SEED_BITS,
     WORD,
-    Lanes,
+    PackedBlocks,
     Stream,
     check_bits,
     first_words,
-    lanes,
+    packed_blocks,
     philox4x32,
     stream,
 )
 
 __all__ = [
-    "EPOCH_BITS", "INDEX_BITS", "MASK", "SEED_BITS", "WORD", "Calls", "Draw", "Key", "Lanes",
-    "One", "Process", "Stream", "check_bits", "counted_key", "field_words", "first_words",
-    "inverse_normal", "lanes", "loader_worker", "normal_field", "normal_table", "parse_key",
-    "philox4x32", "stream",
+    "EPOCH_BITS",
+    "INDEX_BITS",
+    "MASK",
+    "SEED_BITS",
+    "WORD",
+    "Calls",
+    "Draw",
+    "Key",
+    "PackedBlocks",
+    "Process",
+    "ScalarDraw",
+    "Stream",
+    "check_bits",
+    "counted_key",
+    "field_words",
+    "first_words",
+    "inverse_normal",
+    "loader_worker",
+    "normal_field",
+    "normal_table",
+    "packed_blocks",
+    "parse_key",
+    "philox4x32",
+    "stream",
 ]  # fmt: skip

@@ -165,7 +165,7 @@ class Draw:
         return np.asarray(math.log(d) + log_v + boost)
 
 
-class One:
+class ScalarDraw:
     """`Draw` for one sample, in plain numbers: the same words, at a fraction of the cost.
 
     Args:

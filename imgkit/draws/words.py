@@ -112,7 +112,7 @@ def block_rows(stream: Stream, epoch: int, indices: Array, first: int, stop: int
 # --- blocks side by side ----------------------------------------------------------------------
 
 
-class Lanes(NamedTuple):
+class PackedBlocks(NamedTuple):
     """Blocks of several streams side by side, each 32-bit number in 64 bits of one integer.
 
     One multiplication is then that of all blocks: 8 blocks take the time of 2.
@@ -125,14 +125,14 @@ class Lanes(NamedTuple):
     schedule: tuple[tuple[int, int], ...]
 
 
-def lanes(streams: Sequence[Stream], counts: Sequence[int]) -> Lanes:
+def packed_blocks(streams: Sequence[Stream], counts: Sequence[int]) -> PackedBlocks:
     """Lay out the first `counts` blocks of each stream."""
     owners = [stream for stream, count in zip(streams, counts, strict=True) for _ in range(count)]
     numbers = [number for count in counts for number in range(count)]
     rounds = zip(*(owner.schedule for owner in owners), strict=True)
     keys = tuple(tuple(_packed(side) for side in zip(*pairs, strict=True)) for pairs in rounds)
     ones = _packed([1] * len(owners))
-    return Lanes(tuple(counts), ones, _packed(numbers), ones * MASK, keys)  # type: ignore[arg-type]
+    return PackedBlocks(tuple(counts), ones, _packed(numbers), ones * MASK, keys)  # type: ignore[arg-type]
 
 
 def _packed(numbers: Iterable[int]) -> int:
@@ -140,7 +140,7 @@ def _packed(numbers: Iterable[int]) -> int:
     return sum(number << 64 * place for place, number in enumerate(numbers))
 
 
-def first_words(layout: Lanes, epoch: int, index: int) -> list[list[int]]:
+def first_words(layout: PackedBlocks, epoch: int, index: int) -> list[list[int]]:
     """Return the first words of each stream for one sample."""
     m0, m1 = MULTIPLIERS
     ones, mask = layout.ones, layout.mask

@@ -18,9 +18,9 @@ from typing import Any
 
 from imgkit.folder.journal import Entry, Journal, Run, new_run
 from imgkit.folder.resume import sweep, unfinished
-from imgkit.folder.scan import Item, draw_index, shown
+from imgkit.folder.scan import Item, draw_index, printable
 from imgkit.folder.steps import document, read_recipe
-from imgkit.folder.task import UNGUARDED, Guards, Job, Row, convert, listening, sha256
+from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits, convert, listening, sha256
 from imgkit.io.decode import Limits
 
 
@@ -33,13 +33,13 @@ class Report:
     partial: int = 0  # of those that are ok: made of a file that ends early
     skipped: int = 0
     quarantined: int = 0
-    failures: list[Row] = field(default_factory=list)
+    failures: list[ImageResult] = field(default_factory=list)
     max_failures: int | None = None  # more than these end the run
     stopped: str = ""  # why the run ended early
     interrupted: int = 0  # the signal that asked it to end
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: ImageResult) -> None:
         """Count one row."""
         if row.status == "ok":
             self.ok += 1
@@ -84,7 +84,7 @@ class Report:
             "quarantined": self.quarantined,
             "seconds": round(time.monotonic() - self.started, 3),
             "failures": [
-                {"path": shown(row.path), "error": row.error, "message": row.message}
+                {"path": printable(row.path), "error": row.error, "message": row.message}
                 for row in rows
             ],
         }
@@ -94,11 +94,11 @@ def run(
     items: list[Item],
     job: Job,
     workers: int,
-    seen: Callable[[Row, Report], None],
+    seen: Callable[[ImageResult, Report], None],
     journal: Journal | None = None,
     src: str = "",
     *,
-    guards: Guards = UNGUARDED,
+    task_limits: TaskLimits = UNLIMITED,
     engine: str = "local",
     force: bool = False,
     max_failures: int | None = None,
@@ -116,7 +116,7 @@ def run(
         seen: called with the row of every item that was worked on.
         journal: open; it gets a line for each of these, and what it says is done is skipped.
         src: the folder that the paths of the items are relative to, if there is a journal.
-        guards: what one image may cost.
+        task_limits: what one image may cost.
         engine: "local" or "ray".
         force: skip nothing.
         max_failures: when more images have failed, no other begins.
@@ -124,7 +124,7 @@ def run(
     """
     report = Report(len(items), max_failures=max_failures)
     todo = items
-    note: Callable[[Item, Row], None] = _no_note
+    note: Callable[[Item, ImageResult], None] = _no_note
     try:
         sweep({os.path.dirname(item.target) for item in items})
         if journal is not None:
@@ -133,7 +133,7 @@ def run(
             note = _noting(journal, job, begun)
         report.skipped = len(items) - len(todo)
         with _stoppable(report, asked):
-            for item, row in _rows(todo, job, workers, guards, engine, report):
+            for item, row in _rows(todo, job, workers, task_limits, engine, report):
                 report.add(row)
                 note(item, row)
                 seen(row, report)
@@ -145,14 +145,19 @@ def run(
 
 
 def _rows(
-    todo: list[Item], job: Job, workers: int, guards: Guards, engine: str, report: Report
-) -> Iterator[tuple[Item, Row]]:
+    todo: list[Item],
+    job: Job,
+    workers: int,
+    task_limits: TaskLimits,
+    engine: str,
+    report: Report,
+) -> Iterator[tuple[Item, ImageResult]]:
     """Yield every item once with its row; what the engine lost is done here, alone."""
     left = {item.target: item for item in todo}
     for name, processes in ((engine, workers), ("local", 1)):
         module = importlib.import_module(f"imgkit.folder.engines.{name}")
         again = list(left.values())
-        rows = module.rows(again, job, processes, guards, lambda: report.ending)
+        rows = module.rows(again, job, processes, task_limits, lambda: report.ending)
         with contextlib.closing(rows):
             for item, row in rows:
                 if left.pop(item.target, None) is not None:
@@ -160,7 +165,7 @@ def _rows(
         if not left or report.ending:
             return
     for item in left.values():
-        yield item, Row(item.path, "failed", "lost", "no worker gave an answer")
+        yield item, ImageResult(item.path, "failed", "lost", "no worker gave an answer")
 
 
 @contextlib.contextmanager
@@ -199,17 +204,17 @@ def describe(job: Job, src: str) -> Run:
     return new_run(src, done, job.limits._asdict() | {"allow": sorted(job.limits.allow)})
 
 
-def _no_note(item: Item, row: Row) -> None:
+def _no_note(item: Item, row: ImageResult) -> None:
     """Without a journal nothing is noted."""
 
 
-def _noting(journal: Journal, job: Job, begun: Run) -> Callable[[Item, Row], None]:
+def _noting(journal: Journal, job: Job, begun: Run) -> Callable[[Item, ImageResult], None]:
     """Begin a run in the journal; return what adds a line for an item."""
     journal.add(begun)
     return lambda item, row: journal.add(_entry(begun, job, item, row, journal.dst))
 
 
-def _entry(begun: Run, job: Job, item: Item, row: Row, dst: str) -> Entry:
+def _entry(begun: Run, job: Job, item: Item, row: ImageResult, dst: str) -> Entry:
     return Entry(
         run=begun.id,
         path=item.path,
@@ -260,11 +265,11 @@ def rebuild(begun: Run, entry: Entry, src: str | None = None) -> bytes:
             data = file.read()
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"{shown(source)} is missing: put it back, or say where the inputs are now"
+            f"{printable(source)} is missing: put it back, or say where the inputs are now"
         ) from None
     if sha256(data) != entry.source:
         raise ValueError(
-            f"{shown(source)} has changed since the run: it had {entry.size} bytes and SHA-256 "
+            f"{printable(source)} has changed since the run: it had {entry.size} bytes and SHA-256 "
             f"{entry.source[:12]}, it has {len(data)} and {sha256(data)[:12]}"
         )
     with listening():  # the run said it

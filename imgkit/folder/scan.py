@@ -1,7 +1,7 @@
 """Find the images of a folder and plan the name of every output before any work.
 
 Paths are `str` as `os.fsdecode` makes them, so any name the disk accepts survives the trip;
-`shown` makes one printable.
+`printable` makes one printable.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from imgkit.image import nearest
+from imgkit.checks import suggest
 from imgkit.io.decode import (
     EXTENSIONS,
     HOLD_FLOATS,
@@ -65,10 +65,10 @@ def draw_index(path: str, copy: int = 1) -> int:
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little")
 
 
-def shown(path: str) -> str:
+def printable(path: str) -> str:
     r"""Return a path as text that prints anywhere, on one line.
 
-    >>> shown("a\nb\udcff.png")
+    >>> printable("a\nb\udcff.png")
     'a\\nb\\xff.png'
     """
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
@@ -176,7 +176,9 @@ def plan(
     """
     src, dst = os.path.realpath(src), os.path.realpath(dst)
     if _is_inside(dst, src):
-        raise ValueError(f"DST {shown(dst)} lies inside SRC {shown(src)}: choose another folder")
+        raise ValueError(
+            f"DST {printable(dst)} lies inside SRC {printable(src)}: choose another folder"
+        )
     items = []
     for image in images:
         name, here = output_name(image.path, kind)
@@ -215,7 +217,7 @@ def numbered(item: Item, copies: int) -> list[Item]:
 
 def _check_not_source(src: str, target: str) -> None:
     if os.path.realpath(src) == os.path.realpath(target):
-        raise ValueError(f"DST is {shown(target)}: that is SRC itself")
+        raise ValueError(f"DST is {printable(target)}: that is SRC itself")
 
 
 def named_format(path: str, kind: str = "same") -> str:
@@ -226,7 +228,9 @@ def named_format(path: str, kind: str = "same") -> str:
         return kind
     if here not in WRITABLE:
         known = [ending for ending, name in EXTENSIONS.items() if name in WRITABLE]
-        raise ValueError(f"DST {shown(path)} ends in {extension!r}: {nearest(extension, known)}")
+        raise ValueError(
+            f"DST {printable(path)} ends in {extension!r}: {suggest(extension, known)}"
+        )
     return here
 
 
@@ -245,15 +249,14 @@ def _check_collisions(items: list[Item], dst: str, hint: str) -> None:
         key = _alike(item.target)
         if key in taken:
             raise ValueError(
-                f"{shown(taken[key])} and {shown(item.path)} would both be written to "
-                f"{shown(os.path.relpath(item.target, dst))}: rename one{hint}"
+                f"{printable(taken[key])} and {printable(item.path)} would both be written to "
+                f"{printable(os.path.relpath(item.target, dst))}: rename one{hint}"
             )
         taken[key] = item.path
     folders = {_alike(os.path.dirname(item.target)): item.path for item in items}
     for folder in folders.keys() & taken.keys():
-        raise ValueError(
-            f"{shown(taken[folder])} would be written where {shown(folders[folder])} needs a folder"
-        )
+        first, second = printable(taken[folder]), printable(folders[folder])
+        raise ValueError(f"{first} would be written where {second} needs a folder")
 
 
 def _check_folders(folders: Iterable[str], src: str, dst: str) -> None:
@@ -261,6 +264,6 @@ def _check_folders(folders: Iterable[str], src: str, dst: str) -> None:
     for folder in folders:
         real = os.path.realpath(folder)
         if not _is_inside(real, dst):
-            raise ValueError(f"DST has a link out of it: {shown(folder)} is {shown(real)}")
+            raise ValueError(f"DST has a link out of it: {printable(folder)} is {printable(real)}")
         if _is_inside(real, src):
-            raise ValueError(f"{shown(real)} in DST is inside SRC: choose another folder")
+            raise ValueError(f"{printable(real)} in DST is inside SRC: choose another folder")

@@ -11,7 +11,7 @@ Two ways to write them, one meaning: ``max_pool size=2`` on the command line, an
 
 Names and parameters are checked against the registry and the function's own signature before
 any image is touched. Functions (small letters) and transforms (capitals) may be mixed:
-neighbouring transforms become one `Pipeline`, fused, and functions run in between.
+neighboring transforms become one `Pipeline`, fused, and functions run in between.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.augment.exchange.document import parse_yaml, read_document, read_item, read_value
-from imgkit.image import nearest
+from imgkit.checks import suggest
 from imgkit.registry import CONTROLS, FUNCTIONS, PUBLIC, TRANSFORMS
 
 if TYPE_CHECKING:
@@ -174,12 +174,12 @@ def check_step(step: Step) -> Step:
         return step
     if step.name not in usable():
         why = "gives no image" if step.name in PUBLIC else "is no operation"
-        raise ValueError(f"{step.name} {why}: {nearest(step.name, [*usable(), *transforms()])}")
+        raise ValueError(f"{step.name} {why}: {suggest(step.name, [*usable(), *transforms()])}")
     _image, *parameters = inspect.signature(function(step.name)).parameters.values()
     known = [p.name for p in parameters]
     for name in step.arguments:
         if name not in known:
-            raise ValueError(f"{step.name} has no parameter {name!r}: {nearest(name, known)}")
+            raise ValueError(f"{step.name} has no parameter {name!r}: {suggest(name, known)}")
     for p in parameters:
         if p.default is p.empty and p.name not in step.arguments:
             raise ValueError(f"{step.name} needs {p.name}: write {p.name}=...")
@@ -202,7 +202,7 @@ Program = tuple["Step | Pipeline", ...]
 
 
 def program(steps: Iterable[Step], seed: int | None = None, canvas: str = "cut") -> Program:
-    """Join neighbouring transforms to pipelines of a canvas; functions stay as they are.
+    """Join neighboring transforms to pipelines of a canvas; functions stay as they are.
 
     The first pipeline has `seed` itself, so that a list of transforms alone draws what
     ``Pipeline(ops, seed)`` draws. Each later one has a seed made of it, so that two rotations
@@ -215,8 +215,8 @@ def program(steps: Iterable[Step], seed: int | None = None, canvas: str = "cut")
 
     parts: list[Step | Pipeline] = []
     pipelines = 0
-    for drawn, neighbours in itertools.groupby(steps, is_transform):
-        group = tuple(neighbours)
+    for drawn, neighbors in itertools.groupby(steps, is_transform):
+        group = tuple(neighbors)
         if parts and channels_first(parts):
             raise ValueError(f"{group[0].name} comes after {CHANNELS_FIRST}: that must be the last")
         if not drawn:

@@ -1,7 +1,7 @@
 """The work for one image: read, decode, apply, encode, commit.
 
-Whatever happens becomes one `Row`; `process` never raises. An output appears whole or not at all:
-it is written beside its place under a temporary name and then renamed.
+Whatever happens becomes one `ImageResult`; `process` never raises. An output appears whole or not
+at all: it is written beside its place under a temporary name and then renamed.
 """
 
 from __future__ import annotations
@@ -61,17 +61,17 @@ class Job:
         return shrinks_to(self.program) if self.fast_decode else None
 
 
-class Guards(NamedTuple):
+class TaskLimits(NamedTuple):
     """What one image may cost before it counts as failed; None: whatever it takes."""
 
     timeout: float | None = None  # seconds
     memory: int | None = None  # bytes that a worker may claim on top of what it starts with
 
 
-UNGUARDED = Guards()
+UNLIMITED = TaskLimits()
 
 
-class Facts(NamedTuple):
+class FileFacts(NamedTuple):
     """What the journal tells of an input and of its output; hashes are SHA-256."""
 
     size: int = 0
@@ -82,7 +82,7 @@ class Facts(NamedTuple):
     partial: bool = False  # the input ends early, and was read as far as it goes
 
 
-class Row(NamedTuple):
+class ImageResult(NamedTuple):
     """What became of one image: status is "ok", "failed" or "quarantined"."""
 
     path: str
@@ -90,7 +90,7 @@ class Row(NamedTuple):
     error: str = ""
     message: str = ""
     fatal: bool = False  # the environment's fault: stop
-    facts: Facts = Facts()
+    facts: FileFacts = FileFacts()
     warning: str = ""  # the first, if any
 
 
@@ -149,12 +149,12 @@ def listening() -> Iterator[list[str]]:
     said.extend(str(warning.message) for warning in caught)
 
 
-def process(job: Job, item: Item) -> Row:
+def process(job: Job, item: Item) -> ImageResult:
     """Do the whole work for one image."""
     return deliver(item, *make(job, item))
 
 
-def make(job: Job, item: Item, max_pixels: int | None = None) -> tuple[Row, bytes]:
+def make(job: Job, item: Item, max_pixels: int | None = None) -> tuple[ImageResult, bytes]:
     """Make the bytes of an output, and the row that it has once they are delivered.
 
     `max_pixels`, if given, stands in for the job's own.
@@ -164,8 +164,8 @@ def make(job: Job, item: Item, max_pixels: int | None = None) -> tuple[Row, byte
     return (row._replace(warning=said[0]) if said else row), output
 
 
-def _make(job: Job, item: Item, max_pixels: int | None) -> tuple[Row, bytes]:
-    facts = Facts()
+def _make(job: Job, item: Item, max_pixels: int | None) -> tuple[ImageResult, bytes]:
+    facts = FileFacts()
     try:
         with open(item.source, "rb") as file:
             status, data = os.fstat(file.fileno()), file.read()  # a later change is one to see
@@ -174,17 +174,17 @@ def _make(job: Job, item: Item, max_pixels: int | None) -> tuple[Row, bytes]:
     except Exception as error:
         return failed(item.path, error), b""
     try:
-        facts = Facts(status.st_size, status.st_mtime_ns, sha256(data))
+        facts = FileFacts(status.st_size, status.st_mtime_ns, sha256(data))
         decoded = decode(job, data, max_pixels)
         facts = facts._replace(partial=decoded.partial)
         output = finish(job, decoded.image, item.kind, draw_index(item.path, item.copy))
     except Exception as error:  # every outcome is a row, whatever a decoder or operation raises
         return failed(item.path, error)._replace(facts=facts), b""
     facts = facts._replace(sha256=sha256(output), written=len(output))
-    return Row(item.path, facts=facts), output
+    return ImageResult(item.path, facts=facts), output
 
 
-def deliver(item: Item, row: Row, output: bytes) -> Row:
+def deliver(item: Item, row: ImageResult, output: bytes) -> ImageResult:
     """Write what was made; return the row, or that of a failure to write."""
     if row.status != "ok":
         return row
@@ -202,13 +202,13 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def failed(path: str, error: BaseException, fatal: bool = False) -> Row:
+def failed(path: str, error: BaseException, fatal: bool = False) -> ImageResult:
     """Make the row of a failure."""
     kind = getattr(error, "kind", None) or type(error).__name__
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if _is_memory(error) or _is_memory(error.__cause__):
         kind = "oom"
-    return Row(path, "failed", kind, " ".join(message.split()), fatal)
+    return ImageResult(path, "failed", kind, " ".join(message.split()), fatal)
 
 
 def _is_memory(error: BaseException | None) -> bool:

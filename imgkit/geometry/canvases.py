@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 
 def grid(size: tuple[int, int], dtype: npt.DTypeLike = np.float64) -> Array:
-    """Return the (x, y) of every pixel centre, (H, W, 2)."""
+    """Return the (x, y) of every pixel center, (H, W, 2)."""
     height, width = size
     result = np.empty((height, width, 2), dtype)
     result[..., 0] = np.arange(width)
@@ -67,7 +67,7 @@ def coverage(at: Array, size: tuple[int, int], interpolation: str = "bilinear") 
     return _seen_at(at[..., 0], at[..., 1], size, interpolation)
 
 
-def cover(canvas: Canvas, out_size: tuple[int, int], interpolation: str) -> Array:
+def coverage_mask(canvas: Canvas, out_size: tuple[int, int], interpolation: str) -> Array:
     """Return the `coverage` of a canvas at every output pixel, (H, W)."""
     assert canvas.matrix is not None  # only runs with fields have such canvases
     (a, b, c), (d, e, f), (g, h, i) = canvas.matrix.tolist()
@@ -91,19 +91,19 @@ def _seen_at(x: Array, y: Array, size: tuple[int, int], interpolation: str) -> A
     return np.asarray(np.maximum(one, 0) * np.maximum(other, 0))
 
 
-class Edge(NamedTuple):
+class CutRegion(NamedTuple):
     """What the canvases of a run cut from an output, as flat pixel indices.
 
-    `band` pixels see some canvas in part; `shares` holds the coverage of every canvas there.
+    `partial` pixels see some canvas in part; `alphas` holds the coverage of every canvas there.
     `outside` holds for each canvas the pixels that show its fill alone.
     """
 
-    band: Array
-    shares: list[Array]
+    partial: Array
+    alphas: list[Array]
     outside: list[Array]
 
 
-def edge(sampling: Sampling) -> Edge:
+def cut_region(sampling: Sampling) -> CutRegion:
     """Find the pixels that the canvases of a matrix run cut, without looking at the others.
 
     A canvas seen from the output is a convex polygon (under projective maps too), so that each row
@@ -113,22 +113,22 @@ def edge(sampling: Sampling) -> Edge:
     width = sampling.out_size[1]
     reach = 0.5 if sampling.interpolation == "nearest" else 1.0
     whole = _seen(sampling, reach)  # later canvases cover it all
-    bands: list[Array] = []
+    partials: list[Array] = []
     outside: list[Array] = []
     for canvas in reversed(sampling.canvases):
         touched = _meet(whole, _span(canvas, sampling.out_size, reach))
         inner = _meet(whole, _span(canvas, sampling.out_size, 0.0))
         outside.insert(0, _between(whole, touched, width))
-        bands.append(_between(touched, inner, width))
+        partials.append(_between(touched, inner, width))
         whole = inner
-    band = np.concatenate(bands)
-    at = np.empty((len(band), 2))
-    at[:, 1], at[:, 0] = np.divmod(band, width)
-    shares = [
+    partial = np.concatenate(partials)
+    at = np.empty((len(partial), 2))
+    at[:, 1], at[:, 0] = np.divmod(partial, width)
+    alphas = [
         coverage(transform(canvas.matrix, at), canvas.size, sampling.interpolation)  # type: ignore[arg-type]
         for canvas in sampling.canvases
     ]
-    return Edge(band, shares, outside)
+    return CutRegion(partial, alphas, outside)
 
 
 def _seen(sampling: Sampling, reach: float) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from imgkit.geometry.matrix import EXACT, Array, Size, apply, is_affine
 
 SHRINKS = 1.375  # squared shrinking from which maps are prefiltered: below, the Gaussian that is
-# missing has a sigma under 0.25 pixel and gives a neighbour less than 1/2900
+# missing has a sigma under 0.25 pixel and gives a neighbor less than 1/2900
 
 
 def jacobian(matrix: Array, points: npt.ArrayLike) -> Array:

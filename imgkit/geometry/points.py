@@ -12,11 +12,12 @@ from imgkit.geometry import matrix as matrices
 from imgkit.geometry.fields import sample_field
 from imgkit.geometry.matrix import EXACT
 from imgkit.geometry.resolve import at_size, is_idle, step_of
+from imgkit.stages import GeometricStep
 
 Array = npt.NDArray[Any]
 
 
-class Leg(NamedTuple):
+class Segment(NamedTuple):
     """One step on a point's way, onto a canvas: by a matrix, or along or against a field."""
 
     matrix: Array | None
@@ -25,32 +26,32 @@ class Leg(NamedTuple):
     size: tuple[int, int]
 
 
-def onward(hops: Sequence[Any], sample: int) -> list[Leg]:
+def forward_segments(steps: Sequence[GeometricStep], sample: int) -> list[Segment]:
     """Return a sample's way from the source to the output."""
-    steps = (step_of(hop, sample) for hop in hops)
+    resolved = (step_of(step, sample) for step in steps)
     return [
-        Leg(
+        Segment(
             None if s.matrix is None else matrices.array(s.matrix), s.displacement, True, s.out_size
         )
-        for s in steps
+        for s in resolved
         if not is_idle(s)
     ]
 
 
-def homeward(legs: Sequence[Leg], start: tuple[int, int]) -> list[Leg]:
+def inverse_segments(legs: Sequence[Segment], start: tuple[int, int]) -> list[Segment]:
     """Return the way back to the canvas of size `start` that the legs left."""
     canvases = [start, *(leg.size for leg in legs[:-1])]
     back = []
     for leg, size in zip(legs, canvases, strict=False):
         inverse = None if leg.matrix is None else np.linalg.inv(leg.matrix)
-        back.append(Leg(inverse, leg.field, not leg.against, size))
+        back.append(Segment(inverse, leg.field, not leg.against, size))
     return back[::-1]
 
 
-def advance(leg: Leg, at: Array) -> Array:
-    """Move (x, y) pixel-centre positions (P, 2) by one leg; NaN beyond a perspective's horizon."""
+def follow_segment(leg: Segment, at: Array) -> Array:
+    """Move (x, y) pixel-center positions (P, 2) by one leg; NaN beyond a perspective's horizon."""
     if leg.field is not None:
-        return unmove(leg.field, at) if leg.against else at + sample_field(leg.field, at)
+        return invert_field(leg.field, at) if leg.against else at + sample_field(leg.field, at)
     matrix = leg.matrix
     assert matrix is not None
     moved = at @ matrix[:2, :2].T + matrix[:2, 2]
@@ -60,7 +61,9 @@ def advance(leg: Leg, at: Array) -> Array:
     return np.asarray(moved)
 
 
-def travel(legs: Sequence[Leg], size: tuple[int, int], points: Array) -> tuple[Array, Array]:
+def transform_points(
+    legs: Sequence[Segment], size: tuple[int, int], points: Array
+) -> tuple[Array, Array]:
     """Move positions (P, 2) all the way from a canvas of `size`.
 
     Returns:
@@ -70,20 +73,22 @@ def travel(legs: Sequence[Leg], size: tuple[int, int], points: Array) -> tuple[A
     at = np.asarray(points, np.float64).reshape(-1, 2)
     inside = within(at, size)
     for leg in legs:
-        at = advance(leg, at)
+        at = follow_segment(leg, at)
         inside &= within(at, leg.size)
     return at, inside
 
 
-def forward(hops: Sequence[Any], sample: int, points: Array) -> tuple[Array, Array]:
-    """Map positions (P, 2) from the source to the output; see `travel`."""
-    return travel(onward(hops, sample), at_size(hops[0].in_size, sample), points)
+def forward(steps: Sequence[GeometricStep], sample: int, points: Array) -> tuple[Array, Array]:
+    """Map positions (P, 2) from the source to the output; see `transform_points`."""
+    return transform_points(
+        forward_segments(steps, sample), at_size(steps[0].in_size, sample), points
+    )
 
 
-def backward(hops: Sequence[Any], sample: int, points: Array) -> tuple[Array, Array]:
-    """Map positions (P, 2) from the output back to the source; see `travel`."""
-    start, end = at_size(hops[0].in_size, sample), at_size(hops[-1].out_size, sample)
-    return travel(homeward(onward(hops, sample), start), end, points)
+def backward(steps: Sequence[GeometricStep], sample: int, points: Array) -> tuple[Array, Array]:
+    """Map positions (P, 2) from the output back to the source; see `transform_points`."""
+    start, end = at_size(steps[0].in_size, sample), at_size(steps[-1].out_size, sample)
+    return transform_points(inverse_segments(forward_segments(steps, sample), start), end, points)
 
 
 def within(at: Array, size: tuple[int, int], slack: float = EXACT) -> Array:
@@ -95,7 +100,7 @@ def within(at: Array, size: tuple[int, int], slack: float = EXACT) -> Array:
 SETTLED = 1e-4  # pixels; how exactly a field is inverted
 
 
-def unmove(field: Array, points: Array, steps: int = 50) -> Array:
+def invert_field(field: Array, points: Array, steps: int = 50) -> Array:
     """Return p with ``p + field(p) = point``: by fixed-point iteration, then by search."""
     field = field.astype(np.float64, copy=False)
     at = points - sample_field(field, points)

@@ -1,4 +1,4 @@
-"""Resolves one sample's run of hops to a `Sampling`."""
+"""Resolves one sample's run of steps to a `Sampling`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ import numpy.typing as npt
 from imgkit.geometry import matrix as matrices
 from imgkit.geometry.fields import displacement
 from imgkit.geometry.matrix import EXACT, Entries, entries, inverse, product, shift
+from imgkit.stages import GeometricStep
 
 Array = npt.NDArray[Any]
 IDENTITY = np.eye(3)
 IDENTITY.flags.writeable = False
 Window = tuple[int, int, int, int]  # top, left, height, width
+Pad = tuple[str, tuple[float, ...]]  # a border and its fill
 
 
 class Canvas(NamedTuple):
-    """A canvas between two hops; outside it the later hop shows its fill.
+    """A canvas between two steps; outside it the later hop shows its fill.
 
-    `matrix` maps output pixel centres to canvas pixel centres (None in runs with fields, where
-    `positions` follows the hops).
+    `matrix` maps output pixel centers to canvas pixel centers (None in runs with fields, where
+    `positions` follows the steps).
     """
 
     matrix: Array | None
@@ -49,8 +51,8 @@ class Sampling(NamedTuple):
 
     kind: str
     window: tuple[int, int, int, int]
-    pad: tuple[str, tuple[float, ...]]
-    matrix: Array  # (3, 3), window pixel centres to output pixel centres
+    pad: Pad
+    matrix: Array  # (3, 3), window pixel centers to output pixel centers
     out_size: tuple[int, int]
     border: str = "constant"
     fill: tuple[float, ...] = (0.0,)
@@ -58,43 +60,44 @@ class Sampling(NamedTuple):
     antialias: bool = False
     canvases: tuple[Canvas, ...] = ()
     resized: tuple[int, int] | None = None
-    move: Array = IDENTITY  # after a resize: resized pixel centres to output pixel centres
+    move: Array = IDENTITY  # after a resize: resized pixel centers to output pixel centers
     links: tuple[Link, ...] = ()
 
 
-class Step(NamedTuple):
-    """A hop with the numbers of one sample."""
+class SampleStep(NamedTuple):
+    """A step with the numbers of one sample."""
 
-    hop: Any
+    declared: GeometricStep
     matrix: Entries | None
     displacement: Array | None
     in_size: tuple[int, int]
     out_size: tuple[int, int]
 
 
-def resolve(hops: Sequence[Any], sample: int) -> Sampling:
-    """Resolve a run of hops for one of its N samples."""
-    steps = [step for step in (step_of(hop, sample) for hop in hops) if not is_idle(step)]
-    source = at_size(hops[0].in_size, sample)
+def resolve(declared: Sequence[GeometricStep], sample: int) -> Sampling:
+    """Resolve a run of steps for one of its N samples."""
+    source = at_size(declared[0].in_size, sample)
+    steps = [step for step in (step_of(each, sample) for each in declared) if not is_idle(step)]
     lead, leading, window, pad = _leading_moves(steps, source)
     rest = steps[lead:]
     out_size = rest[-1].out_size if rest else _turned(leading, window)
     if not rest:
         return Sampling("move", window, pad, matrices.array(_entering(leading, window)), out_size)
-    if rest[0].hop.kind == "resize":
+    if rest[0].declared.kind == "resize":
         window = _resize_window(rest[0], sample, leading if lead else None, window)
     if any(step.displacement is not None for step in rest):
         return _field_run(rest, leading, window, pad, out_size)
     return _matrix_run(rest, leading, window, pad, out_size)
 
 
-def step_of(hop: Any, sample: int) -> Step:
-    """Return a hop with the numbers of one of its samples."""
-    matrix = None if hop.matrix is None else entries(hop.matrix[sample])
-    in_size = at_size(hop.in_size, sample)
-    out_size = in_size if hop.out_size is hop.in_size else at_size(hop.out_size, sample)
-    moved = None if hop.field is None else displacement(hop.field, sample, in_size)
-    return Step(hop, matrix, moved, in_size, out_size)
+def step_of(declared: GeometricStep, sample: int) -> SampleStep:
+    """Return a step with the numbers of one of its samples."""
+    matrix = None if declared.matrix is None else entries(declared.matrix[sample])
+    in_size = at_size(declared.in_size, sample)
+    same = declared.out_size is declared.in_size
+    out_size = in_size if same else at_size(declared.out_size, sample)
+    moved = None if declared.field is None else displacement(declared.field, sample, in_size)
+    return SampleStep(declared, matrix, moved, in_size, out_size)
 
 
 def at_size(size: tuple[Any, Any], sample: int) -> tuple[int, int]:
@@ -107,7 +110,7 @@ def at_size(size: tuple[Any, Any], sample: int) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def is_idle(step: Step) -> bool:
+def is_idle(step: SampleStep) -> bool:
     """Tell whether the hop leaves this sample alone."""
     if step.matrix is None:
         return step.displacement is not None and not step.displacement.any()
@@ -115,20 +118,21 @@ def is_idle(step: Step) -> bool:
 
 
 def _leading_moves(
-    steps: list[Step], source: tuple[int, int]
-) -> tuple[int, Entries, Window, tuple[str, tuple[float, ...]]]:
+    steps: list[SampleStep], source: tuple[int, int]
+) -> tuple[int, Entries, Window, Pad]:
     """Fold the moves that a run begins with into a window of the source."""
-    matrix, pad = matrices.IDENTITY, ("constant", (0.0,))
+    matrix = matrices.IDENTITY
+    pad: Pad = ("constant", (0.0,))
     window = whole = (0, 0, *source)
     for count, step in enumerate(steps):
-        if step.hop.kind != "move" or step.matrix is None:
+        if step.declared.kind != "move" or step.matrix is None:
             return count, matrix, window, pad
         following = product(step.matrix, matrix)
         wanted = _source_window(following, step.out_size)
-        if step.hop.outside and not _inside(wanted, window):
+        if step.declared.outside and not _inside(wanted, window):
             if window != whole:  # a pad after a crop shows fill where pixels were cut
                 return count, matrix, window, pad
-            pad = (step.hop.border, step.hop.fill)
+            pad = (step.declared.border, step.declared.fill)
         matrix, window = following, wanted
     return len(steps), matrix, window, pad
 
@@ -165,11 +169,13 @@ def _turned(matrix: Entries, window: Window) -> tuple[int, int]:
     return (height, width) if matrix[0] else (width, height)
 
 
-def _resize_window(step: Step, sample: int, leading: Entries | None, window: Window) -> Window:
+def _resize_window(
+    step: SampleStep, sample: int, leading: Entries | None, window: Window
+) -> Window:
     """Return the part of the source that a leading resize reads."""
-    if step.hop.window is None:
+    if step.declared.window is None:
         return window
-    edges = step.hop.window[sample]
+    edges = step.declared.window[sample]
     left, top, right, bottom = edges.tolist() if isinstance(edges, np.ndarray) else edges
     if leading is not None:
         a, b, c, d, e, f, *_ = inverse(leading)
@@ -181,10 +187,10 @@ def _resize_window(step: Step, sample: int, leading: Entries | None, window: Win
 
 
 def _matrix_run(
-    rest: list[Step],
+    rest: list[SampleStep],
     leading: Entries,
     window: Window,
-    pad: tuple[str, tuple[float, ...]],
+    pad: Pad,
     out_size: tuple[int, int],
 ) -> Sampling:
     """Resolve a run of matrices: their product, and the canvases that cut."""
@@ -194,12 +200,12 @@ def _matrix_run(
     for place in range(len(rest) - 1, -1, -1):
         step = rest[place]
         total = product(total, _matrix(step))
-        if place and (step.hop.kind == "warp" or step.hop.outside):
+        if place and (step.declared.kind == "warp" or step.declared.outside):
             back = inverse(total)
             if not _covers(back, step.in_size, out_size):
-                canvases.insert(0, Canvas(matrices.array(back), step.in_size, step.hop.fill))
+                canvases.insert(0, Canvas(matrices.array(back), step.in_size, step.declared.fill))
                 places.insert(0, place)
-    first = rest[0].hop
+    first = rest[0].declared
     resizes = first.kind == "resize"
     border, fill = ("edge" if resizes else first.border), first.fill
     if canvases and resizes and _is_window(rest[: places[0]], window):
@@ -210,7 +216,7 @@ def _matrix_run(
         if found is not None:
             kind, resized, move = "resize", *found
     matrix = product(product(total, leading), shift(float(window[1]), float(window[0])))
-    sampled = [step.hop for step in rest if step.hop.kind != "move"]
+    sampled = [step.declared for step in rest if step.declared.kind != "move"]
     return Sampling(
         kind,
         window,
@@ -220,34 +226,34 @@ def _matrix_run(
         border,
         fill,
         sampled[0].interpolation if sampled else "bilinear",
-        any(hop.antialias for hop in sampled),
+        any(declared.antialias for declared in sampled),
         tuple(canvases),
         resized,
         move,
     )
 
 
-def _matrix(step: Step) -> Entries:
+def _matrix(step: SampleStep) -> Entries:
     assert step.matrix is not None  # runs with fields are resolved elsewhere
     return step.matrix
 
 
-def _is_window(steps: list[Step], window: Window) -> bool:
+def _is_window(steps: list[SampleStep], window: Window) -> bool:
     """Tell whether a canvas is the whole window, resized but not enlarged, and flipped perhaps.
 
     Then the window's own edge cuts as well: as soft as one of its pixels, which are no larger
     than the canvas's.
     """
     height, width = steps[0].out_size
-    flips = all(s.hop.kind == "move" and s.out_size == s.in_size for s in steps[1:])
+    flips = all(s.declared.kind == "move" and s.out_size == s.in_size for s in steps[1:])
     return flips and window[2] >= height and window[3] >= width
 
 
 def _as_resize(
-    rest: list[Step], entering: Entries, window: Window
+    rest: list[SampleStep], entering: Entries, window: Window
 ) -> tuple[tuple[int, int], Array] | None:
     """Return the size a window is resized to and the moves that follow, if that is the run."""
-    if any(step.hop.kind != "move" for step in rest[1:]):  # none cuts: the caller has looked
+    if any(step.declared.kind != "move" for step in rest[1:]):  # none cuts: the caller has looked
         return None
     matrix = product(_matrix(rest[0]), entering)
     a, b, x, c, d, y, *_ = matrix
@@ -295,23 +301,23 @@ def _covers(back: Entries, canvas: tuple[int, int], out_size: tuple[int, int]) -
 
 
 def _field_run(
-    rest: list[Step],
+    rest: list[SampleStep],
     leading: Entries,
     window: Window,
-    pad: tuple[str, tuple[float, ...]],
+    pad: Pad,
     out_size: tuple[int, int],
 ) -> Sampling:
-    """Resolve a run with displacement fields: the hops themselves, backward."""
+    """Resolve a run with displacement fields: the steps themselves, backward."""
     links = []
     for place in range(len(rest) - 1, -1, -1):
         step = rest[place]
         back = None if step.matrix is None else matrices.array(inverse(step.matrix))
-        cuts = place > 0 and (step.hop.kind == "warp" or step.hop.outside)
-        canvas = Canvas(None, step.in_size, step.hop.fill) if cuts else None
+        cuts = place > 0 and (step.declared.kind == "warp" or step.declared.outside)
+        canvas = Canvas(None, step.in_size, step.declared.fill) if cuts else None
         links.append(Link(back, step.displacement, canvas))
     links.append(Link(matrices.array(inverse(_entering(leading, window))), None, None))
-    first = rest[0].hop
+    first = rest[0].declared
     border = "edge" if first.kind == "resize" else first.border
-    interpolation = next(s.hop.interpolation for s in rest if s.hop.kind != "move")
+    interpolation = next(s.declared.interpolation for s in rest if s.declared.kind != "move")
     return Sampling("field", window, pad, IDENTITY, out_size, border, first.fill,
                     interpolation, links=tuple(links))  # fmt: skip

@@ -1,6 +1,6 @@
-"""A run of geometric hops, resolved for all N samples at once: `imgkit.geometry.resolve` in arrays.
+"""A run of geometric steps, resolved for all N samples at once: `resolve` in arrays.
 
-Which hops a sample sits out, where its leading moves end and which canvases cut it are masks
+Which steps a sample sits out, where its leading moves end and which canvases cut it are masks
 over the samples, so that no number is drawn, multiplied or inverted sample by sample.
 """
 
@@ -16,6 +16,7 @@ from imgkit.border import BORDERS
 from imgkit.geometry.local_scale import antialias_sigmas, jacobian
 from imgkit.geometry.matrix import EXACT, apply, products, translation
 from imgkit.geometry.matrix import inverses as invert
+from imgkit.stages import GeometricStep
 
 Array = npt.NDArray[Any]
 
@@ -29,9 +30,9 @@ ENDLESS = 2.0**40  # the size of a canvas that cuts nothing
 class Maps(NamedTuple):
     """What `geometry.Sampling` says of one sample, for N.
 
-    `first` is the hop that each sample's matrices begin with (-1 in moves), `rest` (N, hops) the
-    hops behind its leading moves. `canvases` (N, M, 3, 3) of `canvas_sizes` (N, M, 2) cut where
-    `cuts` (N, M); M counts the hops, whose fills they show.
+    `first` is the hop that each sample's matrices begin with (-1 in moves), `rest` (N, steps) the
+    steps behind its leading moves. `canvases` (N, M, 3, 3) of `canvas_sizes` (N, M, 2) cut where
+    `cuts` (N, M); M counts the steps, whose fills they show.
     """
 
     kind: Array  # (N,)
@@ -54,46 +55,46 @@ class Maps(NamedTuple):
     rest: Array
 
 
-def resolve_batch(hops: Sequence[Any], samples: int, channels: int) -> Maps:
-    """Resolve a run of hops; `geometry.resolve` gives the same numbers sample by sample."""
-    sizes_in = [_sizes(hop.in_size, samples) for hop in hops]
-    sizes_out = [_sizes(hop.out_size, samples) for hop in hops]
+def resolve_batch(steps: Sequence[GeometricStep], samples: int, channels: int) -> Maps:
+    """Resolve a run of steps; `geometry.resolve` gives the same numbers sample by sample."""
+    sizes_in = [_sizes(step.in_size, samples) for step in steps]
+    sizes_out = [_sizes(step.out_size, samples) for step in steps]
     idle: Array = np.stack(
-        [_is_idle(*v) for v in zip(hops, sizes_in, sizes_out, strict=True)], axis=1
+        [_is_idle(*v) for v in zip(steps, sizes_in, sizes_out, strict=True)], axis=1
     )
-    start, leading, window, padded, led = _leading_moves(hops, idle, sizes_in, sizes_out)
-    rest = ~idle & (np.arange(len(hops)) >= start[:, None])
+    start, leading, window, padded, led = _leading_moves(steps, idle, sizes_in, sizes_out)
+    rest = ~idle & (np.arange(len(steps)) >= start[:, None])
     moves_only = np.asarray(~rest.any(axis=1))
     first = np.where(moves_only, -1, rest.argmax(axis=1))
-    last = len(hops) - 1 - rest[:, ::-1].argmax(axis=1)
+    last = len(steps) - 1 - rest[:, ::-1].argmax(axis=1)
     everyone = np.arange(samples)
     turned = np.where((leading[:, 0, 0] != 0)[:, None], window[:, 2:], window[:, :1:-1])
     out_size = np.where(moves_only[:, None], turned, np.stack(sizes_out, axis=1)[everyone, last])
-    for place, hop in enumerate(hops):
-        if hop.kind == "resize" and hop.window is not None:
+    for place, step in enumerate(steps):
+        if step.kind == "resize" and step.window is not None:
             mine = first == place
             window = np.where(
-                mine[:, None], _resize_window(hop.window, leading, led, window), window
+                mine[:, None], _resize_window(step.window, leading, led, window), window
             )
     entering = leading @ _shift(window)
-    fills = np.stack([np.broadcast_to(hop.fill, (channels,)) for hop in hops])
-    cut, backs, product = _canvases(hops, rest, first, sizes_in, out_size)
-    starts_resized = _of_first(first, [hop.kind == "resize" for hop in hops], False)
-    border = np.where(starts_resized, EDGE, _of_first(first, [CODES[h.border] for h in hops], 0))
+    fills = np.stack([np.broadcast_to(step.fill, (channels,)) for step in steps])
+    cut, backs, product = _canvases(steps, rest, first, sizes_in, out_size)
+    starts_resized = _of_first(first, [step.kind == "resize" for step in steps], False)
+    border = np.where(starts_resized, EDGE, _of_first(first, [CODES[h.border] for h in steps], 0))
     fill = np.where(moves_only[:, None], 0.0, fills[first])
-    bent = (rest & np.array([hop.matrix is None for hop in hops])).any(axis=1)
+    bent = (rest & np.array([step.matrix is None for step in steps])).any(axis=1)
     flat = ~bent & ~moves_only
-    border, fill, cut = _window_cuts(hops, rest, first, cut, window, sizes_in, sizes_out,
+    border, fill, cut = _window_cuts(steps, rest, first, cut, window, sizes_in, sizes_out,
                                      starts_resized & flat, border, fill, fills)  # fmt: skip
     matrix = products(products(product, leading), _shift(window))
     matrix[bent] = np.eye(3)
-    resized, move, is_resize = _as_resize(hops, rest, first, entering, window, sizes_out)
+    resized, move, is_resize = _as_resize(steps, rest, first, entering, window, sizes_out)
     is_resize &= starts_resized & flat & (border == EDGE) & ~cut.any(axis=1)
     kind = np.select([moves_only, bent, is_resize], [MOVE, FIELD, RESIZE], WARP)
-    sampled = np.array([hop.kind != "move" for hop in hops])
-    smooth = (rest & sampled & np.array([hop.antialias for hop in hops])).any(axis=1)
-    words = [hop.interpolation for hop in hops if hop.kind != "move"]
-    pad = np.where(padded < 0, CONSTANT, np.array([CODES[h.border] for h in hops])[padded])
+    sampled = np.array([step.kind != "move" for step in steps])
+    smooth = (rest & sampled & np.array([step.antialias for step in steps])).any(axis=1)
+    words = [step.interpolation for step in steps if step.kind != "move"]
+    pad = np.where(padded < 0, CONSTANT, np.array([CODES[h.border] for h in steps])[padded])
     pad_fill = np.where((padded < 0)[:, None], 0.0, fills[padded])
     return Maps(kind, window, pad, pad_fill, matrix, out_size, border, fill,
                 words[0] if words else "bilinear", smooth & (kind != FIELD), backs,
@@ -110,18 +111,18 @@ def _of_first(first: Array, values: Sequence[Any], default: Any) -> Array:
     return np.where(first < 0, default, np.asarray(values)[first])
 
 
-def _is_idle(hop: Any, size_in: Array, size_out: Array) -> Array:
+def _is_idle(step: Any, size_in: Array, size_out: Array) -> Array:
     """Tell which samples a hop leaves alone."""
-    if hop.matrix is None:
-        field = hop.field
+    if step.matrix is None:
+        field = step.field
         still = field.amount == 0
         return still if field.kind == "elastic" else ~field.nodes.any(axis=(1, 2, 3))
     same = (size_in == size_out).all(axis=1)
-    return np.asarray(same & (hop.matrix == np.eye(3)).all(axis=(1, 2)))
+    return np.asarray(same & (step.matrix == np.eye(3)).all(axis=(1, 2)))
 
 
 def _leading_moves(
-    hops: Sequence[Any], idle: Array, sizes_in: list[Array], sizes_out: list[Array]
+    steps: Sequence[GeometricStep], idle: Array, sizes_in: list[Array], sizes_out: list[Array]
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Fold the moves that each sample begins with into a window of the source.
 
@@ -133,16 +134,20 @@ def _leading_moves(
     matrix = np.tile(np.eye(3), (samples, 1, 1))
     source = np.concatenate([np.zeros_like(sizes_in[0]), sizes_in[0]], axis=1)
     window, padded = source.copy(), np.full(samples, -1)
-    start, leads, led = np.full(samples, len(hops)), np.ones(samples, bool), np.zeros(samples, bool)
-    for place, hop in enumerate(hops):
+    start, leads, led = (
+        np.full(samples, len(steps)),
+        np.ones(samples, bool),
+        np.zeros(samples, bool),
+    )
+    for place, step in enumerate(steps):
         mine = leads & ~idle[:, place]
         if not mine.any():
             continue
         ends = mine.copy()
-        if hop.kind == "move" and hop.matrix is not None:
-            following = products(hop.matrix, matrix)
+        if step.kind == "move" and step.matrix is not None:
+            following = products(step.matrix, matrix)
             wanted = _source_window(following, sizes_out[place])
-            beyond = mine & ~_inside(wanted, window) & hop.outside
+            beyond = mine & ~_inside(wanted, window) & step.outside
             ends = beyond & (window != source).any(axis=1)
             goes = mine & ~ends
             padded = np.where(goes & beyond, place, padded)
@@ -186,7 +191,11 @@ def _resize_window(edges: Array, leading: Array, led: Array, window: Array) -> A
 
 
 def _canvases(
-    hops: Sequence[Any], rest: Array, first: Array, sizes_in: list[Array], out_size: Array
+    steps: Sequence[GeometricStep],
+    rest: Array,
+    first: Array,
+    sizes_in: list[Array],
+    out_size: Array,
 ) -> tuple[Array, Array, Array]:
     """Multiply each sample's matrices, last hop first, and find the canvases that cut."""
     samples, count = rest.shape
@@ -194,10 +203,10 @@ def _canvases(
     backs = np.tile(np.eye(3), (samples, count, 1, 1))
     cut = np.zeros((samples, count), bool)
     for place in range(count - 1, -1, -1):
-        hop, mine = hops[place], rest[:, place]
-        if hop.matrix is not None:
-            product = np.where(mine[:, None, None], products(product, hop.matrix), product)
-        if hop.kind == "warp" or hop.outside:
+        step, mine = steps[place], rest[:, place]
+        if step.matrix is not None:
+            product = np.where(mine[:, None, None], products(product, step.matrix), product)
+        if step.kind == "warp" or step.outside:
             backs[:, place] = invert(product)
             cuts = mine & (place > first)
             cut[:, place] = cuts & ~_covers(backs[:, place], sizes_in[place], out_size)
@@ -218,7 +227,7 @@ def _covers(back: Array, canvas: Array, out_size: Array) -> Array:
 
 
 def _window_cuts(
-    hops: Sequence[Any], rest: Array, first: Array, cut: Array, window: Array,
+    steps: Sequence[GeometricStep], rest: Array, first: Array, cut: Array, window: Array,
     sizes_in: list[Array], sizes_out: list[Array], asked: Array,
     border: Array, fill: Array, fills: Array,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
@@ -227,12 +236,12 @@ def _window_cuts(
     canvas = cut.argmax(axis=1)
     size = np.stack(sizes_in, axis=1)[everyone, canvas]
     resized = np.stack(sizes_out, axis=1)[everyone, first]
-    cutting = np.array([hop.kind == "warp" or bool(hop.outside) for hop in hops])
-    place = np.arange(len(hops))
+    cutting = np.array([step.kind == "warp" or bool(step.outside) for step in steps])
+    place = np.arange(len(steps))
     behind = rest & (place > first[:, None])
     ending = (behind & cutting).argmax(axis=1)  # the hop that a move may not follow
     between = behind & (place < ending[:, None])
-    moves = np.array([hop.kind == "move" for hop in hops])
+    moves = np.array([step.kind == "move" for step in steps])
     same = np.stack(
         [(a == b).all(axis=1) for a, b in zip(sizes_in, sizes_out, strict=True)], axis=1
     )
@@ -249,7 +258,7 @@ def _window_cuts(
 
 
 def _as_resize(
-    hops: Sequence[Any], rest: Array, first: Array, entering: Array, window: Array,
+    steps: Sequence[GeometricStep], rest: Array, first: Array, entering: Array, window: Array,
     sizes_out: list[Array],
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Find the samples whose run resizes a window and then only moves pixels.
@@ -259,14 +268,14 @@ def _as_resize(
     """
     samples = len(rest)
     everyone = np.arange(samples)
-    place = np.arange(len(hops))
+    place = np.arange(len(steps))
     after = rest & (place > first[:, None])
-    plain = np.array([hop.kind == "move" for hop in hops])  # none cuts: the caller has looked
+    plain = np.array([step.kind == "move" for step in steps])  # none cuts: the caller has looked
     whole = ~(after & ~plain).any(axis=1)
     starts = np.stack(
         [
             np.broadcast_to(np.eye(3) if h.matrix is None else h.matrix, (samples, 3, 3))
-            for h in hops
+            for h in steps
         ]
     )
     matrix = starts[first, everyone] @ entering
@@ -280,10 +289,10 @@ def _as_resize(
     straight = matrix[:, 0, 0] != 0
     size = np.where(straight[:, None], resized, resized[:, ::-1])
     orient = _orientation(matrix, size)
-    for index, hop in enumerate(hops):
-        if hop.kind == "move" and hop.matrix is not None:
+    for index, step in enumerate(steps):
+        if step.kind == "move" and step.matrix is not None:
             follows = after[:, index, None, None]
-            orient = np.where(follows, hop.matrix @ orient, orient)
+            orient = np.where(follows, step.matrix @ orient, orient)
     return size, orient, whole
 
 
@@ -301,7 +310,7 @@ def _orientation(matrix: Array, size: Array) -> Array:
 
 
 def inverses(resolved: Maps) -> Array:
-    """Return the maps from output to window pixel centres, whole where pixels stay whole."""
+    """Return the maps from output to window pixel centers, whole where pixels stay whole."""
     inverse = np.linalg.inv(resolved.matrix)
     whole = (resolved.kind == MOVE) | _is_exact(resolved.matrix)
     return np.where(whole[:, None, None], np.rint(inverse), inverse)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from imgkit.border import MODES
-from imgkit.image import check_choice, check_int, check_ints, shown
+from imgkit.checks import check_choice, check_int, check_ints, printable
 
 LAYERS = ("conv", "pool")
 
@@ -106,13 +106,13 @@ def receptive_field(layers: Iterable[tuple[Any, ...]]) -> int:
     6
     """
     if not isinstance(layers, Iterable) or isinstance(layers, (str, Mapping)):
-        raise TypeError(f"layers is {shown(layers)}: it must be a list of (kind, size, stride)")
+        raise TypeError(f"layers is {printable(layers)}: it must be a list of (kind, size, stride)")
     field, step = 1, 1
     for index, layer in enumerate(layers):
         where = f"layers[{index}]"
         if not isinstance(layer, (tuple, list)) or len(layer) not in (3, 4):
             raise ValueError(
-                f"{where} is {shown(layer)}: it must be (kind, size, stride[, dilation]), "
+                f"{where} is {printable(layer)}: it must be (kind, size, stride[, dilation]), "
                 'such as ("conv", 3, 1)'
             )
         kind, *numbers = layer

@@ -11,15 +11,8 @@ from __future__ import annotations
 
 from imgkit.backends import backend
 from imgkit.border import check_border, check_reach
-from imgkit.image import (
-    Array,
-    as_batch,
-    check_image,
-    check_int,
-    check_ints,
-    check_number,
-    like_input,
-)
+from imgkit.checks import check_int, check_ints, check_number
+from imgkit.image import Array, as_batch, check_image, like_input
 from imgkit.kernels import TRUNCATE
 from imgkit.ops.ragged import ragged
 
@@ -35,7 +28,7 @@ def gaussian_blur(
     value: float = 0,
     truncate: float = 4.0,
 ) -> Array:
-    """Blur with a Gaussian, sampled at pixel centres and scaled to sum 1.
+    """Blur with a Gaussian, sampled at pixel centers and scaled to sum 1.
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
@@ -151,9 +144,9 @@ def bilateral_blur(
     value: float = 0,
     truncate: float = 2.0,
 ) -> Array:
-    """Blur, but not across edges: neighbours of another color count less.
+    """Blur, but not across edges: neighbors of another color count less.
 
-    A neighbour at distance d whose channels differ by c in all (the sum of the absolute
+    A neighbor at distance d whose channels differ by c in all (the sum of the absolute
     differences, so that all channels share one weight) weighs
     exp(-c² / 2 sigma_color²) exp(-d² / 2 sigma_space²), inside a disk.
 

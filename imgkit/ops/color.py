@@ -9,17 +9,8 @@ makes its pixel NaN, for `adjust_contrast` its image.
 from __future__ import annotations
 
 from imgkit.backends import backend
-from imgkit.image import (
-    Array,
-    as_batch,
-    channels,
-    check_colors,
-    check_flag,
-    check_image,
-    check_number,
-    is_tensor,
-    like_input,
-)
+from imgkit.checks import check_flag, check_number
+from imgkit.image import Array, as_batch, channels, check_colors, check_image, is_tensor, like_input
 from imgkit.ops.ragged import ragged
 
 

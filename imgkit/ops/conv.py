@@ -6,7 +6,7 @@ last. Values are taken as they are. Integers and float32 are computed and
 returned in float32, float64 in float64. The error stays below about 1e-6 of the largest pixel
 times the sum of the absolute taps: with uint16 and a kernel that sums to 1 that is a fraction of
 a level. The routes ``fft`` and ``overlap-add`` spread this error, and any NaN or infinity, over
-the neighbourhood (as SciPy's do); `method="direct"` keeps it where it is.
+the neighborhood (as SciPy's do); `method="direct"` keeps it where it is.
 
 Modes, for N pixels and K taps: ``valid`` gives the N - K + 1 outputs for which the kernel lies
 inside the image, ``full`` the N + K - 1 for which it touches it, ``same`` the N in the middle of
@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from imgkit.backends import backend
-from imgkit.image import Array, check_array, check_ints, is_tensor, saturate, shown
+from imgkit.checks import check_ints, printable
+from imgkit.image import Array, check_array, is_tensor, saturate
 from imgkit.ops.conv_plan import METHODS as METHODS
 from imgkit.ops.conv_plan import Options, as_problem, frozen_kernel, planned
 from imgkit.ops.ragged import ragged, takes_lists
@@ -199,7 +200,7 @@ def explain_convolve(
 def _shape(x: Any) -> tuple[int, ...]:
     """Return the shape that stands for an array."""
     if not isinstance(x, (tuple, list)) or any(np.ndim(n) for n in x):
-        raise TypeError(f"x is {shown(x)}: it must be one array, or the shape of one")
+        raise TypeError(f"x is {printable(x)}: it must be one array, or the shape of one")
     return check_ints(x, "x", len(x), 0)
 
 

@@ -14,20 +14,8 @@ import numpy.typing as npt
 
 from imgkit.backends import backend
 from imgkit.border import BORDERS, MODES
-from imgkit.image import (
-    MAX_SIDE,
-    as_batch,
-    channels,
-    check_choice,
-    check_image,
-    check_int,
-    check_ints,
-    check_number,
-    check_real,
-    image_size,
-    is_tensor,
-    saturate,
-)
+from imgkit.checks import MAX_SIDE, check_choice, check_int, check_ints, check_number, check_real
+from imgkit.image import as_batch, channels, check_image, image_size, is_tensor, saturate
 from imgkit.ops.conv_plan import check_fits, check_held, dtypes
 from imgkit.ops.ragged import ragged
 

@@ -11,14 +11,11 @@ import numpy as np
 
 from imgkit.backends import backend
 from imgkit.border import BORDERS, MODES
+from imgkit.checks import MAX_SIDE, check_choice, check_ints, check_number
 from imgkit.image import (
-    MAX_SIDE,
     Array,
     check_array,
-    check_choice,
     check_image,
-    check_ints,
-    check_number,
     dtype_name,
     float_dtype,
     is_tensor,

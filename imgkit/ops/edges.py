@@ -15,16 +15,8 @@ import numpy.typing as npt
 
 from imgkit.backends import backend
 from imgkit.border import check_border, check_reach
-from imgkit.image import (
-    as_batch,
-    check_choice,
-    check_flag,
-    check_image,
-    check_int,
-    check_number,
-    like_input,
-    result_dtype,
-)
+from imgkit.checks import check_choice, check_flag, check_int, check_number
+from imgkit.image import as_batch, check_image, like_input, result_dtype
 from imgkit.kernels import SMOOTH, TRUNCATE
 from imgkit.ops.ragged import ragged
 
@@ -197,7 +189,7 @@ def _derivative_options(
 @ragged
 def laplacian(
     x: Array,
-    neighbours: int = 4,
+    neighbors: int = 4,
     *,
     border: str = "reflect",
     value: float = 0,
@@ -207,7 +199,7 @@ def laplacian(
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
-        neighbours: 4 (centre tap -4) or 8 (centre tap -8).
+        neighbors: 4 (center tap -4) or 8 (center tap -8).
         border: what lies outside: constant, edge, reflect, symmetric, wrap.
         value: what a constant border shows.
         dtype: of the result; None for float32 or float64, "input", or a name.
@@ -216,8 +208,8 @@ def laplacian(
         The Laplacian, negative on bright spots, of the shape of `x`.
 
     Raises:
-        ValueError: `neighbours` is neither 4 nor 8; an unknown border or dtype.
-        TypeError: `x` is no image, `neighbours` no integer.
+        ValueError: `neighbors` is neither 4 nor 8; an unknown border or dtype.
+        TypeError: `x` is no image, `neighbors` no integer.
 
     Source: R. Gonzalez, R. Woods, "Digital Image Processing", the isotropic derivatives of
     second order.
@@ -230,10 +222,10 @@ def laplacian(
     [[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]
     """
     check_image(x)
-    if check_int(neighbours, "neighbours") not in (4, 8):
-        raise ValueError(f"neighbours is {neighbours!r}: it must be 4 or 8")
+    if check_int(neighbors, "neighbors") not in (4, 8):
+        raise ValueError(f"neighbors is {neighbors!r}: it must be 4 or 8")
     options = *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
-    return like_input(backend(x, "edges").laplacian(as_batch(x), int(neighbours), *options), x)
+    return like_input(backend(x, "edges").laplacian(as_batch(x), int(neighbors), *options), x)
 
 
 @ragged
@@ -298,7 +290,7 @@ def canny(
     """Return thin, connected edges: Gaussian blur, Sobel, ridges, hysteresis.
 
     A pixel is a ridge if its gradient length is at least that of both points, one step along the
-    gradient, between which it lies (linear between two neighbours). Ridges of at least `low`
+    gradient, between which it lies (linear between two neighbors). Ridges of at least `low`
     stay where they connect, diagonals included, to one of at least `high`. The outermost pixels
     are never edges. With several channels each pixel follows the channel of strongest gradient.
 

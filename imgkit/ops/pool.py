@@ -26,18 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from imgkit.backends import backend
-from imgkit.image import (
-    MAX_SIDE,
-    Array,
-    check_array,
-    check_choice,
-    check_flag,
-    check_image,
-    check_ints,
-    check_size,
-    is_tensor,
-    spatial_axes,
-)
+from imgkit.checks import MAX_SIDE, check_choice, check_flag, check_ints, check_size
+from imgkit.image import Array, check_array, check_image, is_tensor, spatial_axes
 from imgkit.ops.cache_key import cache_key
 from imgkit.ops.ragged import ragged
 

@@ -28,22 +28,17 @@ import numpy.typing as npt
 from imgkit import geometry
 from imgkit.backends import backend
 from imgkit.border import BORDERS, check_values
-from imgkit.image import (
+from imgkit.checks import (
     MAX_SIDE,
-    as_batch,
-    channels,
     check_choice,
     check_flag,
-    check_image,
     check_int,
     check_ints,
     check_number,
     check_size,
-    image_size,
-    is_tensor,
-    like_input,
-    shown,
+    printable,
 )
+from imgkit.image import as_batch, channels, check_image, image_size, is_tensor, like_input
 from imgkit.ops.ragged import ragged
 from imgkit.ops.warp_maps import check_device_maps, check_maps, warp_size
 
@@ -361,9 +356,9 @@ def _check_point(point: Any) -> tuple[float, float]:
     """Return a point (x, y)."""
     point = point.tolist() if isinstance(point, np.ndarray) else point
     if not isinstance(point, (list, tuple)):
-        raise TypeError(f"center is {shown(point)}: it must be a point (x, y)")
+        raise TypeError(f"center is {printable(point)}: it must be a point (x, y)")
     if len(point) != 2:
-        raise ValueError(f"center is {shown(point)}: it must be a point (x, y)")
+        raise ValueError(f"center is {printable(point)}: it must be a point (x, y)")
     return check_number(point[0], "center[0]"), check_number(point[1], "center[1]")
 
 
@@ -374,9 +369,9 @@ def _check_padding(padding: Any) -> tuple[int, ...]:
         return check_ints(padding, "padding", 4, 0, MAX_SIDE)
     rule = "give one integer, (vertical, horizontal), or (top, bottom, left, right)"
     if not isinstance(padding, (list, tuple)):
-        raise TypeError(f"padding is {shown(padding)}: {rule}")
+        raise TypeError(f"padding is {printable(padding)}: {rule}")
     if len(padding) not in (2, 4):
-        raise ValueError(f"padding is {shown(padding)}: {rule}")
+        raise ValueError(f"padding is {printable(padding)}: {rule}")
     if len(padding) == 4:
         return check_ints(padding, "padding", 4, 0, MAX_SIDE)
     vertical, horizontal = check_ints(padding, "padding", 2, 0, MAX_SIDE)

@@ -15,17 +15,8 @@ import numpy.typing as npt
 
 from imgkit.backends import backend
 from imgkit.border import BORDERS, MODES
-from imgkit.image import (
-    as_batch,
-    check_choice,
-    check_image,
-    check_int,
-    check_ints,
-    check_number,
-    image_size,
-    like_input,
-    shown,
-)
+from imgkit.checks import check_choice, check_int, check_ints, check_number, printable
+from imgkit.image import as_batch, check_image, image_size, like_input
 from imgkit.kernels import as_kernel
 from imgkit.ops.conv_plan import check_held
 from imgkit.ops.ragged import ragged
@@ -83,7 +74,7 @@ def _sizes(shape: Any, taps: Array) -> tuple[int, ...]:
     count = len(shape) if isinstance(shape, (Sequence, np.ndarray)) else taps.ndim
     if count != taps.ndim and (taps.ndim, count) != (1, 2):
         raise ValueError(
-            f"shape is {shown(shape)}: the kernel has {taps.ndim} axes, so give {taps.ndim} sizes; "
+            f"shape is {printable(shape)}: the kernel has {taps.ndim} axes, so give as many sizes; "
             "an image of several channels has one matrix for each"
         )
     return check_ints(shape, "shape", count, 1)

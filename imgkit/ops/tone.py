@@ -17,19 +17,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from imgkit.backends import backend
+from imgkit.checks import check_choice, check_int, check_ints, check_number, printable
 from imgkit.image import (
     Array,
     as_batch,
     channels,
-    check_choice,
     check_colors,
     check_image,
-    check_int,
-    check_ints,
-    check_number,
     full_range,
     like_input,
-    shown,
 )
 from imgkit.ops.ragged import ragged
 
@@ -258,7 +254,7 @@ def normalize(x: Array, mean: Values | str, std: Values | None = None) -> Array:
     means = _per_channel(mean, "mean", channels(x))
     stds = _per_channel(std, "std", channels(x))
     if min(stds) < LEAST_STD:
-        raise ValueError(f"std is {shown(std)}: every value must be at least {LEAST_STD:g}")
+        raise ValueError(f"std is {printable(std)}: every value must be at least {LEAST_STD:g}")
     return like_input(backend(x, "color").normalize(as_batch(x), means, stds), x)
 
 
@@ -276,7 +272,7 @@ def _per_channel(values: object, name: str, count: int) -> tuple[float, ...]:
     if isinstance(values, (int, float, np.number)):
         return (check_number(values, name),) * count
     if not isinstance(values, (list, tuple)):
-        raise TypeError(f"{name} is {shown(values)}: it must be a number or one a channel")
+        raise TypeError(f"{name} is {printable(values)}: it must be a number or one a channel")
     if len(values) not in (1, count):
         raise ValueError(
             f"{name} has {len(values)} values, the image {count} channels: "

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from imgkit.image import MAX_SIDE, Array, as_batch, check_real, check_size, image_size, is_tensor
+from imgkit.checks import MAX_SIDE, check_real, check_size
+from imgkit.image import Array, as_batch, image_size, is_tensor
 
 
 def check_maps(value: Any, x: Array) -> Any:

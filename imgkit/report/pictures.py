@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.checks import suggest
 from imgkit.folder.steps import Program, Step, apply, channels_first
-from imgkit.image import nearest
 from imgkit.registry import FUNCTIONS
 
 Array = npt.NDArray[Any]
@@ -65,7 +65,7 @@ def _read_entry(path: str, entry: Any) -> dict[str, Any]:
         raise ValueError(f"{path} is {entry!r}: write a mapping of {', '.join(LABELS)}")
     for key in entry:
         if key not in LABELS:
-            raise ValueError(f"{path}: key {key!r} is unknown: {nearest(key, LABELS)}")
+            raise ValueError(f"{path}: key {key!r} is unknown: {suggest(key, LABELS)}")
     boxes = _numbers(path, "boxes", entry.get("boxes", []), (4,))
     points = _numbers(path, "keypoints", entry.get("keypoints", []), (2, 3))
     names = entry.get("labels", [""] * len(boxes))
@@ -124,8 +124,8 @@ def draw_variant(
             image = part(image, key=key)
     if channels_first(program):
         image = np.moveaxis(image, 0, -1)
-    shown, note = visible(image)
-    return Picture(shown, title, f"{_size(image)}{note}", labels, tuple(ops))
+    printable, note = visible(image)
+    return Picture(printable, title, f"{_size(image)}{note}", labels, tuple(ops))
 
 
 def _size(image: Array) -> str:

@@ -11,9 +11,9 @@ import torch
 from torch.utils.data import Dataset
 
 from imgkit.augment.pipeline import Pipeline
+from imgkit.checks import check_choice
 from imgkit.draws import EPOCH_BITS, check_bits
 from imgkit.folder import scan
-from imgkit.image import check_choice
 from imgkit.io import decode as codec
 from imgkit.torch.transform import Transform, check_transform
 
@@ -130,7 +130,7 @@ class ImageFolder(_WithEpoch):
 
     def name(self, index: int) -> str:
         """Return the path of a sample, as messages show it."""
-        return scan.shown(self.samples[index][0])
+        return scan.printable(self.samples[index][0])
 
     def decode(self, index: int) -> Array:
         """Return the image of a sample as an array (H, W, C), before the pipeline."""
@@ -140,9 +140,11 @@ class ImageFolder(_WithEpoch):
                 image = codec.decode(file.read())
             return _channels(image if image.ndim == 3 else image[..., None], self.channels)
         except (codec.BadImage, ValueError) as error:
-            raise ValueError(f"{scan.shown(path)}: {error}") from error
+            raise ValueError(f"{scan.printable(path)}: {error}") from error
         except FileNotFoundError as error:
-            raise FileNotFoundError(f"{scan.shown(path)} is gone since it was listed") from error
+            raise FileNotFoundError(
+                f"{scan.printable(path)} is gone since it was listed"
+            ) from error
 
     def __getitem__(self, index: Any) -> tuple[Any, int]:
         place = range(len(self))[int(index)]
@@ -155,7 +157,7 @@ class ImageFolder(_WithEpoch):
 def _tree(root: str) -> tuple[list[str], list[tuple[str, int]]]:
     """Return the sorted classes of a folder, and its images with their labels."""
     if not os.path.isdir(root):
-        raise FileNotFoundError(f"root is {scan.shown(root)}: there is no such folder")
+        raise FileNotFoundError(f"root is {scan.printable(root)}: there is no such folder")
     with os.scandir(root) as entries:
         classes = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     found = [
@@ -165,7 +167,7 @@ def _tree(root: str) -> tuple[list[str], list[tuple[str, int]]]:
     ]
     if not found:
         raise FileNotFoundError(
-            f"root is {scan.shown(root)}: it has no images in folders, one for each class"
+            f"root is {scan.printable(root)}: it has no images in folders, one for each class"
         )
     return classes, found
 

@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 
 from imgkit.augment.pipeline import Pipeline
 from imgkit.backends.cuda import launch as fused
+from imgkit.checks import check_int
 from imgkit.draws import EPOCH_BITS, SEED_BITS, check_bits
-from imgkit.image import check_int
 from imgkit.torch import samples
 from imgkit.torch.data import ImageFolder
 from imgkit.torch.order import Order

@@ -18,7 +18,7 @@ from imgkit.augment.pipeline import Pipeline
 from imgkit.augment.transforms.exact import CenterCrop
 from imgkit.augment.transforms.output import PRESETS, Normalize, ToCHW
 from imgkit.augment.transforms.resizes import Resize
-from imgkit.image import check_choice, check_int, check_number
+from imgkit.checks import check_choice, check_int, check_number
 from imgkit.ops.color import grayscale
 from imgkit.torch import samples
 

@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from imgkit.image import check_image, nearest
+from imgkit.checks import suggest
+from imgkit.image import check_image
 from imgkit.pillow import from_pillow, is_pillow, mask_from_pillow, orientation
 
 Array = npt.NDArray[Any]
@@ -141,7 +142,7 @@ def check_names(names: Any) -> Any:
         raise TypeError(f"names is {names!r}: it is a tuple of names, or a dict of yours to ours")
     for name in names.values() if isinstance(names, Mapping) else names:
         if name is not None and name not in KNOWN:
-            raise ValueError(f"names has {name!r}: {nearest(name, KNOWN)}")
+            raise ValueError(f"names has {name!r}: {suggest(name, KNOWN)}")
     return names
 
 

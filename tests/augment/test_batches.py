@@ -19,7 +19,7 @@ RANDOM = {
 GEOMETRIC = {
     name: getattr(ik, name)(**{**op.example, **RANDOM.get(name, {})}, p=0.5)
     for name, op in TRANSFORMS.items()
-    if op.family == "geometric"
+    if op.is_geometric
 }
 NAMED = {
     "an idle warp": [ik.Rotate(30, p=0.5, fill=1.0), ik.Translate(0.3)],
@@ -91,7 +91,7 @@ def test_labels_follow_the_list_as_well():
 def test_an_open_canvas_is_one_warp_whether_it_turns_or_not():
     aug = ik.Pipeline([ik.Resize(16), ik.Rotate((-15, 15), p=0.5)], seed=1, canvas="open")
     kinds = {
-        (len(stage.hops), stage.hops[0].kind)
+        (len(stage.geometric_steps), stage.geometric_steps[0].kind)
         for key in range(12)
         for stage in aug.plan(SIZE, key).stages
     }

@@ -139,7 +139,7 @@ def test_what_leaves_the_device_is_said(name, size):
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_what_is_one_kernel_is_said(name):
     aug = ik.Pipeline([example(name), ik.Normalize("imagenet")], seed=1)
-    apart = device.why_not(aug.plan((40, 60), (0, 0)).stages)
+    apart = device.fusion_blocker(aug.plan((40, 60), (0, 0)).stages)
     text = aug.explain((40, 60))
     assert ("on CUDA a uint8 RGB batch is one kernel" in text) == (not apart)
     assert (f"on CUDA torch operations run: {apart}" in text) == bool(apart)

@@ -18,7 +18,7 @@ LARGE = {
     "Elastic": {"alpha": (3, 6), "sigma": 8},
     "Pad": {"padding": (3, 9, 5, 0)},
 }
-GEOMETRIC = [op.name for op in registry.TRANSFORMS.values() if op.family == "geometric"]
+GEOMETRIC = [op.name for op in registry.TRANSFORMS.values() if op.is_geometric]
 FIELDS = {"Elastic", "GridDistortion"}
 MOVES = {
     "HorizontalFlip",

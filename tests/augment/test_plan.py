@@ -127,7 +127,7 @@ def test_an_unknown_stage_is_named_with_the_nearest():
 GEOMETRIC = [
     op.name
     for op in TRANSFORMS.values()
-    if op.family == "geometric"
+    if op.is_geometric
 ]  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def test_a_run_ends_at_what_is_not_geometric():
     ]  # fmt: skip
 
 
-def test_each_neighbourhood_op_is_a_stage_of_its_own():
+def test_each_neighborhood_op_is_a_stage_of_its_own():
     ops = (ik.GaussianBlur(1), ik.BoxBlur(3), ik.Erase(), ik.Erase())
     assert [kind for kind, _ in groups(*ops)] == ["filter", "filter", "erase", "erase"]
     assert reasons(*ops)[1] == "each filter is a stage of its own"
@@ -244,7 +244,7 @@ def test_without_fusing_every_op_is_a_stage():
 
 def resolved(*ops, size=SIZE):
     (stage,) = ik.Pipeline(ops, seed=0).plan(size, 0).stages
-    return geometry.resolve(stage.hops, 0)
+    return geometry.resolve(stage.geometric_steps, 0)
 
 
 def test_moves_stay_exact():

@@ -60,7 +60,7 @@ def told(stage):
             (h.name, h.kind, h.in_size, h.out_size, h.border, h.fill,
              None if h.matrix is None else list(matrices.entries(h.matrix[0])),
              None if h.window is None else [float(v) for v in h.window[0]])
-            for h in stage.hops
+            for h in stage.geometric_steps
         ]  # fmt: skip
     if isinstance(stage, stages.Color):
         return np.asarray(stage.steps[0]).tolist()
@@ -150,7 +150,7 @@ def test_sums_add_from_the_left_as_arrays_do(monkeypatch):
 
 def test_what_plans_share_is_not_to_be_written():
     aug = ik.Pipeline([ik.Elastic(0, 6)], seed=1)
-    still = displacement(aug.plan(SIZE, 0).stages[0].hops[0].field, 0, SIZE)
+    still = displacement(aug.plan(SIZE, 0).stages[0].geometric_steps[0].field, 0, SIZE)
     for shared in (still, slots.NEVER, geometry.IDENTITY, stages.IDENTITY_STEP):
         assert not shared.flags.writeable
     (rows,) = alone.merge([])

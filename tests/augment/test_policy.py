@@ -513,7 +513,7 @@ def test_policies_that_do_nothing_leave_the_image(op):
     np.testing.assert_array_equal(ik.Pipeline([op], seed=1)(image, key=4), image)
 
 
-def test_two_neighbouring_warps_are_one_resample():
+def test_two_neighboring_warps_are_one_resample():
     aug = ik.Pipeline([ik.RandAugment(2, 9)], seed=1)
     warps = {tables.OPS.index(name) for name in WARPS}
     plans = [aug.plan((48, 64), index) for index in range(60)]

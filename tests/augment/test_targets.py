@@ -27,7 +27,7 @@ LARGE = {  # sizes that suit the test image; all other ops run their example of 
     "Translate": {"x": (-0.1, 0.1), "y": (-0.1, 0.1)},
     "Pad": {"padding": (3, 9, 5, 0)},
 }
-GEOMETRIC = [op.name for op in registry.TRANSFORMS.values() if op.family == "geometric"]
+GEOMETRIC = [op.name for op in registry.TRANSFORMS.values() if op.is_geometric]
 POLICIES = ["RandAugment", "TrivialAugment", "AutoAugment"]
 STILL = {"color", "filters", "noise", "erase", "output"}
 OTHERS = [op.name for op in registry.TRANSFORMS.values() if op.family in STILL]
@@ -61,7 +61,7 @@ def unfused(aug):
 
 
 def draw(polygon, size):
-    """Return which pixel centres lie inside a polygon given in pixel edges (even-odd rule)."""
+    """Return which pixel centers lie inside a polygon given in pixel edges (even-odd rule)."""
     x, y = np.meshgrid(np.arange(size[1]) + 0.5, np.arange(size[0]) + 0.5)
     inside = np.zeros(size, bool)
     for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
@@ -96,7 +96,7 @@ def oriented_corners(cx, cy, w, h, degrees):
     return np.array([cx, cy]) + np.array([-u - v, u - v, u + v, v - u])
 
 
-SHAPES = [  # at odd fractions, so that no edge runs exactly through a pixel's centre
+SHAPES = [  # at odd fractions, so that no edge runs exactly through a pixel's center
     np.add([[40, 30], [90, 34], [110, 70], [60, 95], [35, 60]], [0.1371, 0.2713]),
     corners([50, 40, 120, 80]),
     np.add(
@@ -192,8 +192,8 @@ def test_oriented_boxes_keep_their_shape_under_similarity_maps(name):
     before = [80, 60, 40, 20, 25]
     after = aug(oriented_boxes=[before], size=SIZE, key=3)["oriented_boxes"][0]
     assert after[2] / after[3] == pytest.approx(2, abs=1e-9)
-    legs = geometry.onward(aug.plan(SIZE, 3).stages[0].hops, 0)
-    moved, _ = geometry.travel(legs, SIZE, oriented_corners(*before) - 0.5)
+    legs = geometry.forward_segments(aug.plan(SIZE, 3).stages[0].geometric_steps, 0)
+    moved, _ = geometry.transform_points(legs, SIZE, oriented_corners(*before) - 0.5)
     found = oriented_corners(*after)
     for corner in moved + 0.5:
         assert np.hypot(*(found - corner).T).min() < 1e-9
@@ -303,7 +303,7 @@ def test_a_box_turned_there_and_back_is_no_looser():
 # --- exact arithmetic ---------------------------------------------------------------------------
 
 
-def test_flips_mirror_edges_at_w_and_centres_at_w_minus_1():
+def test_flips_mirror_edges_at_w_and_centers_at_w_minus_1():
     height, width = SIZE
     boxes, points = np.array([[10.25, 20, 30, 41.5]]), np.array([[0.0, 0], [7, 9]])
     out = pipeline("HorizontalFlip")(boxes=boxes, keypoints=points, size=SIZE, key=0)
@@ -330,8 +330,8 @@ def test_a_resized_crop_scales_edges_without_half_a_pixel():
     out = aug(boxes=[[70, 50, 90, 70]], keypoints=[[70, 50]], size=SIZE, key=9)
     edges = [(70 - left) * sx, (50 - top) * sy, (90 - left) * sx, (70 - top) * sy]
     np.testing.assert_allclose(out["boxes"][0], edges, atol=1e-9)
-    centre = [(70.5 - left) * sx - 0.5, (50.5 - top) * sy - 0.5]
-    np.testing.assert_allclose(out["keypoints"][0], centre, atol=1e-9)
+    center = [(70.5 - left) * sx - 0.5, (50.5 - top) * sy - 0.5]
+    np.testing.assert_allclose(out["keypoints"][0], center, atol=1e-9)
 
 
 def test_letterboxed_boxes_are_scaled_then_shifted():
@@ -397,7 +397,7 @@ def test_a_mask_moves_as_an_image_sampled_nearest(name):
 @given(st.lists(st.sampled_from(GEOMETRIC), min_size=1, max_size=3), st.integers(0, 2**32))
 def test_masks_agree_with_the_reference(names, index):
     (stage,) = pipeline(*names).plan(SIZE, index).stages
-    how = geometry.resolve(stage.hops, 0)
+    how = geometry.resolve(stage.geometric_steps, 0)
     mask = np.random.default_rng(0).integers(0, 2**40, SIZE)
     found = array_masks.sample_mask(how, mask, -1)
     expected = reference_masks.sample_mask(how, mask, -1)

@@ -11,7 +11,7 @@ import torch
 import imgkit as ik
 from imgkit.backends.cuda import launch as fused
 from imgkit.backends.cuda import layout as fused_layout
-from imgkit.backends.cuda.capability import why_not
+from imgkit.backends.cuda.capability import fusion_blocker
 from imgkit.backends.tensor import plan
 from imgkit.backends.tensor.numpy_view import native
 from imgkit.border import BORDERS
@@ -45,7 +45,7 @@ def both(ops, x=None, **options):
     x = batch() if x is None else x
     aug, key = ik.Pipeline(ops, seed=4), (1, range(len(x)))
     stages = aug.plan(x.shape[1:3], key).stages
-    assert why_not(stages) == ""
+    assert fusion_blocker(stages) == ""
     tensor = torch.from_numpy(x).to(DEVICE).permute(0, 3, 1, 2)
     return fused.launch_batch(stages, tensor, **options).cpu(), channels_first(
         aug.reference(x, key=key)

@@ -14,7 +14,7 @@ import imgkit as ik
 
 torch = pytest.importorskip("torch")
 from imgkit.backends.cuda import launch as fused  # noqa: E402
-from imgkit.backends.cuda.capability import why_not  # noqa: E402
+from imgkit.backends.cuda.capability import fusion_blocker  # noqa: E402
 from imgkit.backends.cuda.layout import ALONE, PIXELS, layout, share  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
@@ -70,12 +70,12 @@ def test_kernel_gives_what_the_oracle_gives_on_cuda():
     ],
 )
 def test_plans_that_are_not_one_kernel_say_why(ops, reason):
-    assert why_not(stages(*ops, count=16)) == reason
+    assert fusion_blocker(stages(*ops, count=16)) == reason
 
 
 def test_other_images_than_uint8_rgb_are_not_for_the_kernel():
-    assert "float32 with 3 channels" in why_not(stages(ik.Rotate(10)), "float32")
-    assert "uint8 with 4 channels" in why_not(stages(ik.Rotate(10)), "uint8", 4)
+    assert "float32 with 3 channels" in fusion_blocker(stages(ik.Rotate(10)), "float32")
+    assert "uint8 with 4 channels" in fusion_blocker(stages(ik.Rotate(10)), "uint8", 4)
 
 
 CROP = (ik.RandomResizedCrop(224), ik.HorizontalFlip(p=0.5), ik.Affine(10))

@@ -36,7 +36,7 @@ def test_edges_alone_give_what_the_oracle_gives(fills, interpolation, antialias)
         x, cuts = photo(dtype), 0
         for key in range(8):
             found, expected = aug(x, key=key), aug.reference(x, key)
-            cuts += len(geometry.resolve(aug.plan(SIZE, key).stages[0].hops, 0).canvases)
+            cuts += len(geometry.resolve(aug.plan(SIZE, key).stages[0].geometric_steps, 0).canvases)
             assert np.abs(found.astype(np.float64) - expected).max() <= tolerance
         assert cuts > 8
 
@@ -57,7 +57,7 @@ def test_nearest_masks_are_cut_alike(fills):
     for key in range(6):
         mask = aug(image=photo(np.uint8), mask=x, key=key)["mask"]
         alone = aug(image=photo(np.uint8), mask=x, key=key)["mask"]
-        how = geometry.resolve(aug.plan(SIZE, key).stages[0].hops, 0)._replace(
+        how = geometry.resolve(aug.plan(SIZE, key).stages[0].geometric_steps, 0)._replace(
             interpolation="nearest"
         )
         at, cuts = geometry.sampling_positions(how)

@@ -132,7 +132,7 @@ def test_filters_at_every_border(border):
     images = np.moveaxis(as_array(x), 1, -1)
     for run, options in (
         (ik.scharr, {"normalized": True}),
-        (ik.laplacian, {"neighbours": 8}),
+        (ik.laplacian, {"neighbors": 8}),
         (ik.laplacian_of_gaussian, {"sigma": 1.2}),
         (ik.corners, {"method": "shi-tomasi"}),
         (ik.gaussian_blur, {"sigma": 2.5}),

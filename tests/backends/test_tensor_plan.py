@@ -129,9 +129,9 @@ def test_batch_of_maps_is_its_samples_one_by_one(name):
     for stage in aug.plan(SIZE, (0, range(count))).stages:
         if stage.kind != "resample":
             continue
-        whole = resolve.resolve_batch(stage.hops, count, 3)
+        whole = resolve.resolve_batch(stage.geometric_steps, count, 3)
         for i in range(count):
-            one = geometry.resolve(stage.hops, i)
+            one = geometry.resolve(stage.geometric_steps, i)
             assert resolve.KINDS[whole.kind[i]] == one.kind
             assert (tuple(whole.window[i]), tuple(whole.out_size[i])) == (one.window, one.out_size)
             assert whole.pad[i] == resolve.CODES[one.pad[0]]

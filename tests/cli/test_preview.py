@@ -50,8 +50,8 @@ def test_a_page_shows_what_augment_writes(photos, pipeline, tmp_path):
     assert result.exit_code == 0, result.output
     flags = ("--pipeline", pipeline, "--copies", 2, "--epoch", 1)
     assert invoke("augment", photos, tmp_path / "out", *flags).exit_code == 0
-    shown = re.findall(r'src="data:image/png;base64,([^"]+)"', page.read_text())
-    pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) for data in shown]
+    printable = re.findall(r'src="data:image/png;base64,([^"]+)"', page.read_text())
+    pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))) for data in printable]
     assert len(pictures) == 5 * 3
     for i in range(5):
         names = [photos / f"{i}.png", *(tmp_path / "out" / f"{i}_000{c}.png" for c in (1, 2))]

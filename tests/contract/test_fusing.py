@@ -23,7 +23,7 @@ SIZE = (56, 64)
 # What bilinear interpolation loses on a wave of 8 image widths, four times over: 1e-4; what a
 # perspective bends a slope between two pixels: 5e-4.
 TOLERANCE = 1e-3
-# An antialiased resize as Pillow's samples its triangle and normalises it: on a slope it is off
+# An antialiased resize as Pillow's samples its triangle and normalizes it: on a slope it is off
 # by up to 0.13 pixel, where a fused run blurs by a Gaussian, or not at all.
 RESIZED = 2e-3
 LEVEL = 1.0  # both sides round to a level
@@ -49,15 +49,15 @@ IMAGES = {"constant": constant, "slope": slope, "wave": wave}
 
 def hops_of(aug, size, key):
     plan = aug._plan(size, parse_key(key), fuse=False)
-    return [hop for stage in plan.stages for hop in stage.hops], plan.out_size
+    return [hop for stage in plan.stages for hop in stage.geometric_steps], plan.out_size
 
 
 def near_a_border(aug, size, key):
     """Tell which output pixels see the border of the source or of any canvas, (H, W) bool."""
-    hops, out_size = hops_of(aug, size, key)
+    steps, out_size = hops_of(aug, size, key)
     out_size = tuple(int(np.max(n)) for n in out_size)
     at, near, apart = geometry.grid(out_size), np.zeros(out_size, bool), 1.0
-    for hop in reversed(hops):
+    for hop in reversed(steps):
         at, later = back(hop, at), apart
         apart = spacing(at)
         if hop.kind == "move" and not hop.outside:
@@ -88,7 +88,7 @@ def back(hop, at):
 
 
 def spacing(at):
-    """Return how far apart two neighbouring output pixels read, where it is farthest."""
+    """Return how far apart two neighboring output pixels read, where it is farthest."""
     steps = [
         np.hypot(d[..., 0], d[..., 1]).max() for d in (np.diff(at, axis=0), np.diff(at, axis=1))
     ]
@@ -262,9 +262,9 @@ def test_any_fused_chain_is_its_ops_one_by_one(ops, picture, index):
     found, expected = aug(x, key=key), one_by_one(aug, x, key)
     assert_agree(found, expected, near, tolerance(ops))
     if picture == "constant":  # also on the borders: a mixture of what is there
-        shown = [0.6, *(value for op in ops for value in getattr(op, "fill", ()))]
-        assert found.min() >= min(shown) - 1e-6
-        assert found.max() <= max(shown) + 1e-6
+        printable = [0.6, *(value for op in ops for value in getattr(op, "fill", ()))]
+        assert found.min() >= min(printable) - 1e-6
+        assert found.max() <= max(printable) + 1e-6
 
 
 @settings(deadline=None, max_examples=60)

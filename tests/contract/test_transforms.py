@@ -45,7 +45,7 @@ def pipeline(op, seed=3):
 def is_sized(op):
     """Tell whether the op may change height and width."""
     names = {spec.name for spec in dataclasses.fields(getattr(ik, op.name))}
-    return op.name in SIZED or (op.family == "geometric" and bool(names & {"size", "padding"}))
+    return op.name in SIZED or (op.is_geometric and bool(names & {"size", "padding"}))
 
 
 def is_colors(op):

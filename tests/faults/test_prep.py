@@ -134,14 +134,14 @@ def test_02_an_image_that_kills_stats_is_one_bad_file(classes, tmp_path):
     """The decoder is made to kill its process at one image, in a command as in life."""
     code = (
         "import os, signal\n"
-        "from imgkit.folder import stats\n"
+        "from imgkit.dataset import stats\n"
         "def measured(root, max_pixels, path, measure=stats.measure_file):\n"
         "    if path.endswith('/7.jpg'): os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return measure(root, max_pixels, path)\n"
     )
     (tmp_path / "deadly.py").write_text(code)
     script = (
-        "import deadly; from imgkit.folder import stats; stats.measure_file = deadly.measured\n"
+        "import deadly; from imgkit.dataset import stats; stats.measure_file = deadly.measured\n"
         "from imgkit.cli.main import main; main()"
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}

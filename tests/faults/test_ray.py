@@ -12,7 +12,7 @@ from hurt import JOB, OPS, hurting, items, shell, tree, tries, write_photos
 
 from imgkit.folder.journal import Journal, read
 from imgkit.folder.run import run
-from imgkit.folder.task import Guards
+from imgkit.folder.task import TaskLimits
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'imgkit-cv[ray]'")
 # Ray's own: sockets and files that it leaves to the garbage collector
@@ -27,7 +27,7 @@ HERE = str(pathlib.Path(__file__).parent)
 ENV = {"env_vars": {"PYTHONPATH": HERE}}  # where Ray's processes find `hurt`
 BAD = "b/0007.png"
 MEMORY = 150 * 10**6
-GUARDS = Guards(timeout=30)
+GUARDS = TaskLimits(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def cluster():
 def go(src, dst, job=JOB, seen=lambda row, report: None):
     with Journal(str(dst)) as journal:
         planned = items(src, dst)
-        return run(planned, job, 2, seen, journal, str(src), engine="ray", guards=GUARDS)
+        return run(planned, job, 2, seen, journal, str(src), engine="ray", task_limits=GUARDS)
 
 
 def workers():
@@ -91,7 +91,7 @@ def test_29_poison_costs_itself_alone(here, photos, golden, tmp_path):
     bad = {"die": BAD, "sleep": "a/0010.png"}
     job = hurting(tmp_path, **bad)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(globals(), "GUARDS", Guards(timeout=2))
+        patch.setitem(globals(), "GUARDS", TaskLimits(timeout=2))
         report = go(photos, tmp_path / "dst", job)
     assert {row[:3] for row in report.failures} == {
         (BAD, "quarantined", "crashed"),

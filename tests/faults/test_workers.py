@@ -7,16 +7,16 @@ import pytest
 from hurt import JOB, hurting, items, tree, tries
 
 from imgkit.folder.engines import local
-from imgkit.folder.engines import pool as fleet
+from imgkit.folder.engines import pool as pool
 from imgkit.folder.run import run
-from imgkit.folder.task import Guards
+from imgkit.folder.task import TaskLimits
 
 BAD = "b/0007.png"
-GUARDS = Guards(timeout=60, memory=2 << 30)
+GUARDS = TaskLimits(timeout=60, memory=2 << 30)
 
 
-def go(photos, dst, job, workers=2, guards=GUARDS):
-    return run(items(photos, dst), job, workers, lambda row, report: None, guards=guards)
+def go(photos, dst, job, workers=2, task_limits=GUARDS):
+    return run(items(photos, dst), job, workers, lambda row, report: None, task_limits=task_limits)
 
 
 def without(golden, *names):
@@ -65,7 +65,7 @@ def test_02_the_second_try_is_alone(photos, tmp_path):
 def test_03_a_hanging_image_is_killed_at_the_timeout(photos, golden, tmp_path):
     job = hurting(tmp_path, sleep=f"{BAD},a/0010.png")
     start = time.monotonic()
-    report = go(photos, tmp_path / "dst", job, guards=Guards(timeout=2))
+    report = go(photos, tmp_path / "dst", job, task_limits=TaskLimits(timeout=2))
     assert time.monotonic() - start < 20
     assert {row[:4] for row in report.failures} == {
         (BAD, "failed", "timeout", "took over 2 s"),
@@ -79,7 +79,7 @@ def test_03_a_hanging_image_is_killed_at_the_timeout(photos, golden, tmp_path):
 @pytest.mark.parametrize("how", ["allocate", "bite"])
 def test_04_an_image_that_claims_too_much_memory_fails(photos, golden, tmp_path, how):
     job = hurting(tmp_path, **{how: BAD})
-    report = go(photos, tmp_path / "dst", job, guards=Guards(60, 256 << 20))
+    report = go(photos, tmp_path / "dst", job, task_limits=TaskLimits(60, 256 << 20))
     (row,) = report.failures
     assert row[:3] == (BAD, "failed", "oom")
     assert tree(tmp_path / "dst") == without(golden, BAD)
@@ -89,14 +89,14 @@ def test_04_images_too_large_for_one_share_wait_for_more(photos, golden, tmp_pat
     """A share holds 600 pixels, the images have 720: each takes the place of two workers."""
     given = []
 
-    def give(worker, task, give=fleet.Worker.give):
+    def give(worker, task, give=pool.Worker.give):
         if task.weight > 1:
             given.append((task.weight, worker.work.room(task.weight)))
             assert not worker.tasks
         return give(worker, task)
 
     monkeypatch.setattr(local, "PIXEL_BYTES", GUARDS.memory // 600)
-    monkeypatch.setattr(fleet.Worker, "give", give)
+    monkeypatch.setattr(pool.Worker, "give", give)
     report = go(photos, tmp_path / "dst", JOB, workers=3)
     assert report.exit_code == 0
     assert given == [(2, 1200)] * len(golden)
@@ -116,7 +116,7 @@ def test_30_nor_does_the_order(photos, golden, tmp_path):
 
 
 def test_workers_that_cannot_start_end_the_run(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(fleet, "serve", os._exit)
+    monkeypatch.setattr(pool, "serve", os._exit)
     report = go(photos, tmp_path / "dst", JOB)
     assert report.exit_code == 4
     assert "workers die as they start" in report.stopped

@@ -13,7 +13,7 @@ import pytest
 from imgkit.dataset import build as dataset
 from imgkit.dataset import card, staging
 from imgkit.dataset.build import as_rgb, build
-from imgkit.dataset.split import PRESETS, Law, Recipe, folds, plan, resized, split
+from imgkit.dataset.split import PRESETS, BuildOptions, SplitRule, folds, plan, resized, split
 from imgkit.dataset.staging import Record
 from imgkit.dataset.stats import Bad, Figures, measure, summary
 from imgkit.folder.scan import Source, scan
@@ -44,13 +44,13 @@ def photos(tmp_path_factory):
     return root
 
 
-def make(src, dst, recipe, workers=0, **options):
-    planned = plan(scan(str(src)).images, str(src), str(dst), recipe)
-    return build(planned, str(src), str(dst), recipe, workers=workers, **options)
+def make(src, dst, build_options, workers=0, **options):
+    planned = plan(scan(str(src)).images, str(src), str(dst), build_options)
+    return build(planned, str(src), str(dst), build_options, workers=workers, **options)
 
 
 def small(**values):
-    return Recipe(values.pop("law", SPLIT), "imagenet", 16, **values)
+    return BuildOptions(values.pop("split_rule", SPLIT), "imagenet", 16, **values)
 
 
 # --- the law of the split ---------------------------------------------------------------
@@ -69,11 +69,11 @@ def test_shares_are_close_to_those_asked_for():
 
 
 def test_folds_are_of_one_size():
-    law = folds(5)
-    found = [law.part(path) for path in paths(10_000)]
+    split_rule = folds(5)
+    found = [split_rule.part(path) for path in paths(10_000)]
     assert sorted(set(found)) == [f"fold-{i}" for i in range(5)]
-    assert max(found.count(part) for part in law.names) < 2000 + 4 * 40
-    assert law.folds
+    assert max(found.count(part) for part in split_rule.names) < 2000 + 4 * 40
+    assert split_rule.folds
     assert not SPLIT.folds
 
 
@@ -82,7 +82,7 @@ def test_a_path_alone_decides():
     after = {path: SPLIT.part(path) for path in [*paths(800, "dog"), *paths(900)]}
     assert all(after[path] == part for path, part in before.items())
     # the value is kept for good: another would move everybody's images
-    assert SPLIT.place("cat/0.jpg") == 4484456918220278143
+    assert SPLIT.split_hash("cat/0.jpg") == 4484456918220278143
 
 
 def test_a_larger_share_of_train_takes_from_its_neighbour_alone():
@@ -118,7 +118,7 @@ def test_a_split_that_is_none_is_refused(text):
 
 def test_numbers_of_a_split_are_shares():
     assert split("8/1/1").part("cat/7.jpg") == SPLIT.part("cat/7.jpg")
-    assert split("1") == Law(("train",), (1,))
+    assert split("1") == SplitRule(("train",), (1,))
 
 
 # --- the plan ---------------------------------------------------------------------------
@@ -129,18 +129,18 @@ def sources(*names):
 
 
 @pytest.mark.parametrize(
-    ("names", "recipe", "message"),
+    ("names", "build_options", "message"),
     [
         ((), small(), "has no images"),
         (("a/1.jpg", "2.jpg"), small(), "2.jpg is in no class: SRC needs one folder"),
         (("train/1.jpg", "VAL/2.jpg"), small(), "split already"),
         (("a/1.jpg", "a/1.png"), small(), "would both be written to"),
-        (("a/1.jpg",), Recipe(SPLIT, "none", format="npy"), "choose a preset but none"),
+        (("a/1.jpg",), BuildOptions(SPLIT, "none", format="npy"), "choose a preset but none"),
     ],
 )
-def test_what_makes_no_data_set_is_refused_before_the_work(tmp_path, names, recipe, message):
+def test_what_makes_no_data_set_is_refused_before_the_work(tmp_path, names, build_options, message):
     with pytest.raises(ValueError, match=message):
-        plan(sources(*names), str(tmp_path), "dst", recipe)
+        plan(sources(*names), str(tmp_path), "dst", build_options)
 
 
 def test_names_that_would_collide_are_none_in_shards(tmp_path):
@@ -177,11 +177,13 @@ def test_presets_give_their_size(preset, size, shape):
 
 def test_presets_are_those_of_preprocess():
     preprocess = pytest.importorskip("imgkit.torch.preprocess", reason="needs torch")
-    for name, recipe in preprocess.RECIPES.items():
+    for name, build_options in preprocess.RECIPES.items():
         if name in PRESETS:
             theirs = preprocess.Preprocess(name).pipeline.ops
             mine = resized(name).ops
-            assert [repr(op) for op in theirs[: len(mine)]] == [repr(op) for op in mine], recipe
+            assert [repr(op) for op in theirs[: len(mine)]] == [repr(op) for op in mine], (
+                build_options
+            )
 
 
 def test_imagenet_is_resize_and_a_crop_of_the_middle():
@@ -299,7 +301,7 @@ def test_the_card_has_the_figures_of_the_training_part(photos, tmp_path):
 
 
 def test_of_folds_each_has_the_figures_of_all_others(photos, tmp_path):
-    make(photos, tmp_path / "dst", small(law=folds(3), image="png"))
+    make(photos, tmp_path / "dst", small(split_rule=folds(3), image="png"))
     files = tree(tmp_path / "dst")
     told = json.loads(files["dataset.json"])
     for fold in range(3):
@@ -335,7 +337,7 @@ def test_twins_in_two_parts_are_told(tmp_path):
     assert len(parts) > 1
     assert made.straddling == 10
     assert any("twin" in note for note in card.notes(made))
-    assert make(tmp_path / "src", tmp_path / "one", small(law=split("1"))).straddling == 0
+    assert make(tmp_path / "src", tmp_path / "one", small(split_rule=split("1"))).straddling == 0
 
 
 # --- whole or not there -----------------------------------------------------------------
@@ -370,7 +372,7 @@ def hidden(folder):
     return sorted(name for name in os.listdir(folder) if name.startswith("."))
 
 
-def stopped(photos, dst, recipe, after, workers=0, **options):
+def stopped(photos, dst, build_options, after, workers=0, **options):
     """Make a data set up to an image."""
     count = []
 
@@ -380,7 +382,7 @@ def stopped(photos, dst, recipe, after, workers=0, **options):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make(photos, dst, recipe, workers, seen=interrupt, **options)
+        make(photos, dst, build_options, workers, seen=interrupt, **options)
 
 
 FORMS = ["folder", "webdataset", "npy"]
@@ -412,10 +414,10 @@ def test_what_was_made_otherwise_is_made_again(photos, tmp_path, monkeypatch, ch
     shutil.copytree(photos, src)
     stopped(src, dst, recipe_of("npy"), 39)
     (beside,) = (tmp_path / name for name in hidden(tmp_path))
-    recipe, kept = recipe_of("npy"), 0
+    build_options, kept = recipe_of("npy"), 0
     first = sorted((beside / "train").glob("images-*"))[0]
     if change == "settings":
-        recipe = recipe_of("npy", law=split("80/10/10", seed=9))
+        build_options = recipe_of("npy", split_rule=split("80/10/10", seed=9))
     elif change == "source":  # of one image: its block alone
         lines = (beside / "train" / "samples-00000.jsonl").read_text().splitlines()
         path = json.loads(lines[0])["path"]
@@ -429,9 +431,9 @@ def test_what_was_made_otherwise_is_made_again(photos, tmp_path, monkeypatch, ch
         shutil.copy(src / "cat" / "0.png", src / "aardvark")
     else:
         monkeypatch.setattr(dataset, "versions", lambda: {"imgkit-cv": "99"})
-    made = make(src, dst, recipe)
+    made = make(src, dst, build_options)
     assert made.kept == kept
-    make(src, tmp_path / "golden", recipe)
+    make(src, tmp_path / "golden", build_options)
     assert tree(dst) == tree(tmp_path / "golden")
 
 

@@ -12,7 +12,7 @@ from imgkit.folder import task as work
 from imgkit.folder.run import Report, run
 from imgkit.folder.scan import plan, plan_file, scan
 from imgkit.folder.steps import Step
-from imgkit.folder.task import Job, Row, commit, output_kind, process
+from imgkit.folder.task import ImageResult, Job, commit, output_kind, process
 from imgkit.io.decode import decode, encode
 
 JOB = Job((Step("max_pool", {"size": 2}),))
@@ -116,8 +116,12 @@ def test_an_operation_that_raises_is_a_row(tmp_path):
 
 
 def test_exit_codes():
-    bad = Row("a", "failed", "x", "y")
-    for rows, code in (([Row("a")], 0), ([bad, Row("b")], 1), ([bad._replace(fatal=True)], 4)):
+    bad = ImageResult("a", "failed", "x", "y")
+    for rows, code in (
+        ([ImageResult("a")], 0),
+        ([bad, ImageResult("b")], 1),
+        ([bad._replace(fatal=True)], 4),
+    ):
         report = Report(2)
         for row in rows:
             report.add(row)
@@ -125,7 +129,7 @@ def test_exit_codes():
         assert report.summary()["failed"] == sum(row.status == "failed" for row in rows)
     report = Report(4, max_failures=1, ok=1, skipped=1, failures=[bad])
     assert (report.exit_code, report.ending, report.done) == (1, False, 3)
-    report.add(Row("c", "quarantined", "crashed", "y"))
+    report.add(ImageResult("c", "quarantined", "crashed", "y"))
     assert (report.exit_code, report.ending, report.quarantined) == (3, True, 1)
     assert (report.summary()["failed"], report.summary()["quarantined"]) == (1, 1)
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from imgkit.folder.scan import Source, named_format, output_name, plan, plan_file, scan, shown
+from imgkit.folder.scan import Source, named_format, output_name, plan, plan_file, printable, scan
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8
 
@@ -36,8 +36,8 @@ def test_names_that_are_no_text_come_through(tmp_path):
     for name in odd:
         (tmp_path / name).write_bytes(PNG)
     assert names(tmp_path) == sorted(odd)
-    assert shown(odd[-1]) == r"\xff\xfe.png"
-    assert shown("a\nb\x1b[1m😀") == r"a\nb\x1b[1m😀"
+    assert printable(odd[-1]) == r"\xff\xfe.png"
+    assert printable("a\nb\x1b[1m😀") == r"a\nb\x1b[1m😀"
 
 
 def test_links_to_folders_are_not_followed_and_pipes_are_not_opened(tmp_path):

@@ -26,9 +26,9 @@ from imgkit.report.pictures import Picture, Row, drawn, visible
     ],
 )
 def test_visible(image, expected, note):
-    shown, said = visible(image)
-    assert shown.dtype == np.uint8
-    assert shown.tolist() == expected
+    printable, said = visible(image)
+    assert printable.dtype == np.uint8
+    assert printable.tolist() == expected
     assert said == note
 
 

@@ -203,16 +203,16 @@ def test_a_task_that_never_ends_is_given_up():
 def test_stats_and_prep_have_the_timeout_that_runs_have(monkeypatch):
     from imgkit.cli.run import run
     from imgkit.folder.engines import ordered
-    from imgkit.folder.engines import pool as fleet
+    from imgkit.folder.engines import pool as pool
 
     works = []
 
-    class Fleet(fleet.Fleet):
+    class Pool(pool.Pool):
         def __init__(self, work, size):
             works.append(work)
             super().__init__(work, size)
 
-    monkeypatch.setattr(ordered, "Fleet", Fleet)
+    monkeypatch.setattr(ordered, "Pool", Pool)
     collect("nowhere", ["gone.png"], 1)
     (option,) = (p for p in run.params if p.name == "timeout")
     assert [work.timeout for work in works] == [option.default]

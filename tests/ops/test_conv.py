@@ -219,7 +219,7 @@ def test_scipy_signal_agrees_in_every_mode(size, mode, method):
         close(ours(x, kernel, mode, method=method), expected, x, kernel)
 
 
-def test_scipy_centres_correlate_as_we_do_unless_the_kernel_is_larger():
+def test_scipy_centers_correlate_as_we_do_unless_the_kernel_is_larger():
     x, kernel = RNG.random(5), RNG.random(8)
     theirs = scipy.signal.correlate(x, kernel, "same")
     np.testing.assert_allclose(ik.correlate(x, kernel, "full"), np.correlate(x, kernel, "full"))

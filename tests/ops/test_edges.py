@@ -184,9 +184,9 @@ def test_derivatives_equal_the_reference(shape, dtype, border):
         ours = MAGNITUDES[operator](x, normalized=True, **options)
         theirs = getattr(reference, operator)(exact, normalized=True, **options)
         np.testing.assert_allclose(ours, theirs, atol=close / slope, rtol=1e-6)
-    for neighbours in (4, 8):
-        ours = ik.laplacian(x, neighbours, **options)
-        theirs = reference.laplacian(exact, neighbours, **options)
+    for neighbors in (4, 8):
+        ours = ik.laplacian(x, neighbors, **options)
+        theirs = reference.laplacian(exact, neighbors, **options)
         np.testing.assert_allclose(ours, theirs, atol=tolerance(x, 16), rtol=0)
     for sigma in (0.5, 1.5):
         ours = ik.laplacian_of_gaussian(x, sigma, **options)
@@ -382,7 +382,7 @@ def test_bad_arguments_are_named():
         "sigma is 1025: its window reaches 4100": lambda: ik.laplacian_of_gaussian(x, 1025),
         "sigma is 1026: its window reaches 4104": lambda: ik.canny(x, 1, 2, 1026),
         "sigma is 1027: its window reaches 4108": lambda: ik.corners(x, sigma=1027),
-        "neighbours is 6: it must be 4 or 8": lambda: ik.laplacian(x, 6),
+        "neighbors is 6: it must be 4 or 8": lambda: ik.laplacian(x, 6),
         "sigma is 0: it must be at least 0.1": lambda: ik.laplacian_of_gaussian(x, 0),
         "sigma is -1: it must be at least 0": lambda: ik.canny(x, 1, 2, -1),
         "low is -1: it must be at least 0": lambda: ik.canny(x, -1, 2),

@@ -470,7 +470,7 @@ def test_any_number_of_channels(channels):
 
 @pytest.mark.parametrize("shape", [(6, 40000, 3), (40000, 6)])
 def test_images_longer_than_32767(shape):
-    """cv2.remap refuses them; a shift of half a pixel averages neighbours."""
+    """cv2.remap refuses them; a shift of half a pixel averages neighbors."""
     x = noise("uint8", *shape)
     floats = x.astype(float)
     axis = int(np.argmax(shape))

@@ -28,7 +28,7 @@ def test_parameters_field_and_shape(sample, capsys, name, numbers, sees, last):
     assert f"{numbers:,} parameters" in capsys.readouterr().out
 
 
-def test_local_response_normalisation_is_the_papers(sample):
+def test_local_response_normalization_is_the_papers(sample):
     # b = a / (2 + 1e-4 * sum of a^2 over five channels) ** 0.75; channel 2 of 5 sees all
     norm = next(m for m in sample("architectures").alexnet() if "LocalResponse" in str(type(m)))
     a = torch.arange(1.0, 6.0).reshape(1, 5, 1, 1) * 100

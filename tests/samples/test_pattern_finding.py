@@ -1,14 +1,14 @@
-"""Normalised cross-correlation against scikit-image, and the peak that follows a translation."""
+"""Normalized cross-correlation against scikit-image, and the peak that follows a translation."""
 
 import numpy as np
 import pytest
 from skimage.feature import match_template
 
 
-def test_normalised_is_match_template(sample):
+def test_normalized_is_match_template(sample):
     rng = np.random.default_rng(0)
     image, template = rng.integers(0, 256, (40, 50)), rng.integers(0, 256, (9, 6))
-    found = sample("pattern_finding").normalised(image, template)
+    found = sample("pattern_finding").normalized(image, template)
     np.testing.assert_allclose(found, match_template(image, template), atol=1e-9)
 
 
@@ -24,7 +24,7 @@ def test_the_peak_moves_with_the_image(sample):
         assert scores.max() > 0.999
 
 
-def test_only_the_largest_of_a_neighbourhood_is_a_peak(sample):
+def test_only_the_largest_of_a_neighborhood_is_a_peak(sample):
     scores = np.zeros((9, 9))
     scores[2, 2], scores[2, 3], scores[7, 7], scores[0, 8] = 0.9, 0.8, 0.7, 0.3
     assert sample("pattern_finding").peaks(scores, 0.5, 3).tolist() == [[2, 2], [7, 7]]

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgkit.augment.transforms.base import Choice, Transform
-from imgkit.image import check_choice, nearest
+from imgkit.checks import check_choice, suggest
 from imgkit.registry import CONTROLS, PUBLIC, TRANSFORMS
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _item(op: Transform) -> Any:
     """Return an op as its name, or {name: {parameter: value}} of what is not the default."""
     module = PUBLIC.get(op.name)
     if module is None or getattr(importlib.import_module(module), op.name) is not type(op):
-        raise ValueError(f"{op.name} is no transform of imgkit: {nearest(op.name, KNOWN)}")
+        raise ValueError(f"{op.name} is no transform of imgkit: {suggest(op.name, KNOWN)}")
     written = {
         spec.name: _plain(getattr(op, spec.name))
         for spec in sorted(dataclasses.fields(op), key=lambda spec: spec.name == "p")
@@ -209,7 +209,7 @@ def read_document(content: Any) -> tuple[list[Any], int | None]:
         raise ValueError("a pipeline is a mapping with the keys version and ops")
     for key in content:
         if key not in KEYS:
-            raise ValueError(f"key {key!r} is unknown: {nearest(key, KEYS)}")
+            raise ValueError(f"key {key!r} is unknown: {suggest(key, KEYS)}")
     if content.get("version") != VERSION or isinstance(content["version"], bool):
         raise ValueError(f"version is {content.get('version')!r}: this imgkit reads version 1")
     seed, ops = content.get("seed"), content.get("ops")
@@ -255,12 +255,12 @@ def _transform(item: Any, where: str) -> Transform:
     """Build the transform that an item describes."""
     name, parameters = read_item(item, where)
     if name not in KNOWN:
-        raise ValueError(f"{where}: {name} is no transform: {nearest(name, KNOWN)}")
+        raise ValueError(f"{where}: {name} is no transform: {suggest(name, KNOWN)}")
     kind = getattr(importlib.import_module(PUBLIC[name]), name)
     specs = {spec.name: spec for spec in dataclasses.fields(kind) if spec.init}
     for key in parameters:
         if key not in specs:
-            raise ValueError(f"{where}: {name} has no parameter {key!r}: {nearest(key, specs)}")
+            raise ValueError(f"{where}: {name} has no parameter {key!r}: {suggest(key, specs)}")
     for key, spec in specs.items():
         if key not in parameters and _needed(spec):
             raise ValueError(f"{where}: {name} needs {key}: write {name}: {{{key}: ...}}")

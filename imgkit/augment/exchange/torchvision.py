@@ -32,7 +32,7 @@ from imgkit.augment.transforms import (
     resizes,
     warps,
 )
-from imgkit.image import nearest
+from imgkit.checks import suggest
 
 BORDERS = {"constant": "constant", "edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}
 INTERPOLATIONS = {
@@ -42,7 +42,7 @@ INTERPOLATIONS = {
 
 def _interpolation(t: Any) -> str:
     word = getattr(t.interpolation, "value", t.interpolation)
-    refuse(word not in INTERPOLATIONS, f"interpolation {word!r}: {nearest(word, INTERPOLATIONS)}")
+    refuse(word not in INTERPOLATIONS, f"interpolation {word!r}: {suggest(word, INTERPOLATIONS)}")
     return INTERPOLATIONS[word]
 
 

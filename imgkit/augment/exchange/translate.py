@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgkit.augment.transforms import control, exact, output
 from imgkit.augment.transforms.base import Param, Transform
-from imgkit.image import nearest
+from imgkit.checks import suggest
 
 if TYPE_CHECKING:
     from imgkit.augment.pipeline import Pipeline
@@ -135,7 +135,7 @@ def _read(item: Any, out: Output, known: dict[str, Read], refused: dict[str, str
     if name in refused:
         raise ValueError(refused[name])
     if name not in known:
-        raise ValueError(f"it has no translation; {nearest(name, known)}")
+        raise ValueError(f"it has no translation; {suggest(name, known)}")
     if out.normalize is not None and name not in AFTER_NORMALIZE:
         raise ValueError("it comes after Normalize, which is last in imgkit; move it before")
     return known[name](item, out)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from imgkit.image import Array, check_image, check_real, shown
+from imgkit.checks import check_real, printable
+from imgkit.image import Array, check_image
 
 
 @dataclass
@@ -96,7 +97,7 @@ def _same_kind(arrays: list[Array]) -> list[Array]:
 def _check_length(values: Any, name: str, number: int) -> None:
     """Raise unless there is an entry for each image."""
     if not hasattr(values, "__len__") or isinstance(values, str):
-        raise TypeError(f"{name} is {shown(values)}: it must be a list, with an entry an image")
+        raise TypeError(f"{name} is {printable(values)}: it must be a list, with an entry an image")
     if len(values) != number:
         raise ValueError(f"{name} has {len(values)} entries for {number} images")
 

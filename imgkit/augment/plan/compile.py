@@ -46,7 +46,7 @@ class Template(NamedTuple):
     entries: tuple[tuple[int, int], ...]
     reason: str
     built: stages.Normalize | None = None
-    stretches: tuple[canvases.Stretch | None, ...] = ()
+    stretches: tuple[canvases.OpenCanvasGroup | None, ...] = ()
 
 
 class Recipe(NamedTuple):
@@ -59,7 +59,7 @@ class Recipe(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def compile_ops(ops: tuple[Transform, ...], fuse: bool = True, canvas: str = "cut") -> Recipe:
-    """Flatten control ops and group neighbours into stages."""
+    """Flatten control ops and group neighbors into stages."""
     nodes: list[Node] = []
     order: list[tuple[int, int]] = []
     _flatten(ops, -1, nodes, order, Counter(), fuse)
@@ -93,7 +93,7 @@ def compile_ops(ops: tuple[Transform, ...], fuse: bool = True, canvas: str = "cu
 
 def _stretches(
     nodes: list[Node], entries: list[tuple[int, int]], kind: str, canvas: str
-) -> tuple[canvases.Stretch | None, ...]:
+) -> tuple[canvases.OpenCanvasGroup | None, ...]:
     """Return what an open canvas makes of the entries of a resample."""
     if kind != "resample" or canvas == "cut":
         return ()
@@ -187,7 +187,7 @@ def fill(
             built.append(template.built)
             continue
         pieces = []
-        owners: list[canvases.Stretch | None] = []
+        owners: list[canvases.OpenCanvasGroup | None] = []
         for place, (node, part) in enumerate(template.entries):
             numbers = numbers_of(recipe, drawn, keys, epoch, indices, size, node, samples)
             active = recipe.nodes[node].op.happens(part, numbers)
@@ -197,7 +197,7 @@ def fill(
             piece = recipe.nodes[node].op.lower(part, numbers, size)
             if template.kind == "resample":
                 if happens < samples:
-                    piece = _gate_hop(piece, active)
+                    piece = _gate_step(piece, active)
                 size = piece.out_size
             pieces.append((piece, active))
             owners += template.stretches[place : place + 1]
@@ -241,7 +241,7 @@ def numbers_of(
     return numbers
 
 
-def _gate_hop(hop: stages.Hop, active: Array) -> stages.Hop:
+def _gate_step(hop: stages.GeometricStep, active: Array) -> stages.GeometricStep:
     """Make a hop an identity where it does not happen."""
     matrix = hop.matrix
     if matrix is not None:
@@ -250,7 +250,7 @@ def _gate_hop(hop: stages.Hop, active: Array) -> stages.Hop:
         before if np.array_equal(before, after) else np.where(active, after, before)
         for before, after in zip(hop.in_size, hop.out_size, strict=True)
     )
-    return stages.Hop(hop.name, hop.kind, hop.in_size, sizes, matrix, hop.field,
+    return stages.GeometricStep(hop.name, hop.kind, hop.in_size, sizes, matrix, hop.field,
                       hop.window, hop.outside, hop.interpolation, hop.antialias, hop.border,
                       hop.fill)  # fmt: skip
 
@@ -353,7 +353,7 @@ BUILD = {
 
 
 def merge_steps(steps: Array) -> Array:
-    """Multiply neighbouring steps (N, K, 3, 7) into one where no value can be clipped between.
+    """Multiply neighboring steps (N, K, 3, 7) into one where no value can be clipped between.
 
     The result has as few steps as the samples need; the others end in identities.
     """

@@ -72,7 +72,9 @@ def explain(pipeline: Pipeline, size: tuple[int, int] | None = None, key: Any = 
             stage = next(running) if _happens(template, compiled, plan) else None
             lines += _drawn(template, compiled, plan, stage)
             if stage is not None:
-                lines += _on_cuda(device.why_host(stage), device.stage_why_not(stage, place))
+                lines += _on_cuda(
+                    device.host_reason(stage), device.stage_fusion_blocker(stage, place)
+                )
                 place += 1
         blocks += _block(number, template.kind, _names(template, compiled), lines)
     return "\n".join(blocks).rstrip()
@@ -89,7 +91,7 @@ def _heading(compiled: recipe.Recipe, plan: Plan | None, key: Any, seed: int | N
     if plan is None:
         return text
     text = f"{text}\n{_size(plan.in_size)} -> {_size(plan.out_size)} for key {key}"
-    apart = device.why_not(plan.stages)
+    apart = device.fusion_blocker(plan.stages)
     return f"{text}\n" + (
         f"on CUDA torch operations run: {apart}"
         if apart
@@ -100,16 +102,16 @@ def _heading(compiled: recipe.Recipe, plan: Plan | None, key: Any, seed: int | N
 def _names(template: recipe.Template, compiled: recipe.Recipe) -> str:
     """Return the ops of a stage in order; those of one choice in brackets."""
     places = list(dict.fromkeys(node for node, _ in template.entries))
-    shown = []
+    names = []
     for parent, group in itertools.groupby(places, key=lambda place: compiled.nodes[place].parent):
         inside = [_name(compiled.nodes[place]) for place in group]
         if parent < 0:
-            shown += inside
+            names += inside
             continue
         control = compiled.nodes[parent]
         rest = ["..."] if len(inside) < len(control.op.children) else []
-        shown.append(f"{_name(control)}({', '.join(inside + rest)})")
-    return " + ".join(shown)
+        names.append(f"{_name(control)}({', '.join(inside + rest)})")
+    return " + ".join(names)
 
 
 def _name(node: recipe.Node) -> str:
@@ -188,7 +190,7 @@ def _apart(template: recipe.Template, place: int, compiled: recipe.Recipe) -> st
         return device.FIELD
     if template.kind == "curve" and any(name in IMAGE_CURVES for name in names):
         return device.WHOLE
-    return device.kind_why_not(template.kind, place)
+    return device.kind_fusion_blocker(template.kind, place)
 
 
 def _members(template: recipe.Template, compiled: recipe.Recipe) -> list[str]:
@@ -231,7 +233,7 @@ def _drawn(
 
 def _geometry(stage: stages.Resample) -> str:
     """Say how the pixels of the first sample move."""
-    how = geometry.resolve(stage.hops, 0)
+    how = geometry.resolve(stage.geometric_steps, 0)
     cut = len(how.canvases) + sum(link.canvas is not None for link in how.links)
     cuts = f"; {_many(cut, 'canvas', 'canvases')} between may cut" if cut else ""
     if how.kind == "move":
@@ -241,7 +243,7 @@ def _geometry(stage: stages.Resample) -> str:
         moved = "" if (how.move == np.eye(3)).all() else ", then an exact move"
         height, width = how.window[2:]
         return f"one resize of {height} x {width} to {_size(how.resized)}, {quality}{moved}"
-    how_many = len([hop for hop in stage.hops if hop.kind != "move"])
+    how_many = len([step for step in stage.geometric_steps if step.kind != "move"])
     maps_ = "the map" if how_many == 1 else f"the product of {how_many} maps"
     way = f"by {maps_}" if how.kind == "warp" else "along the composed fields"
     return f"one warp {way}, {quality}{cuts}"

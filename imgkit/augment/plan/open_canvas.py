@@ -1,4 +1,4 @@
-"""Open canvases: which neighbouring geometric ops become one warp, decided from the list alone.
+"""Open canvases: which neighboring geometric ops become one warp, decided from the list alone.
 
 An op that does not happen to a sample is an identity in the product. It still lends the warp its
 look and keeps the stretch a warp, so that a sample is the same in every batch and alone.
@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from imgkit.augment.transforms.base import Transform
 from imgkit.geometry.matrix import products
-from imgkit.stages import Hop, Resample
+from imgkit.stages import GeometricStep, Resample
 
 
-class Stretch(NamedTuple):
-    """Neighbouring ops of a run whose matrices become one warp, and how it samples."""
+class OpenCanvasGroup(NamedTuple):
+    """Neighboring ops of a run whose matrices become one warp, and how it samples."""
 
     place: int  # in the run
     interpolation: str
@@ -26,13 +26,13 @@ class Stretch(NamedTuple):
     fill: tuple[float, ...]
 
 
-def stretches(ops: Sequence[Transform]) -> tuple[Stretch | None, ...]:
-    """Return the stretch of each op of a run, or None where ops keep hops of their own.
+def stretches(ops: Sequence[Transform]) -> tuple[OpenCanvasGroup | None, ...]:
+    """Return the stretch of each op of a run, or None where ops keep steps of their own.
 
     Fields end a stretch. Border and fill are those of its first warp; one without any warp stays
     as it is: its moves and resizes lose nothing by being followed one by one.
     """
-    found: list[Stretch | None] = []
+    found: list[OpenCanvasGroup | None] = []
     for _, group in itertools.groupby(ops, key=lambda op: op.motion == "field"):
         members = list(group)
         warp = next((op for op in members if op.motion == "warp" and op.p), None)
@@ -41,8 +41,8 @@ def stretches(ops: Sequence[Transform]) -> tuple[Stretch | None, ...]:
     return tuple(found)
 
 
-def _look(place: int, warp: Transform, members: Sequence[Transform]) -> Stretch:
-    return Stretch(
+def _look(place: int, warp: Transform, members: Sequence[Transform]) -> OpenCanvasGroup:
+    return OpenCanvasGroup(
         place,
         getattr(warp, "interpolation", "bilinear"),
         any(getattr(op, "antialias", False) for op in members),
@@ -51,21 +51,23 @@ def _look(place: int, warp: Transform, members: Sequence[Transform]) -> Stretch:
     )
 
 
-def opened(run: Any, owners: Sequence[Stretch | None]) -> Resample:
+def opened(run: Any, owners: Sequence[OpenCanvasGroup | None]) -> Resample:
     """Make one hop of each stretch, so that no canvas within cuts; `owners` has one per hop."""
-    return Resample(tuple(_joined(run.hops, owners)))
+    return Resample(tuple(_joined(run.geometric_steps, owners)))
 
 
-def _joined(hops: Sequence[Hop], owners: Sequence[Stretch | None]) -> Iterator[Hop]:
-    pairs = zip(hops, owners, strict=True)
+def _joined(
+    steps: Sequence[GeometricStep], owners: Sequence[OpenCanvasGroup | None]
+) -> Iterator[GeometricStep]:
+    pairs = zip(steps, owners, strict=True)
     for stretch, group in itertools.groupby(pairs, key=lambda pair: pair[1]):
-        members = [hop for hop, _ in group]
+        members = [step for step, _ in group]
         if stretch is None:
             yield from members
             continue
-        matrices = [hop.matrix for hop in members if hop.matrix is not None]
-        yield Hop(
-            " + ".join(hop.name for hop in members), "warp", members[0].in_size,
+        matrices = [step.matrix for step in members if step.matrix is not None]
+        yield GeometricStep(
+            " + ".join(step.name for step in members), "warp", members[0].in_size,
             members[-1].out_size, functools.reduce(lambda first, last: products(last, first),
                                                    matrices),
             interpolation=stretch.interpolation, antialias=stretch.antialias,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit import stages
-from imgkit.image import nearest
+from imgkit.checks import suggest
 
 Array = npt.NDArray[Any]
 VERSION = 1
@@ -96,7 +96,7 @@ class Plan:
 
 # --- to plain values and back ---------------------------------------------------------------
 
-RECORDS: dict[str, type] = {**stages.STAGES, "hop": stages.Hop, "field": stages.Field}
+RECORDS: dict[str, type] = {**stages.STAGES, "step": stages.GeometricStep, "field": stages.Field}
 
 
 def _plain(value: Any) -> Any:
@@ -136,7 +136,7 @@ def _back(value: Any) -> Any:
     if "dtype" in value:
         return np.array(value["data"], value["dtype"]).reshape(value["shape"])
     if value.get("kind") not in RECORDS:
-        raise ValueError(f"kind is {value.get('kind')!r}: {nearest(value.get('kind'), RECORDS)}")
+        raise ValueError(f"kind is {value.get('kind')!r}: {suggest(value.get('kind'), RECORDS)}")
     record = RECORDS[value["kind"]]
     fields = {("kind" if k == "type" else k): _back(v) for k, v in value.items() if k != "kind"}
     return record(**fields)
@@ -155,7 +155,7 @@ def _size(size: stages.Size) -> str:
 def describe(stage: Any) -> str:
     """Return one line that says what a stage does, with the first sample's numbers."""
     if isinstance(stage, stages.Resample):
-        names = " + ".join(dict.fromkeys(hop.name for hop in stage.hops))
+        names = " + ".join(dict.fromkeys(step.name for step in stage.geometric_steps))
         return f"resample   {names}: {_size(stage.in_size)} -> {_size(stage.out_size)}"
     if isinstance(stage, stages.Color):
         count = stage.steps.shape[1]
@@ -179,5 +179,5 @@ def describe(stage: Any) -> str:
 
 
 def _few(values: Array) -> str:
-    shown = ", ".join(f"{float(v):.4g}" for v in values[:3])
-    return shown + (", ..." if len(values) > 3 else "")
+    text = ", ".join(f"{float(v):.4g}" for v in values[:3])
+    return text + (", ..." if len(values) > 3 else "")

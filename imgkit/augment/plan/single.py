@@ -17,7 +17,7 @@ from imgkit import stages
 from imgkit.augment.plan import compile as recipe
 from imgkit.augment.plan import open_canvas as canvas
 from imgkit.augment.transforms.base import Numbers, Size, Transform
-from imgkit.draws import Lanes, One, Stream, first_words, lanes
+from imgkit.draws import PackedBlocks, ScalarDraw, Stream, first_words, packed_blocks
 
 
 class Script(NamedTuple):
@@ -27,7 +27,7 @@ class Script(NamedTuple):
     streams: tuple[Stream, ...]
     plain: frozenset[int]  # the nodes that plain stages are made of
     drawing: tuple[int, ...]  # those of them that draw numbers
-    layout: Lanes
+    layout: PackedBlocks
 
 
 def script(compiled: recipe.Recipe, streams: tuple[Stream, ...]) -> Script:
@@ -35,12 +35,14 @@ def script(compiled: recipe.Recipe, streams: tuple[Stream, ...]) -> Script:
     nodes = compiled.nodes
     plain = {place for place, node in enumerate(nodes) if node.op.plain and node.parent < 0}
     members = [{node for node, _ in template.entries} for template in compiled.templates]
-    if compiled.canvas == "open":  # which joins hops as arrays
+    if compiled.canvas == "open":  # which joins steps as arrays
         plain -= {n for t in compiled.templates if t.kind == "resample" for n, _ in t.entries}
     while mixed := [group for group in members if group & plain and not group <= plain]:
         plain -= set().union(*mixed)
     drawing = tuple(place for place in sorted(plain) if _draws(nodes[place].op))
-    layout = lanes([streams[place] for place in drawing], [nodes[p].op.blocks for p in drawing])
+    layout = packed_blocks(
+        [streams[place] for place in drawing], [nodes[p].op.blocks for p in drawing]
+    )
     return Script(compiled, streams, frozenset(plain), drawing, layout)
 
 
@@ -54,7 +56,7 @@ def fill(script: Script, epoch: int, index: int, size: Size) -> list[Any]:
     nodes, streams = script.recipe.nodes, script.streams
     words = first_words(script.layout, epoch, index) if script.drawing else []
     draws = {
-        place: One(streams[place], epoch, index, known)
+        place: ScalarDraw(streams[place], epoch, index, known)
         for place, known in zip(script.drawing, words, strict=True)
     }
     plainly: dict[int, Numbers] = {}
@@ -93,7 +95,7 @@ def fill(script: Script, epoch: int, index: int, size: Size) -> list[Any]:
     return built
 
 
-def _numbers(op: Transform, draw: One | None, size: Size) -> Numbers:
+def _numbers(op: Transform, draw: ScalarDraw | None, size: Size) -> Numbers:
     """Return what a plain op draws."""
     active: Any = op.p > 0 if draw is None else draw.bernoulli(op.p)
     numbers: Numbers = {"active": active}
@@ -132,7 +134,7 @@ Step = Sequence[Sequence[float]]  # 3 rows of 7
 
 
 def merge(steps: list[Step]) -> list[Step]:
-    """Multiply neighbouring steps into one where no value can be clipped between."""
+    """Multiply neighboring steps into one where no value can be clipped between."""
     merged: list[Step] = []
     for step in steps:
         if stages.is_identity(step):

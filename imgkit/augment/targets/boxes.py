@@ -1,9 +1,9 @@
 """Boxes, oriented boxes, polygons and keypoints: their formats, and their way through a plan.
 
 Boxes and polygons enclose pixels, so their coordinates are pixel edges: an image is 0 to W wide.
-Keypoints are places, so theirs are pixel centres: the middle of the first pixel is (0, 0), that
-of the last (W - 1, H - 1). An edge coordinate is a centre coordinate plus 0.5; inside this
-package all polygons are in centre coordinates.
+Keypoints are places, so theirs are pixel centers: the middle of the first pixel is (0, 0), that
+of the last (W - 1, H - 1). An edge coordinate is a center coordinate plus 0.5; inside this
+package all polygons are in center coordinates.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from imgkit.augment.targets import polygons
 Array = npt.NDArray[Any]
 Canvas = tuple[int, int]
 FORMATS = ("xyxy", "xywh", "cxcywh")
-HALF = 0.5  # from a pixel's centre to its edge
+HALF = 0.5  # from a pixel's center to its edge
 
 
-class Way(NamedTuple):
-    """From one canvas to another through all hops of a plan.
+class PointMap(NamedTuple):
+    """From one canvas to another through all steps of a plan.
 
     `lenient` is for what a network predicted: it may lie off the canvas, and boxes may have no
     area.
     """
 
-    legs: list[geometry.Leg]
+    legs: list[geometry.Segment]
     start: Canvas
     end: Canvas
     lenient: bool
@@ -64,7 +64,7 @@ def _result_dtype(values: Any) -> np.dtype[Any]:
 # --- boxes --------------------------------------------------------------------------------------
 
 
-def carry_boxes(values: Any, form: str, normalized: bool, way: Way) -> tuple[Array, Array]:
+def transform_boxes(values: Any, form: str, normalized: bool, way: PointMap) -> tuple[Array, Array]:
     """Return boxes (N, 4) at the end of the way, NaN where nothing is left, and their shares."""
     boxes = _read_boxes(values, form, normalized, way.start, way.lenient)
     shapes = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]  # corners, (N, 4, 2)
@@ -74,7 +74,7 @@ def carry_boxes(values: Any, form: str, normalized: bool, way: Way) -> tuple[Arr
 
 
 def _read_boxes(values: Any, form: str, normalized: bool, size: Canvas, lenient: bool) -> Array:
-    """Return boxes as (N, 4) left, top, right, bottom in pixel centres."""
+    """Return boxes as (N, 4) left, top, right, bottom in pixel centers."""
     table = _as_table(values, "boxes", (4,))
     first, second = table[:, :2], table[:, 2:]
     if form == "xywh":
@@ -128,7 +128,7 @@ def _refuse_outside(
 
 
 def _write_boxes(boxes: Array, form: str, normalized: bool, size: Canvas) -> Array:
-    """Return (N, 4) left, top, right, bottom in pixel centres in the caller's format."""
+    """Return (N, 4) left, top, right, bottom in pixel centers in the caller's format."""
     boxes = boxes + HALF
     if normalized:
         boxes = boxes / np.array([size[1], size[0]] * 2, np.float64)
@@ -143,7 +143,7 @@ def _write_boxes(boxes: Array, form: str, normalized: bool, size: Canvas) -> Arr
 # --- oriented boxes -----------------------------------------------------------------------------
 
 
-def carry_oriented(values: Any, way: Way) -> tuple[Array, Array]:
+def transform_oriented(values: Any, way: PointMap) -> tuple[Array, Array]:
     """Return oriented boxes (N, 5) around what is left of each, and their shares."""
     shapes, axes = _read_oriented(values, way.start, way.lenient)
     left, share = polygons.follow(list(shapes), way.legs, way.start, way.lenient)
@@ -151,27 +151,30 @@ def carry_oriented(values: Any, way: Way) -> tuple[Array, Array]:
     seen = [row for row, polygon in enumerate(left) if len(polygon)]
     if seen:
         middles = np.array([left[row].mean(axis=0) for row in seen])
-        turned = np.linalg.pinv(_slopes(geometry.homeward(way.legs, way.start), middles)) @ axes[
-            seen
-        ].swapaxes(1, 2)
+        turned = np.linalg.pinv(
+            _slopes(geometry.inverse_segments(way.legs, way.start), middles)
+        ) @ axes[seen].swapaxes(1, 2)
         for row, sides in zip(seen, turned, strict=True):
             found[row] = polygons.rectangle(left[row], sides[:, 0], sides[:, 1])
     return _write_oriented(found).astype(_result_dtype(values)), share
 
 
-def _slopes(legs: Sequence[geometry.Leg], at: Array) -> Array:
+def _slopes(legs: Sequence[geometry.Segment], at: Array) -> Array:
     """Return the derivatives (N, 2, 2) of a way at positions (N, 2)."""
     columns = []
     for half in (np.array([HALF, 0.0]), np.array([0.0, HALF])):
         ahead, behind = at + half, at - half
         for leg in legs:
-            ahead, behind = geometry.advance(leg, ahead), geometry.advance(leg, behind)
+            ahead, behind = (
+                geometry.follow_segment(leg, ahead),
+                geometry.follow_segment(leg, behind),
+            )
         columns.append(np.nan_to_num(ahead - behind))
     return np.stack(columns, axis=-1)
 
 
 def _read_oriented(values: Any, size: Canvas, lenient: bool) -> tuple[Array, Array]:
-    """Return corners (N, 4, 2) in pixel centres, and the unit vectors (N, 2, 2) of w and h."""
+    """Return corners (N, 4, 2) in pixel centers, and the unit vectors (N, 2, 2) of w and h."""
     table = _as_table(values, "oriented_boxes", (5,))
     low = -1e-12 if lenient else 0
     _refuse(table, (table[:, 2:4] <= low).any(axis=1), "oriented_boxes",
@@ -189,7 +192,7 @@ def _read_oriented(values: Any, size: Canvas, lenient: bool) -> tuple[Array, Arr
 
 
 def _write_oriented(rectangles: Array) -> Array:
-    """Return (cx, cy, w, h, radians) in pixel centres as cx, cy, w, h, degrees in edges."""
+    """Return (cx, cy, w, h, radians) in pixel centers as cx, cy, w, h, degrees in edges."""
     return np.concatenate(
         [rectangles[:, :2] + HALF, rectangles[:, 2:4], np.rad2deg(rectangles[:, 4:])], axis=1
     )
@@ -198,7 +201,7 @@ def _write_oriented(rectangles: Array) -> Array:
 # --- polygons -----------------------------------------------------------------------------------
 
 
-def carry_polygons(values: Any, way: Way) -> tuple[list[Array], Array]:
+def transform_polygons(values: Any, way: PointMap) -> tuple[list[Array], Array]:
     """Return what is left of polygons, and their shares."""
     left, share = polygons.follow(
         _read_polygons(values, way.start, way.lenient), way.legs, way.start, way.lenient
@@ -208,7 +211,7 @@ def carry_polygons(values: Any, way: Way) -> tuple[list[Array], Array]:
 
 
 def _read_polygons(values: Any, size: Canvas, lenient: bool) -> list[Array]:
-    """Return a list of (P, 2) vertices in pixel centres."""
+    """Return a list of (P, 2) vertices in pixel centers."""
     if not isinstance(values, (Sequence, np.ndarray)) or isinstance(values, str):
         raise TypeError(f"polygons is {values!r}: it must be a list of arrays (P, 2)")
     found = []
@@ -231,10 +234,10 @@ def _read_polygons(values: Any, size: Canvas, lenient: bool) -> list[Array]:
 # --- keypoints ----------------------------------------------------------------------------------
 
 
-def carry_keypoints(values: Any, way: Way) -> tuple[Array, Array]:
+def transform_keypoints(values: Any, way: PointMap) -> tuple[Array, Array]:
     """Return keypoints where they went, and whether they were on every canvas."""
     table = _as_table(values, "keypoints", (2, 3)).copy()
-    table[:, :2], inside = geometry.travel(way.legs, way.start, table[:, :2])
+    table[:, :2], inside = geometry.transform_points(way.legs, way.start, table[:, :2])
     if table.shape[1] == 3 and not way.lenient:
         table[~inside, 2] = 0
     return table.astype(_result_dtype(values)), inside

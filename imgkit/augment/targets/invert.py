@@ -14,14 +14,14 @@ from imgkit.augment.targets.sample import (
     PIXELS,
     SHAPES,
     Named,
-    Scene,
+    SampleContext,
     by,
     check_frame,
     check_mask,
     check_one_place,
     check_size,
     read,
-    scenes,
+    sample_contexts,
     split,
 )
 from imgkit.backends import backend
@@ -71,7 +71,7 @@ def invert_targets(pipeline: Pipeline, size: Any, key: Any, targets: Named) -> N
         raise ValueError(f"size has {len(size)} entries: the key names {samples} images")
     sizes = [check_size(s) for s in size] if several else [check_size(size)] * len(rows)
     results = []
-    for row, scene in zip(rows, scenes(pipeline, keys, sizes, options), strict=True):
+    for row, scene in zip(rows, sample_contexts(pipeline, keys, sizes, options), strict=True):
         check_one_place(scene.plan, row)
         results.append(_invert(row, scene))
     if samples is None:
@@ -80,7 +80,7 @@ def invert_targets(pipeline: Pipeline, size: Any, key: Any, targets: Named) -> N
     return {name: _join_back(name, [result[name] for result in results]) for name in names}
 
 
-def _invert(row: Named, scene: Scene) -> Named:
+def _invert(row: Named, scene: SampleContext) -> Named:
     """Map one sample's predictions back."""
     result: Named = {}
     for name, value in row.items():
@@ -88,7 +88,7 @@ def _invert(row: Named, scene: Scene) -> Named:
             result[name], share = carry(name, value, scene.home, scene.options)
             result[f"{name}_valid"] = share > WHOLE
         elif name == "keypoints":
-            result[name], result["keypoints_valid"] = boxes.carry_keypoints(value, scene.home)
+            result[name], result["keypoints_valid"] = boxes.transform_keypoints(value, scene.home)
         elif name == "labels":
             result[name] = value
     if any(name in row for name in PIXELS):
@@ -96,9 +96,11 @@ def _invert(row: Named, scene: Scene) -> Named:
     return result
 
 
-def _pull(row: Named, scene: Scene) -> Named:
+def _pull(row: Named, scene: SampleContext) -> Named:
     """Read the output's pixels at the places where the source's pixels went."""
-    at, inside = geometry.travel(scene.way.legs, scene.source, identity_grid(scene.source))
+    at, inside = geometry.transform_points(
+        scene.way.legs, scene.source, identity_grid(scene.source)
+    )
     at, valid = at.reshape(*scene.source, 2), inside.reshape(scene.source)
     last = scene.plan.stages[-1] if scene.plan.stages else None
     channels_first = last is not None and last.kind == "normalize" and last.chw

@@ -1,6 +1,6 @@
 """Polygons on their way through a pipeline: each canvas cuts them, as it cuts pixels.
 
-Coordinates here are pixel centres, so that a canvas reaches from -0.5 to its size less 0.5.
+Coordinates here are pixel centers, so that a canvas reaches from -0.5 to its size less 0.5.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Remains(NamedTuple):
 
 
 def follow(
-    shapes: Sequence[Array], legs: Sequence[geometry.Leg], size: tuple[int, int], lenient: bool
+    shapes: Sequence[Array], legs: Sequence[geometry.Segment], size: tuple[int, int], lenient: bool
 ) -> Remains:
     """Carry polygons along, from a canvas of `size`; what any canvas cuts off stays away.
 
@@ -46,12 +46,12 @@ def follow(
     return Remains(left, share)
 
 
-def _advance(leg: geometry.Leg, polygons: list[Array]) -> list[Array]:
+def _advance(leg: geometry.Segment, polygons: list[Array]) -> list[Array]:
     """Move all vertices at once."""
     if not polygons:
         return []
     ends = np.cumsum([len(polygon) for polygon in polygons])
-    return np.split(geometry.advance(leg, np.concatenate(polygons)), ends[:-1])
+    return np.split(geometry.follow_segment(leg, np.concatenate(polygons)), ends[:-1])
 
 
 def _trim(polygons: list[Array], size: tuple[int, int]) -> Array:

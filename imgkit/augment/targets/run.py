@@ -26,7 +26,7 @@ The options::
     fill_mask       what masks hold where they show no source pixel
     size            (H, W) of the image, where none is given
 
-Boxes and polygons are in pixel edges, 0 to W; keypoints in pixel centres, 0 to W - 1: see
+Boxes and polygons are in pixel edges, 0 to W; keypoints in pixel centers, 0 to W - 1: see
 `imgkit.augment.targets.boxes`. Color, noise and erasing leave all labels alone.
 """
 
@@ -47,12 +47,12 @@ from imgkit.augment.targets.sample import (
     Canvas,
     Named,
     Options,
-    Scene,
+    SampleContext,
     a_tensor,
     batch_size,
     check_one_place,
     read,
-    scenes,
+    sample_contexts,
     source_size,
     split,
 )
@@ -129,7 +129,7 @@ def _run_arrays(
 ) -> Named:  # fmt: skip
     """Run a pipeline on rows of targets, one for each sample, of images of these sizes."""
     results = []
-    for row, scene in zip(rows, scenes(pipeline, keys, sizes, options), strict=True):
+    for row, scene in zip(rows, sample_contexts(pipeline, keys, sizes, options), strict=True):
         check_one_place(scene.plan, row)
         results.append(_run(row, scene))
     if not batched:
@@ -139,7 +139,7 @@ def _run_arrays(
     return {name: _join(name, value, [r[name] for r in results]) for name, value in named.items()}
 
 
-def _run(row: Named, scene: Scene) -> Named:
+def _run(row: Named, scene: SampleContext) -> Named:
     """Run one sample."""
     result: Named = {}
     shares: dict[str, Array] = {}
@@ -148,7 +148,7 @@ def _run(row: Named, scene: Scene) -> Named:
             moved, shares[name] = carry(name, value, scene.way, scene.options)
             result[name] = _select(moved, _seen(shares[name], scene.options))
         elif name == "keypoints":
-            result[name] = boxes.carry_keypoints(value, scene.way)[0]
+            result[name] = boxes.transform_keypoints(value, scene.way)[0]
         else:
             result[name] = value if name == "labels" else RUN[name](value, scene)
     owner = next((name for name in SHAPES if name in row), None)
@@ -158,11 +158,11 @@ def _run(row: Named, scene: Scene) -> Named:
     return result
 
 
-def carry(name: str, value: Any, way: boxes.Way, options: Options) -> tuple[Any, Array]:
+def carry(name: str, value: Any, way: boxes.PointMap, options: Options) -> tuple[Any, Array]:
     """Carry shapes along; return them and the share of each that is left."""
     if name == "boxes":
-        return boxes.carry_boxes(value, options.box_format, bool(options.box_normalized), way)
-    carry = boxes.carry_oriented if name == "oriented_boxes" else boxes.carry_polygons
+        return boxes.transform_boxes(value, options.box_format, bool(options.box_normalized), way)
+    carry = boxes.transform_oriented if name == "oriented_boxes" else boxes.transform_polygons
     return carry(value, way)
 
 
@@ -185,7 +185,7 @@ def _check_labels(labels: Any, owner: str, rows: int) -> None:
         raise ValueError(f"labels {count}: {owner} has {rows} rows, and each takes one label")
 
 
-def _image(image: Array, scene: Scene) -> Array:
+def _image(image: Array, scene: SampleContext) -> Array:
     from imgkit.augment.pipeline import plain
 
     scene.pipeline.check(image)
@@ -194,16 +194,16 @@ def _image(image: Array, scene: Scene) -> Array:
     return plain(moved, image.ndim, scene.plan.stages)
 
 
-def _images(frames: Any, scene: Scene) -> Any:
+def _images(frames: Any, scene: SampleContext) -> Any:
     done = [_image(frame, scene) for frame in frames]
     return np.stack(done) if isinstance(frames, np.ndarray) else done
 
 
-def _mask(mask: Array, scene: Scene) -> Array:
+def _mask(mask: Array, scene: SampleContext) -> Array:
     return _move_masks([mask], scene)[0]
 
 
-def _masks(masks: Any, scene: Scene) -> Any:
+def _masks(masks: Any, scene: SampleContext) -> Any:
     moved = _move_masks(list(masks), scene)
     if isinstance(masks, np.ndarray):
         empty = np.empty((0, *scene.output, *masks.shape[3:]), masks.dtype)
@@ -211,14 +211,14 @@ def _masks(masks: Any, scene: Scene) -> Any:
     return moved
 
 
-def _move_masks(masks: list[Array], scene: Scene) -> list[Array]:
+def _move_masks(masks: list[Array], scene: SampleContext) -> list[Array]:
     """Run the geometric stages on masks."""
     for mask in masks:
         check_fill(scene.options.fill_mask, mask.dtype)
     moved = masks
     for stage in scene.plan.stages:
         if stage.kind == "resample" and moved:
-            how = geometry.resolve(stage.hops, scene.sample)
+            how = geometry.resolve(stage.geometric_steps, scene.sample)
             sample_mask = backend(moved[0], "masks").sample_mask
             moved = [sample_mask(how, mask, scene.options.fill_mask) for mask in moved]
     return [
@@ -236,7 +236,7 @@ def check_fill(fill: float, dtype: np.dtype[Any]) -> None:
         raise ValueError(f"fill_mask is {fill!r}: a mask of dtype {dtype} holds {low} to {high}")
 
 
-RUN: dict[str, Callable[[Any, Scene], Any]] = {
+RUN: dict[str, Callable[[Any, SampleContext], Any]] = {
     "image": _image,
     "images": _images,
     "mask": _mask,

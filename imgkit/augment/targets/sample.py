@@ -11,16 +11,9 @@ import numpy.typing as npt
 
 from imgkit import geometry
 from imgkit.augment.targets import boxes
+from imgkit.checks import check_choice, check_int, check_number, suggest
 from imgkit.draws import Key, parse_key
-from imgkit.image import (
-    check_array,
-    check_choice,
-    check_int,
-    check_number,
-    image_size,
-    is_tensor,
-    nearest,
-)
+from imgkit.image import check_array, image_size, is_tensor
 from imgkit.pillow import opened
 
 if TYPE_CHECKING:
@@ -47,7 +40,7 @@ class Options(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Scene:
+class SampleContext:
     """One sample of a call: its plan, and the canvases at both ends."""
 
     pipeline: Pipeline
@@ -58,17 +51,19 @@ class Scene:
     options: Options
 
     @cached_property
-    def way(self) -> boxes.Way:
+    def way(self) -> boxes.PointMap:
         """The way of coordinates from the source to the output."""
         stages = [stage for stage in self.plan.stages if stage.kind == "resample"]
-        hops = [hop for stage in stages for hop in stage.hops]
-        return boxes.Way(geometry.onward(hops, self.sample), self.source, self.output, False)
+        steps = [step for stage in stages for step in stage.geometric_steps]
+        return boxes.PointMap(
+            geometry.forward_segments(steps, self.sample), self.source, self.output, False
+        )
 
     @cached_property
-    def home(self) -> boxes.Way:
+    def home(self) -> boxes.PointMap:
         """The way of predictions from the output to the source."""
-        legs = geometry.homeward(self.way.legs, self.source)
-        return boxes.Way(legs, self.output, self.source, True)
+        legs = geometry.inverse_segments(self.way.legs, self.source)
+        return boxes.PointMap(legs, self.output, self.source, True)
 
 
 # --- reading a call -------------------------------------------------------------------------
@@ -85,7 +80,7 @@ def read(targets: Named) -> tuple[Named, Options]:
     """Tell targets from options, and check the options."""
     for name in targets:
         if name not in NAMES and name not in Options._fields:
-            known = nearest(name, (*NAMES, *Options._fields))
+            known = suggest(name, (*NAMES, *Options._fields))
             raise TypeError(f"{name!r} is no target and no option of a call: {known}")
     named = {name: opened(value, name) for name, value in targets.items() if name in NAMES}
     if not named:
@@ -191,20 +186,24 @@ def by(size: Canvas) -> str:
     return f"{size[0]} x {size[1]}"
 
 
-def scenes(pipeline: Pipeline, key: Key, sizes: list[Canvas], options: Options) -> list[Scene]:
+def sample_contexts(
+    pipeline: Pipeline, key: Key, sizes: list[Canvas], options: Options
+) -> list[SampleContext]:
     """Plan every sample: all at once where the sizes agree."""
     if not sizes:
         return []
     alike = len(set(sizes)) == 1
     if alike:
         plan = pipeline._plan(sizes[0], key)
-    scenes = []
+    sample_contexts = []
     for i, size in enumerate(sizes):
         if not alike:
             plan = pipeline._plan(size, Key(key.epoch, key.indices[i : i + 1], True))
         sample = i if alike else 0
-        scenes.append(Scene(pipeline, plan, sample, size, _canvas(plan.out_size, sample), options))
-    return scenes
+        sample_contexts.append(
+            SampleContext(pipeline, plan, sample, size, _canvas(plan.out_size, sample), options)
+        )
+    return sample_contexts
 
 
 def _canvas(size: Any, sample: int) -> Canvas:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.image import check_choice, check_int, check_number
+from imgkit.checks import check_choice, check_int, check_number
 
 if TYPE_CHECKING:
     from imgkit.draws import Draw
@@ -169,7 +169,7 @@ def fill(default: Any = 0.0) -> Any:
 def declare(
     check: Callable[[Any, str], Any], default: Any, kw_only: bool = False, **limits: Any
 ) -> Any:
-    """Declare a dataclass field whose value `check` validates and normalises.
+    """Declare a dataclass field whose value `check` validates and normalizes.
 
     The limits say for readers what `check` demands: low, high, above, odd, choices.
     """
@@ -223,7 +223,7 @@ def draw_integer(draw: Draw, param: Param, samples: int) -> Array:
 
 
 def _picked(draw: Draw, param: Choice, dtype: npt.DTypeLike) -> Array:
-    """Draw one of the options of every sample; a plain number for `draws.One`."""
+    """Draw one of the options of every sample; a plain number for `draws.ScalarDraw`."""
     picked = draw.choice(np.asarray(param.options, dtype))
     return picked if isinstance(picked, np.ndarray) else picked.item()
 
@@ -244,7 +244,7 @@ class Transform:
 
     `parts` names the kinds of stages that the op lowers to, in order; `colors` says that the op
     needs 1 (gray) or 3 (RGB) channels. An op that is `plain` draws and lowers one sample in plain
-    numbers as well: `draw` takes a `draws.One`, and where "active" is a bool the pieces hold
+    numbers as well: `draw` takes a `draws.ScalarDraw`, and where "active" is a bool the pieces hold
     lists of one sample. `blocks` is how many blocks of four words it usually takes.
     """
 

@@ -25,7 +25,7 @@ from imgkit.augment.transforms.base import (
     most,
     number,
 )
-from imgkit.image import check_number
+from imgkit.checks import check_number
 from imgkit.stages import IDENTITY_STEP
 
 if TYPE_CHECKING:

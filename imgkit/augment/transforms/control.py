@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgkit.augment.transforms.base import Array, Numbers, Size, Transform, declare
-from imgkit.image import check_int, check_number
+from imgkit.checks import check_int, check_number
 
 if TYPE_CHECKING:
     from imgkit.draws import Draw

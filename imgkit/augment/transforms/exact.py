@@ -23,8 +23,8 @@ from imgkit.augment.transforms.base import (
 )
 from imgkit.augment.transforms.hops import RESAMPLE, crop, matrices, move
 from imgkit.border import BORDERS
-from imgkit.image import check_int
-from imgkit.stages import Hop
+from imgkit.checks import check_int
+from imgkit.stages import GeometricStep
 
 if TYPE_CHECKING:
     from imgkit.draws import Draw
@@ -37,7 +37,7 @@ class HorizontalFlip(Transform):
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a move."""
         return move(self, numbers, (-1.0, 0.0, size[1] - 1, 0.0, 1.0, 0.0), size, size)
 
@@ -49,7 +49,7 @@ class VerticalFlip(Transform):
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a move."""
         return move(self, numbers, (1.0, 0.0, 0.0, 0.0, -1.0, size[0] - 1), size, size)
 
@@ -66,7 +66,7 @@ class Rotate90(Transform):
         """Draw the quarter turns."""
         return {"k": draw_integer(draw, self.k, samples)}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a move."""
         k: Any = numbers["k"] % 4
         right, bottom = size[1] - 1, size[0] - 1
@@ -87,7 +87,7 @@ class Transpose(Transform):
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a move."""
         out_size = (size[1], size[0])
         return move(self, numbers, (0.0, 1.0, 0.0, 1.0, 0.0, 0.0), size, out_size)
@@ -113,12 +113,12 @@ class CenterCrop(Transform):
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a move; an odd remainder rounds as torchvision's does."""
         top, left = (np.rint((size[axis] - self.size[axis]) / 2.0) for axis in (0, 1))
         matrix = matrices(numbers, crop(top, left))
-        return Hop(self.name, "move", size, self.size, matrix, outside=True, border=self.border,
-                   fill=self.fill)  # fmt: skip
+        return GeometricStep(self.name, "move", size, self.size, matrix, outside=True,
+                             border=self.border, fill=self.fill)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,11 +159,11 @@ class RandomCrop(Transform):
                     f"padding; Resize it first, or pad by at least {missing + 1 >> 1} more"
                 )
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a move."""
         self._check_fits(numbers["active"], size)
         matrix = matrices(numbers, crop(numbers["top"], numbers["left"]))
-        return Hop(self.name, "move", size, self.size, matrix, outside=self.padding > 0,
+        return GeometricStep(self.name, "move", size, self.size, matrix, outside=self.padding > 0,
                    border=self.border, fill=self.fill)  # fmt: skip
 
 
@@ -193,10 +193,10 @@ class Pad(Transform):
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a move."""
         top, bottom, left, right = self.padding
         out_size = (size[0] + top + bottom, size[1] + left + right)
         matrix = matrices(numbers, crop(-top, -left))
-        return Hop(self.name, "move", size, out_size, matrix, outside=True, border=self.border,
-                   fill=self.fill)  # fmt: skip
+        return GeometricStep(self.name, "move", size, out_size, matrix, outside=True,
+                             border=self.border, fill=self.fill)  # fmt: skip

@@ -1,4 +1,4 @@
-"""What may happen in a neighbourhood: blurs, sharpening, edges, compression.
+"""What may happen in a neighborhood: blurs, sharpening, edges, compression.
 
 Results keep the image's shape and dtype.
 """
@@ -173,7 +173,7 @@ class Sobel(Transform):
 
 @dataclass(frozen=True)
 class Laplacian(Transform):
-    """Replace the image by the size of its 4-neighbour Laplacian, clipped to the range."""
+    """Replace the image by the size of its 4-neighbor Laplacian, clipped to the range."""
 
     parts: ClassVar[tuple[str, ...]] = ("filter",)
 

@@ -13,21 +13,23 @@ import numpy as np
 
 from imgkit import geometry
 from imgkit.augment.transforms.base import Numbers, Size
-from imgkit.stages import Hop
+from imgkit.stages import GeometricStep
 
 RESAMPLE: tuple[str, ...] = ("resample",)
 
 
-def warp(op: Any, numbers: Numbers, entries: Sequence[Any], size: Size) -> Hop:
+def warp(op: Any, numbers: Numbers, entries: Sequence[Any], size: Size) -> GeometricStep:
     """Return a hop that keeps the canvas and samples it anew."""
-    return Hop(op.name, "warp", size, size, matrices(numbers, entries),
+    return GeometricStep(op.name, "warp", size, size, matrices(numbers, entries),
                interpolation=op.interpolation, antialias=op.antialias, border=op.border,
                fill=op.fill)  # fmt: skip
 
 
-def move(op: Any, numbers: Numbers, entries: Sequence[Any], size: Size, out_size: Size) -> Hop:
+def move(
+    op: Any, numbers: Numbers, entries: Sequence[Any], size: Size, out_size: Size
+) -> GeometricStep:
     """Return a hop that keeps pixels whole."""
-    return Hop(op.name, "move", size, out_size, matrices(numbers, entries))
+    return GeometricStep(op.name, "move", size, out_size, matrices(numbers, entries))
 
 
 def matrices(numbers: Numbers, entries: Sequence[Any]) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from imgkit.augment.transforms.base import Numbers, Size, Transform, declare
-from imgkit.image import check_choice, check_number
+from imgkit.checks import check_choice, check_number
 from imgkit.ops.tone import LEAST_STD
 from imgkit.ops.tone import PRESETS as PRESETS
 

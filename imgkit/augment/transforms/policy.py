@@ -31,8 +31,8 @@ from imgkit.augment.transforms.base import (
 )
 from imgkit.augment.transforms.magnitudes import AUGMIX, RAND, TRIVIAL, Table, policy_table
 from imgkit.augment.transforms.policy_base import Policy, own, slot_numbers, uniforms
+from imgkit.checks import check_number
 from imgkit.draws import WORD, inverse_normal
-from imgkit.image import check_number
 
 if TYPE_CHECKING:
     from imgkit.draws import Draw

@@ -1,7 +1,7 @@
 """Slots of a policy: for each sample an op and its argument; what stages they become.
 
 Of a slot's stages at most one happens to a sample, so their order is free: it is chosen so that
-the warps of two neighbouring slots are one resample.
+the warps of two neighboring slots are one resample.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from imgkit import stages
 from imgkit.augment.transforms.base import INTERPOLATIONS, Array, Numbers, Size, Transform, declare
 from imgkit.augment.transforms.color import brightness_rows, contrast_rows, saturation_rows, stacked
 from imgkit.augment.transforms.magnitudes import OPS, Table, values
+from imgkit.checks import check_choice, check_number
 from imgkit.draws import WORD
-from imgkit.image import check_choice, check_number
 
 if TYPE_CHECKING:
     from imgkit.draws import Draw
@@ -154,7 +154,7 @@ class Policy(Transform):
         op, value = numbers["ops"][:, slot], numbers["values"][:, slot]
         if kind == "resample":
             matrix = _matrices(op, value, size)
-            return stages.Hop(self.name, "warp", size, size, matrix, antialias=False,
+            return stages.GeometricStep(self.name, "warp", size, size, matrix, antialias=False,
                               interpolation=self.interpolation, fill=self.fill)  # fmt: skip
         if kind == "color":
             return _steps(op, value)

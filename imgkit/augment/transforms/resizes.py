@@ -22,8 +22,8 @@ from imgkit.augment.transforms.base import (
     word,
 )
 from imgkit.augment.transforms.hops import RESAMPLE, crop, matrices, resize
-from imgkit.draws import One
-from imgkit.stages import Hop
+from imgkit.draws import ScalarDraw
+from imgkit.stages import GeometricStep
 
 if TYPE_CHECKING:
     from imgkit.draws import Draw
@@ -47,11 +47,11 @@ class Resize(Transform):
         if self.edge != "both" and self.size[0] != self.size[1]:
             raise ValueError(f"size is {self.size}: the {self.edge} edge takes one integer")
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a resize of the whole canvas."""
         out_size = self.size if self.edge == "both" else self._shaped(size)
         matrix = matrices(numbers, resize(size, out_size))
-        return Hop(self.name, "resize", size, out_size, matrix,
+        return GeometricStep(self.name, "resize", size, out_size, matrix,
                    interpolation=self.interpolation, antialias=self.antialias)  # fmt: skip
 
     def _shaped(self, size: Size) -> Size:
@@ -94,7 +94,7 @@ class RandomResizedCrop(Transform):
         wide = np.where(shape > high, np.rint(height * high), width).astype(np.int64)
         return (height - tall) // 2, (width - wide) // 2, tall, wide
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a resize of the box."""
         names = ("top", "left", "height", "width")
         top, left, height, width = (numbers[name] for name in names)
@@ -104,7 +104,7 @@ class RandomResizedCrop(Transform):
         window: Any = (left, top, left + width, top + height)
         many = isinstance(matrix, np.ndarray)
         window = np.stack(window, axis=-1).astype(np.float64) if many else [window]
-        return Hop(self.name, "resize", size, self.size, matrix, window=window,
+        return GeometricStep(self.name, "resize", size, self.size, matrix, window=window,
                    interpolation=self.interpolation, antialias=self.antialias)  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def fit_box(
     Each attempt takes four words of every sample: area, log ratio, top, left.
     """
     ratios = math.log(ratio[0]), math.log(ratio[1])
-    if isinstance(draw, One):
+    if isinstance(draw, ScalarDraw):
         for _ in range(ATTEMPTS):
             box = _try_box(draw.words(4), *size, scale, ratios)
             if box is not None:
@@ -169,16 +169,18 @@ class Letterbox(Transform):
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = ("resample", "resample")
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return the resize, then the pad."""
         if part == 0:
             inner = self._inner(size)
             matrix = matrices(numbers, resize(size, inner))
-            return Hop(self.name, "resize", size, inner, matrix,
+            return GeometricStep(self.name, "resize", size, inner, matrix,
                        interpolation=self.interpolation, antialias=self.antialias)  # fmt: skip
         top, left = ((self.size[axis] - np.asarray(size[axis])) // 2 for axis in (0, 1))
         matrix = matrices(numbers, crop(-top, -left))
-        return Hop(self.name, "move", size, self.size, matrix, outside=True, fill=self.fill)
+        return GeometricStep(
+            self.name, "move", size, self.size, matrix, outside=True, fill=self.fill
+        )
 
     def _inner(self, size: Size) -> Size:
         """Return the size of the picture inside the box."""

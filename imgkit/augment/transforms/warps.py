@@ -23,8 +23,8 @@ from imgkit.augment.transforms.base import (
 from imgkit.augment.transforms.hops import RADIANS, RESAMPLE, about, plainly, warp
 from imgkit.augment.transforms.noise import draw_key
 from imgkit.border import BORDERS
-from imgkit.draws import One
-from imgkit.stages import Field, Hop
+from imgkit.draws import ScalarDraw
+from imgkit.stages import Field, GeometricStep
 
 if TYPE_CHECKING:
     from imgkit.draws import Draw
@@ -64,7 +64,7 @@ class Rotate(Transform):
         """Draw the angle."""
         return {"degrees": draw_number(draw, self.degrees, samples)}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a warp."""
         cos, sin = _turn(numbers["degrees"])
         return warp(self, numbers, about(cos, sin, 0.0 - sin, cos, size), size)
@@ -91,7 +91,7 @@ class Translate(Transform):
         """Draw both shifts."""
         return {name: draw_number(draw, getattr(self, name), samples) for name in ("x", "y")}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a warp."""
         entries = (1.0, 0.0, numbers["x"] * size[1], 0.0, 1.0, numbers["y"] * size[0])
         return warp(self, numbers, entries, size)
@@ -114,7 +114,7 @@ class Scale(Transform):
         """Draw the factor."""
         return {"factor": draw_number(draw, self.factor, samples)}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a warp."""
         factor = numbers["factor"]
         return warp(self, numbers, about(factor, 0.0, 0.0, factor, size), size)
@@ -141,7 +141,7 @@ class Shear(Transform):
         """Draw both angles."""
         return {name: draw_number(draw, getattr(self, name), samples) for name in ("x", "y")}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a warp."""
         x, y = (plainly(np.tan, numbers[name] * RADIANS) for name in ("x", "y"))
         return warp(self, numbers, about(1.0, x, y, 1.0, size), size)
@@ -180,7 +180,7 @@ class Affine(Transform):
             "shear": draw_number(draw, self.shear, samples),
         }
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a warp: T C R S K C⁻¹ with K the shear and C the center."""
         angle, factor = numbers["rotate"] * RADIANS, numbers["scale"]
         cos, sin = (plainly(f, angle) * factor for f in (np.cos, np.sin))
@@ -208,11 +208,11 @@ class Perspective(Transform):
         """Draw how far each corner moves, (N, 4, 2), as a fraction of width and height."""
         most = draw_number(draw, self.distortion, samples) / 2
         moves = [draw.uniform(0, most) for _ in range(8)]
-        if isinstance(draw, One):
+        if isinstance(draw, ScalarDraw):
             return {"corners": [moves[i : i + 2] for i in (0, 2, 4, 6)]}
         return {"corners": np.stack(moves, axis=-1).reshape(samples, 4, 2)}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a warp that takes the corners, of pixel edges, to their new places."""
         corners: Any = numbers["corners"]
         many = isinstance(corners, np.ndarray)
@@ -263,7 +263,7 @@ class Elastic(Transform):
         numbers = {n: draw_number(draw, getattr(self, n), samples) for n in ("alpha", "sigma")}
         return numbers | {"key": draw_key(draw)}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a warp by a field."""
         alpha = np.where(numbers["active"], numbers["alpha"], 0.0)
         nodes = np.zeros((len(alpha), 0, 0, 2))
@@ -291,7 +291,7 @@ class GridDistortion(Transform):
         moves = (words * 2.0**-31 - 1.0) * most[:, None]
         return {"moves": moves.reshape(samples, side, side, 2)}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Hop:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a warp by a field."""
         width, height = (np.asarray(v, np.float64) for v in (size[1], size[0]))
         cell = (np.stack(np.broadcast_arrays(width, height), -1) - 1) / self.cells
@@ -303,7 +303,7 @@ class GridDistortion(Transform):
         return _field_warp(self, Field("grid", none, none, key, nodes), size)
 
 
-def _field_warp(op: Any, field: Field, size: Size) -> Hop:
+def _field_warp(op: Any, field: Field, size: Size) -> GeometricStep:
     """Return a hop along a field."""
-    return Hop(op.name, "warp", size, size, None, field, interpolation=op.interpolation,
+    return GeometricStep(op.name, "warp", size, size, None, field, interpolation=op.interpolation,
                antialias=False, border=op.border, fill=op.fill)  # fmt: skip

@@ -114,8 +114,8 @@ def _sum_rows(rows: Array, m: int, interpolation: str, antialias: bool) -> Array
     (number, block, span), columns = blocks.shape, rows.shape[1]
     out = np.empty((m, columns), blocks.dtype)
     width = min(columns, max(TILE // span, 256))
-    advance = max(1, block * len(rows) // m)
-    group = max(1, (TILE // width - span) // advance + 1)
+    follow_segment = max(1, block * len(rows) // m)
+    group = max(1, (TILE // width - span) // follow_segment + 1)
     for start in range(0, number, group):
         places = range(start, min(start + group, number))
         first, last = low[start], low[places[-1]] + span

@@ -125,7 +125,7 @@ def _sorted_median(strip: Array, size: int, out: Array) -> None:
 def bilateral_blur(
     x: Array, sigma_color: float, sigma_space: float, border: str, value: float, truncate: float
 ) -> Array:
-    """Average neighbours weighted by distance in space and color."""
+    """Average neighbors weighted by distance in space and color."""
     radius = max(1, int(truncate * sigma_space + 0.5))
     out = np.empty(x.shape, x.dtype)
     if x.shape[-1] in (1, 3) and x.dtype in (np.uint8, np.float32):

@@ -21,8 +21,8 @@ def apply_tiles(position: Array, coarse: Array, clip_limit: float, tiles: tuple[
     level = np.fmax(position, 0).astype(np.intp)  # NaN reads the first curve, and stays NaN
     part = position - level
     result = np.zeros(coarse.shape)
-    for row, row_weight in _neighbours(coarse.shape[0], padding[0], tiles[0]):
-        for column, column_weight in _neighbours(coarse.shape[1], padding[1], tiles[1]):
+    for row, row_weight in _neighbors(coarse.shape[0], padding[0], tiles[0]):
+        for column, column_weight in _neighbors(coarse.shape[1], padding[1], tiles[1]):
             tile = (row[:, None], column[None, :])
             value = (1 - part) * curves[*tile, level] + part * curves[*tile, level + 1]
             result += row_weight[:, None] * column_weight * value
@@ -63,7 +63,7 @@ def _clip_counts(counts: Array, limit: int) -> Array:
     return np.minimum(counts, limit) + share + extra
 
 
-def _neighbours(size: int, padding: int, tiles: int) -> list[tuple[Array, Array]]:
+def _neighbors(size: int, padding: int, tiles: int) -> list[tuple[Array, Array]]:
     """Return for each pixel of an axis the tile before and after it, and their weights."""
     position = np.arange(size) * (tiles / (size + padding)) - 0.5
     first = np.floor(position).astype(np.intp)

@@ -1,4 +1,4 @@
-"""Runs neighbouring color stages on RGB arrays in strips that stay in the cache.
+"""Runs neighboring color stages on RGB arrays in strips that stay in the cache.
 
 A run of linear steps, hue turns, curves and the final normalization is one pass: each strip is
 read once, changed in place, and written where it belongs. Float buffers of a whole photograph

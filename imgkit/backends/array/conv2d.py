@@ -1,4 +1,4 @@
-"""The layer of a network on arrays: neighbourhoods laid out as the rows of a matrix product."""
+"""The layer of a network on arrays: neighborhoods laid out as the rows of a matrix product."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _padded(
 def _windows(
     x: Array, size: tuple[int, ...], stride: tuple[int, int], dilation: tuple[int, int]
 ) -> Array:
-    """View every neighbourhood of ``(N, H, W, C)`` as ``(N, OH, OW, KH, KW, C)``."""
+    """View every neighborhood of ``(N, H, W, C)`` as ``(N, OH, OW, KH, KW, C)``."""
     reach = [(k - 1) * d for k, d in zip(size, dilation, strict=True)]
     counts = [-(-(n - r) // s) for n, r, s in zip(x.shape[1:3], reach, stride, strict=True)]
     n, high, wide, c = x.strides

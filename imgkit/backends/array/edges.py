@@ -116,8 +116,8 @@ def _is_spatial(strip: Array, cv_border: int) -> bool:
     return strip.dtype == np.uint8 and strip.ndim == 2 and cv_border in SPATIAL_BORDERS
 
 
-def laplacian(x: Array, neighbours: int, border: str, value: float, dtype: np.dtype[Any]) -> Array:
-    """Return the sum of differences to 4 or 8 neighbours."""
+def laplacian(x: Array, neighbors: int, border: str, value: float, dtype: np.dtype[Any]) -> Array:
+    """Return the sum of differences to 4 or 8 neighbors."""
     out = np.empty(x.shape, dtype)
     working = _working(x, dtype)
     cross = np.array(LAPLACIAN[4])
@@ -127,7 +127,7 @@ def laplacian(x: Array, neighbours: int, border: str, value: float, dtype: np.dt
         strip = strip.astype(working, copy=False)  # filter2D is 4x faster on floats: `edges`
         into = room(strip, out, working)
         total = cv2.filter2D(strip, -1, cross, into, borderType=cv_border)
-        if neighbours == 8:  # apart, so that the sums of a constant image cancel exactly
+        if neighbors == 8:  # apart, so that the sums of a constant image cancel exactly
             total += cv2.filter2D(strip, -1, diagonal, borderType=cv_border)
         if into is None:
             store(total.reshape(strip.shape)[inner], out)
@@ -182,13 +182,13 @@ def _thinned(gx: Array, gy: Array, low: float) -> tuple[Array, Array]:
         gx, gy, length = (np.take_along_axis(a, strongest, -1) for a in (gx, gy, length))
     gx, gy, length = gx[..., 0], gy[..., 0], length[..., 0]
     ridge = (length >= low) & (length > 0)
-    ridge[[0, -1]] = ridge[:, [0, -1]] = False  # no neighbour to compare with
+    ridge[[0, -1]] = ridge[:, [0, -1]] = False  # no neighbor to compare with
     at = np.flatnonzero(ridge)
     dx, dy, here = gx.ravel()[at], gy.ravel()[at], length.ravel()[at]
     right, down = np.where(dx < 0, -1, 1), np.where(dy < 0, -1, 1) * gx.shape[1]
     wide, tall = np.abs(dx), np.abs(dy)
     main = np.where(wide >= tall, right, down)
-    share = np.minimum(wide, tall) / np.maximum(wide, tall)  # of the diagonal neighbour
+    share = np.minimum(wide, tall) / np.maximum(wide, tall)  # of the diagonal neighbor
     around = length.ravel()
     ahead = share * around[at + right + down] + (1 - share) * around[at + main]
     behind = share * around[at - right - down] + (1 - share) * around[at - main]

@@ -22,7 +22,10 @@ Array = npt.NDArray[Any]
 def sample_mask(how: geometry.Sampling, mask: Array, fill: float) -> Array:
     """Move a mask (H, W) or (H, W, C) as a resolved run says; `fill` is a value of the mask."""
     channels = mask[..., None] if mask.ndim == 2 else mask
-    lanes, value = _as_lanes(channels), _as_lanes(np.full(channels.shape[-1], fill, mask.dtype))
+    lanes, value = (
+        _as_lanes(channels),
+        _as_lanes(np.full(channels.shape[-1], fill, mask.dtype)),
+    )
     moved = sample_map(nearest(how, value), lanes, lanes.dtype, False)
     result = np.ascontiguousarray(moved).view(mask.dtype)
     return result[..., 0] if mask.ndim == 2 else result
@@ -36,15 +39,15 @@ def _as_lanes(values: Array) -> Array:
 
 def nearest(how: geometry.Sampling, fill: Array) -> geometry.Sampling:
     """Return the run with nearest sampling and another fill, in the units of its dtype."""
-    shown = tuple((fill / full_range(fill.dtype)).tolist())
+    fractions = tuple((fill / full_range(fill.dtype)).tolist())
     return how._replace(
-        pad=(how.pad[0], shown),
-        fill=shown,
+        pad=(how.pad[0], fractions),
+        fill=fractions,
         interpolation="nearest",
         antialias=False,
-        canvases=tuple(canvas._replace(fill=shown) for canvas in how.canvases),
+        canvases=tuple(canvas._replace(fill=fractions) for canvas in how.canvases),
         links=tuple(
-            link._replace(canvas=link.canvas and link.canvas._replace(fill=shown))
+            link._replace(canvas=link.canvas and link.canvas._replace(fill=fractions))
             for link in how.links
         ),
     )

@@ -33,7 +33,7 @@ def run(stages: Sequence[Any], sample: int, image: Array) -> Array:
     while place < len(stages):
         stage = stages[place]
         end = _pass_end(stages, place, sample) if x.shape[-1] == 3 else place
-        if end > place:  # neighbouring color stages are one pass
+        if end > place:  # neighboring color stages are one pass
             x = pointwise.run(stages[place:end], sample, x, dtype, _unrounded(stages, end))
             place = end
             continue
@@ -82,7 +82,7 @@ def _floats_leave(stages: Sequence[Any]) -> bool:
 
 def _resample(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
     """Move the pixels; cubics overshoot what integers hold, until canvases have cut them."""
-    how = geometry.resolve(stage.hops, sample)
+    how = geometry.resolve(stage.geometric_steps, sample)
     whole = np.dtype(dtype).kind in "iu"
     cubic = whole and how.kind != "move" and how.interpolation == "bicubic"
     cut = cubic and (how.kind == "field" or bool(how.canvases))
@@ -147,7 +147,7 @@ def _apply_curves(x: Array, curves: list[tuple[str, float]]) -> Array:
     return color.apply_table(x[None], values.ravel())[0] if integer else values[0]
 
 
-# --- neighbourhoods -----------------------------------------------------------------------
+# --- neighborhoods -----------------------------------------------------------------------
 
 
 def _filter(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:

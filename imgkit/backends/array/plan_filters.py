@@ -1,4 +1,4 @@
-"""Neighbourhood stages of a plan: layer-one functions and codecs, by the names of `FILTERS`."""
+"""Neighborhood stages of a plan: layer-one functions and codecs, by the names of `FILTERS`."""
 
 from __future__ import annotations
 

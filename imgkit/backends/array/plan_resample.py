@@ -190,21 +190,21 @@ def _cut(x: Array, how: geometry.Sampling, dtype: npt.DTypeLike) -> Array:
     if x.shape[0] * x.shape[1] <= SMALL:
         mixed = x.astype(np.float64)
         for canvas, fill in zip(how.canvases, fills, strict=True):
-            share = geometry.cover(canvas, how.out_size, how.interpolation)[..., None]
+            share = geometry.coverage_mask(canvas, how.out_size, how.interpolation)[..., None]
             mixed *= share
             if fill.any():
                 mixed += (1 - share) * fill
         return saturate(mixed, x.dtype)
-    edge = geometry.edge(how)
+    cut = geometry.cut_region(how)
     pixels = x.reshape(-1, x.shape[-1])
-    if edge.band.size:
-        mixed = pixels[edge.band].astype(np.float64)
-        for share, fill in zip(edge.shares, fills, strict=True):
+    if cut.partial.size:
+        mixed = pixels[cut.partial].astype(np.float64)
+        for share, fill in zip(cut.alphas, fills, strict=True):
             mixed *= share[:, None]
             if fill.any():
                 mixed += (1 - share[:, None]) * fill
-        pixels[edge.band] = saturate(mixed, x.dtype)
-    for outside, fill in zip(edge.outside, fills, strict=True):
+        pixels[cut.partial] = saturate(mixed, x.dtype)
+    for outside, fill in zip(cut.outside, fills, strict=True):
         if outside.size:
             pixels[outside] = saturate(fill, x.dtype)
     return x

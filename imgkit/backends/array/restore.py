@@ -193,7 +193,7 @@ def wiener(
     how: Any = "edge" if mode == "valid" else BORDERS[border].numpy
     power = np.abs(np.fft.rfft2(taps, [4 * n for n in taps.shape])).max() ** 2
     balance = regularization or WIENER_FLOOR * power
-    # `same` puts the centre of an even kernel before the middle: a zero in front makes it odd
+    # `same` puts the center of an even kernel before the middle: a zero in front makes it odd
     odd = np.pad(taps, [(1 - n % 2, 0) for n in taps.shape])
     one = np.ones((1, 1))
 

@@ -1,6 +1,6 @@
-"""Neighbourhood filters of OpenCV on any image: in strips of rows that stay in the cache.
+"""Neighborhood filters of OpenCV on any image: in strips of rows that stay in the cache.
 
-Each strip is read together with the rows its neighbourhoods reach. Borders that OpenCV's filters
+Each strip is read together with the rows its neighborhoods reach. Borders that OpenCV's filters
 lack (wrap, a constant other than 0) are laid around the strip here.
 """
 

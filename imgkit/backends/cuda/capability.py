@@ -23,30 +23,30 @@ FIELD, WHOLE = "a displacement field", "a curve that needs the whole image"
 HOST_FILTERS: Mapping[str, str] = MappingProxyType({"jpeg": "JpegCompression", "clahe": "CLAHE"})
 
 
-def why_host(stage: Any) -> str:
+def host_reason(stage: Any) -> str:
     """Say why a stage leaves the device for the host; empty if it stays."""
     if stage.kind == "mix":
-        inner = (why_host(each) for branch in stage.branches for each in branch)
+        inner = (host_reason(each) for branch in stage.branches for each in branch)
         return next(filter(None, inner), "")
     if stage.kind == "filter" and stage.name in HOST_FILTERS:
         return HOST_ONLY[HOST_FILTERS[stage.name]]
     return ""
 
 
-def why_not(stages: Sequence[Any], dtype: str = "uint8", channels: int = 3) -> str:
+def fusion_blocker(stages: Sequence[Any], dtype: str = "uint8", channels: int = 3) -> str:
     """Say why a plan is not one fused kernel; empty if it is."""
     if dtype != "uint8" or channels != 3:
         return f"the kernel reads uint8 RGB; this is {dtype} with {channels} channels"
-    reasons = (stage_why_not(stage, place) for place, stage in enumerate(stages))
+    reasons = (stage_fusion_blocker(stage, place) for place, stage in enumerate(stages))
     return next(filter(None, reasons), "")
 
 
-def stage_why_not(stage: Any, place: int) -> str:
+def stage_fusion_blocker(stage: Any, place: int) -> str:
     """Say why the stage at a place of a plan keeps it from the fused kernel; empty if not."""
-    if reason := kind_why_not(stage.kind, place):
+    if reason := kind_fusion_blocker(stage.kind, place):
         return reason
     if stage.kind == "resample":
-        if any(hop.field is not None for hop in stage.hops):
+        if any(step.field is not None for step in stage.geometric_steps):
             return FIELD
         if any(np.size(side) and np.ptp(side) for side in stage.out_size):
             return "sizes that vary within the batch"
@@ -57,7 +57,7 @@ def stage_why_not(stage: Any, place: int) -> str:
     return ""
 
 
-def kind_why_not(kind: str, place: int) -> str:
+def kind_fusion_blocker(kind: str, place: int) -> str:
     """Say why no stage of a kind, at its place in a plan, is for the fused kernel."""
     if kind == "resample" and place:
         return "a resampling stands behind other stages"

@@ -4,7 +4,7 @@ The source is a batch tensor, or a packed ragged one (a flat uint8 buffer, where
 and its size). One copy brings the numbers of the plan, nothing waits for the device, and each
 output pixel is written once, by one launch. A plan is fused if it starts with at most one matrix
 resampling of uint8 RGB and goes on with color, hue, curves, a few rectangles and normalization;
-`device.why_not` says what keeps it from that. Everything else takes the tensor backend.
+`device.fusion_blocker` says what keeps it from that. Everything else takes the tensor backend.
 
 Contrast needs the mean of a whole image before its first pixel can be written: each program adds it
 up by itself, up to the sample's own contrast, wherever that stands in its order
@@ -24,7 +24,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from imgkit.backends.cuda.capability import why_not
+from imgkit.backends.cuda.capability import fusion_blocker
 from imgkit.backends.cuda.layout import KINDS, PROCESSORS, Share, Spec, layout, share
 from imgkit.backends.tensor.upload import upload
 
@@ -72,7 +72,7 @@ def run_packed(
     """
     if len(packed.sizes) == 0:
         raise ValueError("packed holds no images: a batch of none has no size")
-    if packed.flat.device.type == "cuda" and has_triton() and not why_not(stages):
+    if packed.flat.device.type == "cuda" and has_triton() and not fusion_blocker(stages):
         return launch_packed(stages, packed, dtype, channels_last)
     from imgkit.backends.tensor import plan
 
@@ -101,7 +101,7 @@ def launch_batch(
     dtype: torch.dtype = torch.float32,
     channels_last: bool = False,
 ) -> Tensor:
-    """Run the kernel of a plan that `why_not` accepts on a uint8 batch (N, 3, H, W), N >= 1."""
+    """Run the kernel on a uint8 batch (N, 3, H, W), N >= 1; `fusion_blocker` found nothing."""
     count, _, height, width = x.shape
     offsets = np.arange(count) * x.stride(0)
     sizes = np.tile([height, width], (count, 1))
@@ -113,7 +113,7 @@ def launch_packed(
     stages: Sequence[Any], packed: Packed, dtype: torch.dtype = torch.float32,
     channels_last: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Run the kernel of a plan that `why_not` accepts on a packed batch of N >= 1 images."""
+    """Run the kernel of a plan that `fusion_blocker` accepts on a packed batch of N >= 1 images."""
     pitches = 3 * packed.sizes[:, 1]
     spec, numbers, tables = layout(stages, packed.sizes, packed.offsets, pitches)
     return _launch(packed.flat, spec, numbers, tables, 3, 1, dtype, channels_last)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from imgkit.backends.tensor import prepare
 from imgkit.border import BORDERS
 from imgkit.geometry import resolve_batch as resolve
+from imgkit.stages import GeometricStep
 
 Array = npt.NDArray[Any]
 
@@ -108,7 +109,7 @@ def _shared(
 def layout(
     stages: Sequence[Any], sizes: Array, offsets: Array, pitches: Array
 ) -> tuple[Spec, Array, Array]:
-    """Lay out the numbers of a plan that `device.why_not` accepts.
+    """Lay out the numbers of a plan that `device.fusion_blocker` accepts.
 
     Args:
         stages: of the plan.
@@ -170,7 +171,7 @@ def _source(
         maps = _still(sizes)
         out_size = tuple(sizes[0].tolist())
     else:
-        maps = resolve.resolve_batch(stage.hops, samples, 3)
+        maps = resolve.resolve_batch(stage.geometric_steps, samples, 3)
         out_size = prepare.uniform(stage.out_size)
     inverse = resolve.inverses(maps)
     word = "nearest" if (maps.kind == resolve.MOVE).all() else maps.interpolation
@@ -218,28 +219,10 @@ def _source(
 
 def _still(sizes: Array) -> resolve.Maps:
     """Return the maps of a plan that moves nothing."""
-    hop = _Still("move", (sizes[:, 0], sizes[:, 1]), np.tile(np.eye(3), (len(sizes), 1, 1)))
-    return resolve.resolve_batch([hop], len(sizes), 3)
-
-
-class _Still(NamedTuple):
-    """A hop that leaves everything where it is."""
-
-    kind: str
-    in_size: Any
-    matrix: Array
-    field: None = None
-    window: None = None
-    outside: bool = False
-    interpolation: str = "bilinear"
-    antialias: bool = False
-    border: str = "constant"
-    fill: tuple[float, ...] = (0.0,)
-
-    @property
-    def out_size(self) -> Any:
-        """The size that comes out."""
-        return self.in_size
+    size = (sizes[:, 0], sizes[:, 1])
+    matrix = np.tile(np.eye(3), (len(sizes), 1, 1))
+    step = GeometricStep("identity", "move", size, size, matrix, antialias=False)
+    return resolve.resolve_batch([step], len(sizes), 3)
 
 
 def _code(codes: Array) -> int:

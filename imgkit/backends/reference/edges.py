@@ -49,11 +49,11 @@ def scharr(image: Array, **options: Any) -> Array:
 
 
 def laplacian(
-    image: Array, neighbours: int = 4, *, border: str = "reflect", value: float = 0
+    image: Array, neighbors: int = 4, *, border: str = "reflect", value: float = 0
 ) -> Array:
-    """Sum of the differences to the neighbours."""
-    corner = 1 if neighbours == 8 else 0
-    kernel = np.array([[corner, 1, corner], [1, -neighbours, 1], [corner, 1, corner]])
+    """Sum of the differences to the neighbors."""
+    corner = 1 if neighbors == 8 else 0
+    kernel = np.array([[corner, 1, corner], [1, -neighbors, 1], [corner, 1, corner]])
     return _correlate(image, kernel, border, value)
 
 

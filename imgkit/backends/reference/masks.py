@@ -21,12 +21,12 @@ def sample_mask(how: geometry.Sampling, mask: Array, fill: float) -> Array:
     border = "constant" if how.kind == "move" else how.border
     rows = source_index(at[..., 1], height, border)
     columns = source_index(at[..., 0], width, border)
-    shown = (rows >= 0) & (columns >= 0)
+    visible = (rows >= 0) & (columns >= 0)
     rows = source_index(rows + top, mask.shape[0], how.pad[0])
     columns = source_index(columns + left, mask.shape[1], how.pad[0])
-    shown &= (rows >= 0) & (columns >= 0)
+    visible &= (rows >= 0) & (columns >= 0)
     for cover, _ in cuts:
-        shown &= cover > 0
+        visible &= cover > 0
     result = mask[rows, columns]
-    result[~shown] = fill
+    result[~visible] = fill
     return np.asarray(result)

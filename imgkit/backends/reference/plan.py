@@ -47,7 +47,7 @@ def _fill(fill: tuple[float, ...], x: Array, dtype: npt.DTypeLike) -> Array:
 
 
 def _resample(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:
-    result = sample_map(geometry.resolve(stage.hops, sample), x, dtype)
+    result = sample_map(geometry.resolve(stage.geometric_steps, sample), x, dtype)
     return np.clip(result, 0, full_range(dtype)) if dtype.kind in "iu" else result
 
 
@@ -138,7 +138,7 @@ CURVES: dict[str, Callable[[Array, float, float], Array]] = {
 }
 
 
-# --- neighbourhoods ---------------------------------------------------------------------------
+# --- neighborhoods ---------------------------------------------------------------------------
 
 
 def _filter(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:

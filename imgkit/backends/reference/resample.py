@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from imgkit import geometry
 from imgkit.border import source_index
-from imgkit.image import check_ints
+from imgkit.checks import check_ints
 
 Array = npt.NDArray[Any]
 

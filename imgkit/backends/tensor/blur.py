@@ -87,7 +87,7 @@ def _by_network(framed: Tensor, size: int) -> Tensor:
 def bilateral_blur(
     x: Tensor, sigma_color: float, sigma_space: float, border: str, value: float, truncate: float
 ) -> Tensor:
-    """Average neighbours weighted by distance in space and color: one shifted image an offset."""
+    """Average neighbors weighted by distance in space and color: one shifted image an offset."""
     radius = max(1, int(truncate * sigma_space + 0.5))
     center = work(x)
     framed = margin(center, radius, border, value)

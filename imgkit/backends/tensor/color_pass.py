@@ -93,7 +93,7 @@ def erase(x: Tensor, numbers: Numbers) -> Tensor:
 
 
 def curve_parts(stage: Any, top: float, integer: bool) -> tuple[tuple[str, ...], dict[str, Array]]:
-    """Prepare curves: for integers neighbouring ones become one table a sample."""
+    """Prepare curves: for integers neighboring ones become one table a sample."""
     names: list[str] = []
     numbers: dict[str, Array] = {}
     for place, name in enumerate(stage.names):

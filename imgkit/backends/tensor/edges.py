@@ -45,14 +45,14 @@ def _pair(p: Tensor, operator: str) -> tuple[Tensor, Tensor]:
 
 
 @viewed()
-def laplacian(x: Tensor, neighbours: int, border: str, value: float, dtype: torch.dtype) -> Tensor:
-    """Return the sum of differences to 4 or 8 neighbours."""
+def laplacian(x: Tensor, neighbors: int, border: str, value: float, dtype: torch.dtype) -> Tensor:
+    """Return the sum of differences to 4 or 8 neighbors."""
     p = margin(_working(x, dtype), 1, border, value)
     rows = p[..., :-2, :] + p[..., 2:, :]
     middle = p[..., 1:-1, :]
     center = middle[..., 1:-1]
     total = rows[..., 1:-1] + middle[..., :-2] + middle[..., 2:] - 4 * center
-    if neighbours == 8:
+    if neighbors == 8:
         total = total + (rows[..., :-2] + rows[..., 2:] - 4 * center)
     return saturate(total, dtype)
 

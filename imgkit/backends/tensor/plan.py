@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from imgkit.backends.array import plan as array_plan
-from imgkit.backends.cuda.capability import why_not
+from imgkit.backends.cuda.capability import fusion_blocker
 from imgkit.backends.tensor import color_pass as pointwise
 from imgkit.backends.tensor import philox, prepare
 from imgkit.backends.tensor import plan_filters as filters
@@ -90,7 +90,7 @@ def _is_fused(stages: Sequence[Any], x: Tensor) -> bool:
         return False
     from imgkit.backends.cuda import launch as fused
 
-    return fused.has_triton() and not why_not(stages, "uint8", x.shape[1])
+    return fused.has_triton() and not fusion_blocker(stages, "uint8", x.shape[1])
 
 
 # --- on the array backend ----------------------------------------------------------------
@@ -269,8 +269,8 @@ def _groups(stages: Sequence[Any], samples: int) -> Iterator[Array]:
     sides = [
         np.broadcast_to(side, (samples,))
         for stage in _all_resamples(stages)
-        for hop in stage.hops
-        for side in (*hop.in_size, *hop.out_size)
+        for step in stage.geometric_steps
+        for side in (*step.in_size, *step.out_size)
         if np.ndim(side)
     ]
     if not sides or samples == 0:
@@ -299,11 +299,12 @@ def _take(stage: Any, rows: Array) -> Any:
         branches = tuple(tuple(_take(s, rows) for s in branch) for branch in stage.branches)
         return dataclasses.replace(stage, branches=branches, weights=stage.weights[rows])
     if stage.kind == "resample":
-        return dataclasses.replace(stage, hops=tuple(_take_record(hop, rows) for hop in stage.hops))
-    return _take_record(stage, rows)
+        taken = tuple(_take_rows(step, rows) for step in stage.geometric_steps)
+        return dataclasses.replace(stage, geometric_steps=taken)
+    return _take_rows(stage, rows)
 
 
-def _take_record(record: Any, rows: Array) -> Any:
+def _take_rows(record: Any, rows: Array) -> Any:
     """Return a record with some rows of its arrays."""
     return dataclasses.replace(
         record,
@@ -322,5 +323,5 @@ def _take_value(value: Any, rows: Array) -> Any:
     if isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):  # a size
         return tuple(_take_value(v, rows) for v in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _take_record(value, rows)
+        return _take_rows(value, rows)
     return value

@@ -1,4 +1,4 @@
-"""Neighbourhood filters of a batch, each sample with its own taps.
+"""Neighborhood filters of a batch, each sample with its own taps.
 
 JPEG and CLAHE have no device kernel (`device.HOST_FILTERS`): the batch moves to the host and back.
 """

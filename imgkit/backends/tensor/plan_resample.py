@@ -119,7 +119,7 @@ def _weighted(x: Tensor, index: Tensor, weight: Tensor, axis: int) -> Tensor:
 
 
 def _field(x: Tensor, path: Path, numbers: Numbers) -> Tensor:
-    """Follow the hops of runs with displacement fields backward."""
+    """Follow the steps of runs with displacement fields backward."""
     at_x, at_y = centers(path.out_size, x)
     at_x, at_y = at_x.expand(len(x), -1), at_y.expand(len(x), -1)
     cuts = []

@@ -65,7 +65,7 @@ def uniform(size: Any) -> tuple[int, int]:
 
 
 def _resample(stage: Any, canvas: Canvas) -> Step:
-    maps = resolve.resolve_batch(stage.hops, canvas.samples, canvas.channels)
+    maps = resolve.resolve_batch(stage.geometric_steps, canvas.samples, canvas.channels)
     out_size = uniform(stage.out_size)
     smooth = (maps.kind == RESIZE) & maps.antialias & (maps.interpolation != "nearest")
     groups = [
@@ -170,15 +170,17 @@ def _field(
     """Prepare samples that follow displacement fields, hop by hop backward."""
     how, numbers = _reading(maps, canvas)
     links: list[Link] = []
-    for place in range(len(stage.hops) - 1, -1, -1):
-        hop, mine = stage.hops[place], maps.rest[:, place]
+    for place in range(len(stage.geometric_steps) - 1, -1, -1):
+        step, mine = stage.geometric_steps[place], maps.rest[:, place]
         if not mine.any():
             continue
-        size = uniform(hop.in_size)
-        cuts = (hop.kind == "warp" or bool(hop.outside)) & mine & (maps.rest.argmax(axis=1) < place)
-        link, own = _link(hop, rows, mine, size)
+        size = uniform(step.in_size)
+        cuts = (
+            (step.kind == "warp" or bool(step.outside)) & mine & (maps.rest.argmax(axis=1) < place)
+        )
+        link, own = _link(step, rows, mine, size)
         if cuts.any():
-            fill = np.broadcast_to(_levels(hop.fill, canvas), (len(rows), canvas.channels))
+            fill = np.broadcast_to(_levels(step.fill, canvas), (len(rows), canvas.channels))
             own |= {
                 "canvas": np.tile(np.array(size, np.float64), (len(rows), 1)),
                 "cuts": cuts,
@@ -191,14 +193,14 @@ def _field(
     return Path("field", out_size, links=tuple(links), **how), numbers
 
 
-def _link(hop: Any, rows: Array, mine: Array, size: tuple[int, int]) -> tuple[Link, Numbers]:
+def _link(step: Any, rows: Array, mine: Array, size: tuple[int, int]) -> tuple[Link, Numbers]:
     """Prepare one hop of a run with fields."""
-    if hop.matrix is not None:
-        inverse = np.linalg.inv(np.broadcast_to(hop.matrix, (*hop.matrix.shape,))[rows])
+    if step.matrix is not None:
+        inverse = np.linalg.inv(np.broadcast_to(step.matrix, (*step.matrix.shape,))[rows])
         return Link("matrix", size, False), {
             "inverse": np.where(mine[:, None, None], inverse, np.eye(3))
         }
-    field = hop.field
+    field = step.field
     if field.kind == "grid":
         nodes = np.where(mine[:, None, None, None], field.nodes[rows], 0.0)
         rows_of, columns_of = (_hats(n, k) for n, k in zip(size, nodes.shape[1:3], strict=True))

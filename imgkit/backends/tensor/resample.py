@@ -286,7 +286,7 @@ def _sample(x: Tensor, at: Tensor, interpolation: str, border: str, fill: Array)
 
 
 def _shares(part: Tensor, interpolation: str) -> list[Tensor]:
-    """Return the weight of each neighbour on one axis."""
+    """Return the weight of each neighbor on one axis."""
     if interpolation == "bilinear":
         return [1 - part, part]
     near, far = (functools.partial(f, a=-0.75) for f in (_near, _far))

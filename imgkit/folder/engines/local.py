@@ -11,10 +11,10 @@ import functools
 import os
 from collections.abc import Callable, Generator
 
-from imgkit.folder.engines.pool import Fleet, Task, Work
+from imgkit.folder.engines.pool import Pool, Task, Work
 from imgkit.folder.resume import sweep
 from imgkit.folder.scan import Item
-from imgkit.folder.task import UNGUARDED, Guards, Job, Row, deliver, make
+from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits, deliver, make
 
 PIXEL_BYTES = 32  # memory that a pixel may take: decoded, as float32 RGB, and a result of each
 
@@ -23,9 +23,9 @@ def rows(
     items: list[Item],
     job: Job,
     workers: int,
-    guards: Guards = UNGUARDED,
+    task_limits: TaskLimits = UNLIMITED,
     ending: Callable[[], bool] = lambda: False,
-) -> Generator[tuple[Item, Row], None, None]:
+) -> Generator[tuple[Item, ImageResult], None, None]:
     """Process items and yield each with its row as it finishes.
 
     When `ending` turns true the images handed out are finished and no other begins. Closing the
@@ -35,38 +35,38 @@ def rows(
         ChildProcessError: if no worker can be started.
     """
     size = max(1, min(workers, len(items)))
-    fleet = Fleet(_work(job, size, guards), size)
+    pool = Pool(_work(job, size, task_limits), size)
     try:
-        for done in fleet.run(iter(items), ending):
+        for done in pool.run(iter(items), ending):
             row = done.answer
             if done.error:
                 status = "quarantined" if done.error == "crashed" else "failed"
-                row = Row(done.load.path, status, done.error, done.message)
+                row = ImageResult(done.load.path, status, done.error, done.message)
             yield done.load, row
     finally:
-        fleet.end()
+        pool.end()
 
 
-def _work(job: Job, size: int, guards: Guards) -> Work:
+def _work(job: Job, size: int, task_limits: TaskLimits) -> Work:
     most = job.limits.max_pixels
 
     def room(weight: int) -> int:
         """Return the pixels that fit the memory of some workers; with all of them, any number."""
-        if guards.memory is None or weight >= size:
+        if task_limits.memory is None or weight >= size:
             return most
-        return min(most, weight * guards.memory // PIXEL_BYTES)
+        return min(most, weight * task_limits.memory // PIXEL_BYTES)
 
-    def needs_more(task: Task, row: Row) -> bool:
+    def needs_more(task: Task, row: ImageResult) -> bool:
         return row.error == "too_large" and room(task.weight) < most
 
     begin = functools.partial(work_on, job)
-    return Work(begin, guards.timeout, guards.memory, room, needs_more, _clean)
+    return Work(begin, task_limits.timeout, task_limits.memory, room, needs_more, _clean)
 
 
 def _clean(item: Item, pid: int | None) -> None:
     sweep([os.path.dirname(item.target)], pid)
 
 
-def work_on(job: Job, item: Item, max_pixels: int) -> Callable[[], Row]:
+def work_on(job: Job, item: Item, max_pixels: int) -> Callable[[], ImageResult]:
     """Make the bytes of an output; return what writes them and gives the row."""
     return functools.partial(deliver, item, *make(job, item, max_pixels))

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
-from imgkit.folder.engines.pool import Fleet, Work
+from imgkit.folder.engines.pool import Pool, Work
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,17 +47,17 @@ def ordered(
     if workers < 1:
         yield from (_outcome(call, task) for task in tasks)
         return
-    fleet = Fleet(Work(functools.partial(_begin, call), timeout), workers)
+    pool = Pool(Work(functools.partial(_begin, call), timeout), workers)
     waiting: deque[int] = deque()  # numbers of the tasks begun, in order
     early: dict[int, R | Exception] = {}  # answers that came before their turn
     try:
-        for done in fleet.run(_within(tasks, AHEAD * workers, waiting), lambda: False):
+        for done in pool.run(_within(tasks, AHEAD * workers, waiting), lambda: False):
             number, _ = done.load
             early[number] = LOST[done.error](done.message) if done.error else done.answer
             while waiting and waiting[0] in early:
                 yield early.pop(waiting.popleft())
     finally:
-        fleet.end()
+        pool.end()
 
 
 def _within(tasks: Iterable[T], room: int, waiting: deque[int]) -> Iterator[tuple[int, T] | None]:

@@ -71,7 +71,7 @@ class Done(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What a fleet does.
+    """What a pool does.
 
     Only `begin` goes to the workers, and has to pickle: it is called with a task and what `room`
     says for its weight, and returns what finishes the task, in a thread, and gives its answer.
@@ -141,14 +141,14 @@ class Worker:
         return self.kill()
 
 
-class Fleet:
+class Pool:
     """The workers, and the tasks that come back from them."""
 
     def __init__(self, work: Work, size: int) -> None:
         self.work, self.size = work, size
         self.workers: list[Worker] = []
         self.back: deque[Task] = deque()
-        self.false_starts = 0
+        self.failed_starts = 0
 
     def end(self) -> None:
         """End the workers at once."""
@@ -167,17 +167,17 @@ class Fleet:
         """
         while True:
             if not ending():
-                self.feed(loads)
+                self.dispatch(loads)
             busy = [worker for worker in self.workers if worker.tasks]
             if not busy:
                 return
-            for pipe in connection.wait([w.pipe for w in busy], self.patience(busy)):
-                yield from self.hear(next(w for w in busy if w.pipe is pipe))
+            for pipe in connection.wait([w.pipe for w in busy], self.wait_timeout(busy)):
+                yield from self.receive(next(w for w in busy if w.pipe is pipe))
             yield from self.kill_late(busy)
 
     # handing out
 
-    def feed(self, loads: Iterator[Any]) -> None:
+    def dispatch(self, loads: Iterator[Any]) -> None:
         """Hand out tasks as long as a worker has room for one."""
         while True:
             if not self.back:
@@ -193,7 +193,7 @@ class Fleet:
             elif worker.tasks:  # it died at one of them
                 return
             else:
-                self.dismiss(worker)
+                self.remove(worker)
 
     def place(self, task: Task) -> Worker | None:
         """Return a worker for a task, a new one if need be; None if it has to wait."""
@@ -202,40 +202,40 @@ class Fleet:
             for worker in self.workers:
                 if not worker.tasks:
                     return worker
-            return self.hire()
+            return self.start()
         if task.is_alone or task.weight > 1:
             return None
         queues = [w for w in busy if len(w.tasks) < WINDOW and w.tasks[0].weight == 1]
         queues = [worker for worker in queues if not worker.tasks[0].is_alone]
         return min(queues, key=lambda worker: worker.since, default=None)
 
-    def hire(self) -> Worker:
+    def start(self) -> Worker:
         """Start a worker; a fork server that was killed is started anew."""
         while True:
             try:
                 self.workers.append(Worker(self.work))
                 return self.workers[-1]
             except (EOFError, OSError) as error:
-                self.stumble(str(error) or "the fork server died")
+                self.count_failed_start(str(error) or "the fork server died")
 
-    def stumble(self, cause: str) -> None:
+    def count_failed_start(self, cause: str) -> None:
         """Count a worker that was never ready; several in a row are no accident."""
-        self.false_starts += 1
-        if self.false_starts >= STARTS:
+        self.failed_starts += 1
+        if self.failed_starts >= STARTS:
             raise ChildProcessError(f"workers die as they start: {cause}")
 
     # hearing back
 
-    def hear(self, worker: Worker) -> Iterator[Done]:
+    def receive(self, worker: Worker) -> Iterator[Done]:
         """Take in what a worker says, or that it died."""
         try:
             answer = worker.pipe.recv()
         except Exception:  # the pipe ended, or a dying worker wrote nonsense
-            yield from self.bury(worker)
+            yield from self.handle_death(worker)
             return
         worker.since = time.monotonic()
         if not worker.ready:
-            worker.ready, self.false_starts = True, 0
+            worker.ready, self.failed_starts = True, 0
             return
         task = worker.tasks.popleft()
         if self.work.needs_more(task, answer):
@@ -244,17 +244,17 @@ class Fleet:
         else:
             yield Done(task.load, answer)
 
-    def dismiss(self, worker: Worker) -> int | None:
+    def remove(self, worker: Worker) -> int | None:
         """Let a dead worker go; return its exit code."""
         self.workers.remove(worker)
         code = worker.reap()
         if not worker.ready:
-            self.stumble(_cause(code))
+            self.count_failed_start(_cause(code))
         return code
 
-    def bury(self, worker: Worker) -> Iterator[Done]:
+    def handle_death(self, worker: Worker) -> Iterator[Done]:
         """Deal with the tasks of a worker that died."""
-        code = self.dismiss(worker)
+        code = self.remove(worker)
         if worker.ready:
             begun = min(FINISHING + 1, len(worker.tasks))
             suspects = [worker.tasks.popleft() for _ in range(begun)]
@@ -268,7 +268,7 @@ class Fleet:
                 yield Done(task.load, error="crashed", message=message)
         self.back.extend(worker.tasks)
 
-    def patience(self, busy: list[Worker]) -> float | None:
+    def wait_timeout(self, busy: list[Worker]) -> float | None:
         """Return the seconds until the first task is late."""
         begun = [worker.since for worker in busy if worker.ready]
         if self.work.timeout is None or not begun:

@@ -20,8 +20,8 @@ from typing import Any
 
 from imgkit.folder.engines import local
 from imgkit.folder.journal import versions
-from imgkit.folder.scan import OWN, Item, shown
-from imgkit.folder.task import UNGUARDED, Guards, Job, Row
+from imgkit.folder.scan import OWN, Item, printable
+from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits
 
 SHARD = 64  # items at most: a shard that is lost is done again as a whole
 WINDOW = 2  # shards handed to Ray for each of its cores
@@ -33,9 +33,9 @@ def rows(
     items: list[Item],
     job: Job,
     workers: int,
-    guards: Guards = UNGUARDED,
+    task_limits: TaskLimits = UNLIMITED,
     ending: Callable[[], bool] = lambda: False,
-) -> Generator[tuple[Item, Row], None, None]:
+) -> Generator[tuple[Item, ImageResult], None, None]:
     """Process items and yield each with its row, shard by shard; lost ones are not yielded.
 
     Ray is started on this machine unless it runs already or RAY_ADDRESS names a cluster, and
@@ -51,15 +51,15 @@ def rows(
 
     with _connected(ray, workers):
         _check_nodes(ray, items[0])
-        yield from _shards(ray, items, job, guards, ending)
+        yield from _shards(ray, items, job, task_limits, ending)
 
 
 def _shards(
-    ray: Any, items: list[Item], job: Job, guards: Guards, ending: Callable[[], bool]
-) -> Iterator[tuple[Item, Row]]:
+    ray: Any, items: list[Item], job: Job, task_limits: TaskLimits, ending: Callable[[], bool]
+) -> Iterator[tuple[Item, ImageResult]]:
     # a worker is a process of its own beside Ray's, which only waits for it: one core for both
     task = ray.remote(num_cpus=1, max_retries=RETRIES)(run_shard)
-    shared = ray.put((job, guards))
+    shared = ray.put((job, task_limits))
     work: dict[Any, list[Item]] = {}
     todo = iter(_split(items, _cores(ray)))
     try:
@@ -80,10 +80,10 @@ def _shards(
             ray.cancel(ref, force=True)
 
 
-def run_shard(shared: tuple[Job, Guards], shard: list[Item]) -> list[Row]:
+def run_shard(shared: tuple[Job, TaskLimits], shard: list[Item]) -> list[ImageResult]:
     """Process a shard with the engine of one machine; return the rows in its order."""
-    job, guards = shared
-    done = {item.target: row for item, row in local.rows(shard, job, 1, guards)}
+    job, task_limits = shared
+    done = {item.target: row for item, row in local.rows(shard, job, 1, task_limits)}
     return [done[item.target] for item in shard]
 
 
@@ -155,7 +155,7 @@ def look_around(mark: str, source: str) -> tuple[bool, bool, dict[str, str]]:
 def _check_node(name: str, sees: dict[str, bool], has: dict[str, str]) -> None:
     for path, there in sees.items():
         if not there and os.path.exists(path):
-            folder = shown(os.path.dirname(path))
+            folder = printable(os.path.dirname(path))
             raise ConnectionError(f"node {name} does not see what is in {folder}: share it")
     ours = versions()
     if has != ours:

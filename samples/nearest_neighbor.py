@@ -1,6 +1,6 @@
-"""k nearest neighbours on Fashion-MNIST: L1 or L2, which k, and on what to measure a distance.
+"""k nearest neighbors on Fashion-MNIST: L1 or L2, which k, and on what to measure a distance.
 
-    python samples/nearest_neighbour.py [--quick] [--out DIR] [--data DIR]
+    python samples/nearest_neighbor.py [--quick] [--out DIR] [--data DIR]
 
 One search gives every cross-validation: the nearest of all images are listed once, and for each
 number of folds those in an image's own fold are crossed out.
@@ -87,7 +87,7 @@ def choose(x: np.ndarray, y: np.ndarray, out: pathlib.Path) -> tuple[str, int]:
             print(f"{metric:16}  {folds:5}  {score.argmax() + 1:6}  {score.max():8.2%}")
         lines[f"{metric}, mean of 5, 6 and 7 folds"] = mean = np.mean(list(scores.values()), 0)
         best[metric, int(mean.argmax()) + 1] = mean.max()
-    curves(out / "nearest_neighbour_k.png", lines, "accuracy in cross-validation", "k")
+    curves(out / "nearest_neighbor_k.png", lines, "accuracy in cross-validation", "k")
     return max(best, key=best.get)
 
 
@@ -109,7 +109,7 @@ def main(quick: bool, out: pathlib.Path, data: pathlib.Path | None) -> None:
     for i, found in enumerate(search(pixels(x), pixels(test_x[:5]), metric, 6)):
         images += [test_x[i], *x[found]]
         titles += [f"test: {CLOTHES[test_y[i]]}", *(CLOTHES[label] for label in y[found])]
-    sheet(out / "nearest_neighbour.png", images, titles, columns=7, edge=1.1)
+    sheet(out / "nearest_neighbor.png", images, titles, columns=7, edge=1.1)
 
 
 if __name__ == "__main__":

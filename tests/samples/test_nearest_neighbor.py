@@ -8,7 +8,7 @@ pytest.importorskip("matplotlib")
 
 
 def test_vote_for_every_k(sample):
-    votes = sample("nearest_neighbour").vote(np.array([[3, 5, 5, 3, 3]]))
+    votes = sample("nearest_neighbor").vote(np.array([[3, 5, 5, 3, 3]]))
     assert votes.tolist() == [[3, 3, 5, 3, 3]]  # ties go to the smaller class
 
 
@@ -16,7 +16,7 @@ def test_vote_for_every_k(sample):
 def test_cross_validation_is_scikit_learns(sample, folds):
     from sklearn.neighbors import KNeighborsClassifier
 
-    module = sample("nearest_neighbour")
+    module = sample("nearest_neighbor")
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(140, 6)).astype(np.float32), rng.integers(0, 3, 140)
     x[:, 0] += 2 * y
@@ -29,7 +29,7 @@ def test_cross_validation_is_scikit_learns(sample, folds):
 
 
 def test_brightened_images_keep_their_edges(sample):
-    module = sample("nearest_neighbour")
+    module = sample("nearest_neighbor")
     x = np.random.default_rng(0).integers(0, 175, (3, 28, 28, 1), dtype=np.uint8)
     for feature, same in ((module.pixels, False), (module.edges, True)):
         bright = module.changes(x)["+80"]
