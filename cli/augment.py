@@ -9,7 +9,7 @@ from imgkit.cli import options
 
 @click.command(short_help="Write random variants of every image of a folder.")
 @options.folder
-@options.recipe
+@options.pipeline
 def augment(
     run_options: options.RunOptions,
     seeds: options.SeedOptions,
@@ -28,13 +28,12 @@ def augment(
       imgkit augment photos out --op 'Rotate degrees=-15,15' --op 'HorizontalFlip p=0.5'
       imgkit augment photo.jpg out/ --op 'RandomResizedCrop size=224' --copies 20 --format webp
     """
-    recipe, hint = options.read_recipe(pipeline, ops)
+    found, hint = options.read_pipeline(pipeline, ops)
     from imgkit.cli.execute import execute
-    from imgkit.folder.steps import is_transform
 
-    if not any(is_transform(step) for step in recipe.steps):
+    if not found.is_random:
         raise click.BadParameter(
-            "no operation is a transform, so all variants would be alike: use imgkit run",
+            "no operation draws, so all variants would be alike: use imgkit run",
             param_hint=hint,
         )
-    return execute(run_options, recipe, hint, options.choose_seed(recipe, seeds))
+    return execute(run_options, found, hint, options.choose_seed(found, seeds))

@@ -63,14 +63,15 @@ def conv(
       imgkit conv photos out --kernel "0 -1 0; -1 5 -1; 0 -1 0" --border edge --scale 0:255
       imgkit conv photos out --kernel my_kernel.npy --mode valid --stride 2 --format npy
     """
+    from imgkit.augment.exchange.document import build_op
+    from imgkit.augment.pipeline import Pipeline
     from imgkit.cli.execute import execute
-    from imgkit.folder.steps import Recipe, Step, check_step
 
     with options.usage("--kernel"):
         taps = read_kernel(kernel)
     arguments = dict(kernel=taps, mode=mode, border=border, stride=stride, dilation=dilation)
-    step = check_step(Step("convolve", arguments))
-    return execute(run_options, Recipe((step,)), "--kernel", named=arguments)
+    op = build_op("convolve", arguments)
+    return execute(run_options, Pipeline([op]), "--kernel", named=arguments)
 
 
 def read_kernel(text: str) -> Any:

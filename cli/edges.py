@@ -52,18 +52,18 @@ def edges(
       imgkit edges photos out --operator scharr --normalized --scale 0:64 --format png
       imgkit edges photos out --operator canny --sigma 2 --low 50 --high 150
     """
+    from imgkit.augment.pipeline import Pipeline
     from imgkit.cli.execute import execute
-    from imgkit.folder.steps import Recipe
 
     given = {"sigma": sigma, "low": low, "high": high, "normalized": normalized or None}
     given = {name: value for name, value in given.items() if value is not None}
-    step = make_step(operator, border, given)
-    return execute(run_options, Recipe((step,)), "--operator", named=step.arguments)
+    op = make_op(operator, border, given)
+    return execute(run_options, Pipeline([op]), "--operator", named=op.options)
 
 
-def make_step(operator: str, border: str, given: dict[str, Any]) -> Any:
-    """Return the step of an operator; an option that it does not have is an error."""
-    from imgkit.folder.steps import Step, check_step
+def make_op(operator: str, border: str, given: dict[str, Any]) -> Any:
+    """Return the op of an operator; an option that it does not have is an error."""
+    from imgkit.augment.exchange.document import build_op
 
     takes = {"log": {"sigma"}, "canny": {"sigma", "low", "high"}, "laplacian": set()}
     for name in given:
@@ -71,4 +71,4 @@ def make_step(operator: str, border: str, given: dict[str, Any]) -> Any:
             raise click.BadParameter(f"{operator} has no such option", param_hint=f"--{name}")
     name = "laplacian_of_gaussian" if operator == "log" else operator
     defaults = {"log": {"sigma": 2.0}, "canny": {"low": 50.0, "high": 150.0}}.get(operator, {})
-    return check_step(Step(name, {**defaults, "border": border, **given}))
+    return build_op(name, {**defaults, "border": border, **given})

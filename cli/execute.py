@@ -12,41 +12,42 @@ from dataclasses import replace
 
 import click
 
-from imgkit.cli.options import RunOptions, SeedOptions, usage
+from imgkit.augment.pipeline import Pipeline
+from imgkit.cli.options import RunOptions, SeedOptions, usage, with_seed
 from imgkit.cli.pipe import by_pipe
 from imgkit.cli.tally import Progress, cores, summarize
 from imgkit.folder.journal import Journal, check, set_aside
 from imgkit.folder.lock import held
+from imgkit.folder.precheck import check_layout, probe
 from imgkit.folder.resume import last_seed, unfinished
 from imgkit.folder.run import Report, describe, run
 from imgkit.folder.scan import Item, numbered, plan, plan_file, printable, scan
-from imgkit.folder.steps import Recipe, probe
-from imgkit.folder.task import Job, TaskLimits, check_layout, output_kind
+from imgkit.folder.task import Job, TaskLimits, output_kind
 from imgkit.io import decode as codec
 
 
 def execute(
     run_options: RunOptions,
-    recipe: Recipe,
+    pipeline: Pipeline,
     hint: str,
     seeds: SeedOptions | None = None,
     *,
     named: Collection[str] = (),
 ) -> int:
-    """Run a recipe over what a request names; return the exit code.
+    """Run a pipeline over what the options name; return the exit code.
 
     Everything that can be wrong with the request is found before the first image is opened;
-    `hint` is the option to blame for the recipe, `named` are arguments with options of their own.
+    `hint` is the option to blame for the pipeline, `named` are arguments with options of their own.
     """
     seeds = seeds or SeedOptions()
     if not run_options.force:
         with usage("DST"):
             check(run_options.dst)
-    job = _job(run_options, recipe, seeds)
+    job = _job(run_options, pipeline, seeds)
     if seeds.new:
         seeds, job = _same_seed(run_options, seeds, job)
     with usage(hint, named):
-        dtype = probe(job.program)
+        dtype = probe(job.pipeline)
     with usage("--format"):
         kind = output_kind(run_options.format, dtype, run_options.scale)
     if "-" in (run_options.src, run_options.dst):
@@ -57,7 +58,7 @@ def execute(
         items = _plan(run_options, kind, seeds.copies)
     with usage("--format"):
         for kind in {item.kind for item in items}:
-            check_layout(job.program, kind)
+            check_layout(job.pipeline, kind)
             output_kind(kind, dtype, run_options.scale)
     if run_options.dry_run:
         return _dry_run(run_options, items, job)
@@ -67,9 +68,9 @@ def execute(
     return report.exit_code
 
 
-def _job(run_options: RunOptions, recipe: Recipe, seeds: SeedOptions) -> Job:
+def _job(run_options: RunOptions, pipeline: Pipeline, seeds: SeedOptions) -> Job:
     job = Job(
-        recipe.steps,
+        with_seed(pipeline, seeds.seed),
         run_options.quality,
         run_options.scale,
         codec.Limits(
@@ -78,9 +79,7 @@ def _job(run_options: RunOptions, recipe: Recipe, seeds: SeedOptions) -> Job:
             run_options.allow_format,
             run_options.allow_truncated,
         ),
-        seeds.seed,
         seeds.epoch,
-        recipe.canvas,
         run_options.fast_decode,
     )
     if job.fast_decode and job.shrink_to is None:
@@ -142,7 +141,8 @@ def _same_seed(run_options: RunOptions, seeds: SeedOptions, job: Job) -> tuple[S
     if seed is None:
         return seeds, job
     click.echo(f"seed {seed}: as in the run before; --seed chooses another", err=True)
-    return replace(seeds, seed=seed, new=False), replace(job, seed=seed)
+    job = replace(job, pipeline=with_seed(job.pipeline, seed))
+    return replace(seeds, seed=seed, new=False), job
 
 
 def _allowed(run_options: RunOptions, total: int) -> int | None:
@@ -200,7 +200,7 @@ def _dry_run(run_options: RunOptions, items: list[Item], job: Job) -> int:
 
 
 def _finish(run_options: RunOptions, report: Report, job: Job) -> None:
-    summary = summarize(report, job.seed)
+    summary = summarize(report, job.pipeline.seed)
     if report.stopped:
         click.echo(f"Error: stopped: {report.stopped}", err=True)
     elif report.exceeded:

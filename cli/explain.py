@@ -29,6 +29,7 @@ def read_size(
 @click.option("--size", callback=read_size, metavar="H,W", help="Size of the images.")
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed of the numbers shown.")
 @options.EPOCH
+@options.IMPORT
 @click.option(
     "--index",
     type=click.IntRange(0, 2**64 - 1),
@@ -48,10 +49,8 @@ def explain(
       imgkit explain samples/pipelines/augment.yaml
       imgkit explain samples/pipelines/augment.yaml --size 480,640 --seed 7 --index 3
     """
-    recipe = options.read_file(pipeline, "PIPELINE")
-    from imgkit.folder import steps
-
+    found = options.read_file(pipeline, "PIPELINE")
     with options.usage("PIPELINE"):
-        program = steps.program(recipe.steps, recipe.seed if seed is None else seed, recipe.canvas)
-        for part in steps.explain(program, size, (epoch, index)):
-            click.echo(part)
+        if seed is not None:
+            found = options.with_seed(found, seed)
+        click.echo(found.explain(size, (epoch, index)))

@@ -16,6 +16,7 @@ from imgkit.cli import options
 @click.command(short_help="List the operations, or explain one.")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+@options.IMPORT
 def ops(name: str | None, as_json: bool) -> None:
     """List every operation with its parameters, or with NAME print its full help.
 
@@ -27,18 +28,20 @@ def ops(name: str | None, as_json: bool) -> None:
       imgkit ops max_pool
       imgkit ops Rotate --json
     """
+    from imgkit.augment.exchange.document import functions, known_names
+    from imgkit.augment.transforms.custom import registered_names
     from imgkit.checks import suggest
-    from imgkit.folder.steps import transforms, usable
-    from imgkit.registry import FUNCTIONS
+    from imgkit.registry import CONTROLS, FUNCTIONS, TRANSFORMS
 
-    known = [*FUNCTIONS, *transforms()]
+    known = [*FUNCTIONS, *known_names()]
+    transforms = [*TRANSFORMS, *CONTROLS, *registered_names()]
     if name is not None:
         with options.usage("NAME"):
             if name not in known:
-                raise ValueError(f"{name!r} is no operation: {suggest(name, known)}")
+                raise ValueError(f"unknown operation {name!r}: {suggest(name, known)}")
         click.echo(json.dumps(entry(name), indent=2) if as_json else explain(name))
         return
-    listed = families(usable(), transforms())
+    listed = families(functions(), transforms)
     if as_json:
         entries = [entry(op) for names in listed.values() for op in names]
         click.echo(json.dumps(entries, indent=2))
@@ -61,17 +64,26 @@ def families(functions: list[str], transforms: list[str]) -> dict[str, list[str]
 
 def family(name: str) -> str:
     """Return the family of an operation."""
-    from imgkit.registry import PUBLIC
+    return str(find(name).__module__).rpartition(".")[2]
 
-    return PUBLIC[name].rpartition(".")[2]
+
+def find(name: str) -> Any:
+    """Return the function or the transform of a name."""
+    from imgkit.augment.transforms.custom import registered
+    from imgkit.registry import PUBLIC, public
+
+    return public(name) if name in PUBLIC else registered(name)
+
+
+def is_transform(name: str) -> bool:
+    """Return whether a name is that of a transform rather than a function."""
+    return isinstance(find(name), type)
 
 
 def listed_parameters(name: str) -> list[inspect.Parameter]:
     """Return the parameters of an operation, without the image of a function."""
-    from imgkit.folder.steps import Step, function, is_transform
-
-    listed = list(inspect.signature(function(name)).parameters.values())
-    return listed if is_transform(Step(name, {})) else listed[1:]
+    listed = list(inspect.signature(find(name)).parameters.values())
+    return listed if is_transform(name) else listed[1:]
 
 
 def parameters(name: str) -> str:
@@ -89,25 +101,27 @@ def written(value: object) -> str:
 
 def summary(name: str) -> str:
     """Return the first line of an operation's documentation."""
-    from imgkit.folder.steps import function
-
-    return (inspect.getdoc(function(name)) or "").partition("\n")[0]
+    return (inspect.getdoc(find(name)) or "").partition("\n")[0]
 
 
 def host_note(name: str) -> str:
     """Say that an operation has no device kernel."""
+    reason = host_reason(name)
+    return f" Host only on CUDA: {reason}." if reason else ""
+
+
+def host_reason(name: str) -> str | None:
+    """Return why an operation has no device kernel; None if it has one."""
     from imgkit.registry import HOST_ONLY
 
-    return f" Host only on CUDA: {HOST_ONLY[name]}." if name in HOST_ONLY else ""
+    return HOST_ONLY.get(name) or getattr(find(name), "host_only", "") or None
 
 
 def explain(name: str) -> str:
     """Return the parameters and the documentation of an operation."""
-    from imgkit.folder.steps import Step, function, is_transform
-
-    found = function(name)
+    found = find(name)
     listed = inspect.signature(found).replace(return_annotation=inspect.Signature.empty)
-    if is_transform(Step(name, {})):
+    if is_transform(name):
         plain = [p.replace(annotation=p.empty) for p in listed.parameters.values()]
         listed = listed.replace(parameters=plain)
     note = host_note(name).strip()
@@ -123,11 +137,10 @@ def entry(name: str) -> dict[str, Any]:
     `host_only` says why it has no device kernel, or is null; `result` is what a function returns
     (`registry.Op`); a parameter has the limits that its transform declares.
     """
-    from imgkit.folder.steps import Step, function, is_transform
-    from imgkit.registry import FUNCTIONS, HOST_ONLY
+    from imgkit.registry import FUNCTIONS
 
-    transform = is_transform(Step(name, {}))
-    limits = _limits(function(name)) if transform else {}
+    transform = is_transform(name)
+    limits = _limits(find(name)) if transform else {}
     listed = [
         {"name": p.name, "required": p.default is p.empty}
         | ({} if p.default is p.empty else {"default": _plain(p.default)})
@@ -141,7 +154,7 @@ def entry(name: str) -> dict[str, Any]:
         "summary": summary(name),
         "parameters": listed,
         **({} if transform else {"result": FUNCTIONS[name].result}),
-        "host_only": HOST_ONLY.get(name),
+        "host_only": host_reason(name),
     }
 
 

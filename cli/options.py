@@ -255,7 +255,7 @@ def folder(command: Callable[..., Any]) -> Callable[..., Any]:
 
 # --- pipelines --------------------------------------------------------------------------
 
-RECIPE = (
+PIPELINE = (
     click.option(
         "--pipeline",
         metavar="FILE",
@@ -292,7 +292,34 @@ EPOCH = click.option(
 )
 
 
-def recipe(command: Callable[..., Any]) -> Callable[..., Any]:
+def import_module(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> None:
+    """Import the modules that register transforms of the user's."""
+    import importlib
+    import os
+    import sys
+
+    for name in values:
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise click.BadParameter(f"{name!r} cannot be imported: {error}", ctx, param) from None
+
+
+IMPORT = click.option(
+    "--import",
+    "imports",
+    metavar="MODULE",
+    multiple=True,
+    callback=import_module,
+    expose_value=False,
+    is_eager=True,
+    help="Import a module that registers transforms of your own; repeatable.",
+)
+
+
+def pipeline(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say what to do, and gather those about draws."""
 
     @functools.wraps(command)
@@ -300,43 +327,51 @@ def recipe(command: Callable[..., Any]) -> Callable[..., Any]:
         shared = {name: values.pop(name) for name in ("copies", "seed", "epoch")}
         return command(run_options, SeedOptions(**shared), **values)
 
-    for option in reversed((*RECIPE, SEED, EPOCH)):
+    for option in reversed((*PIPELINE, SEED, EPOCH, IMPORT)):
         gathered = option(gathered)
     return gathered
 
 
-def read_recipe(pipeline: str | None, ops: tuple[str, ...]) -> tuple[Any, str]:
-    """Read --pipeline or --op; return the recipe, and the option it came from."""
-    from imgkit.folder import steps
+def read_pipeline(pipeline: str | None, ops: tuple[str, ...]) -> tuple[Any, str]:
+    """Read --pipeline or --op; return the pipeline, and the option that it came from."""
+    from imgkit.augment.exchange.document import parse_op
+    from imgkit.augment.pipeline import Pipeline
 
     if (pipeline is None) == (not ops):
         raise click.UsageError("give either --pipeline FILE or at least one --op")
     if pipeline is None:
         with usage("--op"):
-            return steps.Recipe(tuple(steps.parse_op(op) for op in ops)), "--op"
+            return Pipeline([parse_op(op) for op in ops]), "--op"
     return read_file(pipeline, "--pipeline"), "--pipeline"
 
 
 def read_file(pipeline: str, hint: str) -> Any:
     """Read a pipeline file; '-' is stdin."""
-    from imgkit.folder import steps
+    from imgkit.augment.exchange.document import parse_yaml
+    from imgkit.augment.pipeline import Pipeline
 
     with usage(hint), click.open_file(pipeline, encoding="utf-8") as file:
-        return steps.read_pipeline(file.read())
+        found = Pipeline.from_document(parse_yaml(file.read()))
+        if not len(found):
+            raise ValueError("ops must be a list of at least one operation")
+        return found
 
 
-def choose_seed(recipe: Any, seeds: SeedOptions) -> SeedOptions:
+def choose_seed(pipeline: Any, seeds: SeedOptions) -> SeedOptions:
     """Fill in the seed: --seed, else the pipeline's, else a new one.
 
-    A recipe that has no transform needs none.
+    A pipeline that draws nothing needs none.
     """
     import secrets
 
-    from imgkit.folder import steps
-
-    if not any(steps.is_transform(step) for step in recipe.steps):
+    if not pipeline.is_random:
         return replace(seeds, seed=None)
-    seed = recipe.seed if seeds.seed is None else seeds.seed
+    seed = pipeline.seed if seeds.seed is None else seeds.seed
     if seed is None:
         return replace(seeds, seed=secrets.randbits(32), new=True)
     return replace(seeds, seed=seed)
+
+
+def with_seed(pipeline: Any, seed: int | None) -> Any:
+    """Return the same pipeline with another seed."""
+    return type(pipeline)(pipeline.ops, seed, canvas=pipeline.canvas)

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from imgkit.cli.options import RunOptions, SeedOptions, usage
 from imgkit.cli.tally import summarize, tell_failure, tell_partial, tell_warning
+from imgkit.folder.precheck import check_layout
 from imgkit.folder.run import Report
 from imgkit.folder.scan import draw_index, named_format
 from imgkit.folder.task import (
@@ -19,7 +20,6 @@ from imgkit.folder.task import (
     FileFacts,
     ImageResult,
     Job,
-    check_layout,
     commit,
     decode,
     failed,
@@ -50,7 +50,7 @@ def by_pipe(run_options: RunOptions, job: Job, kind: str, dtype: Any, seeds: See
     with usage("DST"):
         kind = _format(run_options, kind, data)
     with usage("--format"):
-        check_layout(job.program, kind)
+        check_layout(job.pipeline, kind)
         output_kind(kind, dtype, run_options.scale)
     seeds.tell()
     report = Report(1)
@@ -63,7 +63,7 @@ def by_pipe(run_options: RunOptions, job: Job, kind: str, dtype: Any, seeds: See
     elif row.warning:
         tell_warning(row)
     if run_options.json:
-        click.echo(json.dumps(summarize(report, job.seed)))
+        click.echo(json.dumps(summarize(report, job.pipeline.seed)))
     return report.exit_code
 
 

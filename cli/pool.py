@@ -55,9 +55,10 @@ def pool(
       imgkit pool photos out --kind median --size 3 --stride 1 --padding 1 --format png
       cat photo.jpg | imgkit pool - - --kind avg --size 4,8 > small.jpg
     """
+    from imgkit.augment.exchange.document import build_op
+    from imgkit.augment.pipeline import Pipeline
     from imgkit.cli.execute import execute
-    from imgkit.folder.steps import Recipe, Step, check_step
 
     arguments = dict(size=size, stride=stride, padding=padding, ceil=ceil)
-    step = check_step(Step(f"{kind}_pool", arguments))
-    return execute(run_options, Recipe((step,)), "--size", named=arguments)
+    op = build_op(f"{kind}_pool", arguments)
+    return execute(run_options, Pipeline([op]), "--size", named=arguments)

@@ -36,6 +36,7 @@ from imgkit.cli import options
 )
 @options.SEED
 @options.EPOCH
+@options.IMPORT
 @click.option(
     "--labels",
     metavar="FILE",
@@ -66,27 +67,27 @@ def preview(
     """
     if not output.lower().endswith((".png", ".html", ".htm")):
         raise click.BadParameter(f"{output!r} ends in neither .png nor .html", param_hint="-o")
-    recipe = options.read_file(pipeline, "PIPELINE")
-    from imgkit.folder import steps
+    found = options.read_file(pipeline, "PIPELINE")
+    from imgkit.folder.precheck import probe
     from imgkit.folder.task import commit, listening
     from imgkit.io.decode import encode
     from imgkit.report import contact_sheet as sheet
     from imgkit.report import pictures
 
     known = read_labels(labels)
-    seeds = options.choose_seed(recipe, options.SeedOptions(variants, seed, epoch))
+    seeds = options.choose_seed(found, options.SeedOptions(variants, seed, epoch))
     with options.usage("PIPELINE"):
-        program = steps.program(recipe.steps, seeds.seed, recipe.canvas)
-        steps.probe(program)
+        found = options.with_seed(found, seeds.seed)
+        probe(found)
         if known:
-            pictures.check_program(program)
-        notes = "\n\n".join(steps.explain(program, None))
+            pictures.check_labels_follow(found)
+        notes = found.explain()
     with options.usage("SRC"):
         root, paths = choose(src, count)
     check_labels(known, root, labels)
     seeds.tell()
     with listening() as said:
-        made = [show(program, root, path, variants, epoch, known) for path in paths]
+        made = [show(found, root, path, variants, epoch, known) for path in paths]
     if said:
         click.echo(f"warning: {said[0]}", err=True)
     rows = [row for row in made if row is not None]
@@ -141,7 +142,7 @@ def check_labels(known: dict[str, Any], root: str, labels: str | None) -> None:
 
 
 def show(
-    program: Any, root: str, path: str, variants: int, epoch: int, known: dict[str, Any]
+    pipeline: Any, root: str, path: str, variants: int, epoch: int, known: dict[str, Any]
 ) -> Any:
     """Make the row of an image; None, and a line on stderr, if it fails."""
     from imgkit.folder.scan import draw_index, printable
@@ -155,7 +156,7 @@ def show(
         labels = known.get(path, {})
         drawn = [
             pictures.draw_variant(
-                program, image, (epoch, draw_index(path, copy)), str(copy), labels
+                pipeline, image, (epoch, draw_index(path, copy)), str(copy), labels
             )
             for copy in range(1, variants + 1)
         ]

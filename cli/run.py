@@ -9,7 +9,7 @@ from imgkit.cli import options
 
 @click.command(short_help="Run operations, in order, on every image of a folder.")
 @options.folder
-@options.recipe
+@options.pipeline
 def run(
     run_options: options.RunOptions,
     seeds: options.SeedOptions,
@@ -30,7 +30,7 @@ def run(
       imgkit run scan.tif - --op 'max_pool size=2' --format png > small.png
       imgkit run photos thumbs --op 'Resize size=256 edge=shorter' --fast-decode
     """
-    recipe, hint = options.read_recipe(pipeline, ops)
+    found, hint = options.read_pipeline(pipeline, ops)
     from imgkit.cli.execute import execute
 
-    return execute(run_options, recipe, hint, options.choose_seed(recipe, seeds))
+    return execute(run_options, found, hint, options.choose_seed(found, seeds))

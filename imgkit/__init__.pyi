@@ -5,10 +5,9 @@ from imgkit.augment.mixing.mix import MixUp as MixUp
 from imgkit.augment.mixing.mix import Mosaic as Mosaic
 from imgkit.augment.pipeline import Pipeline as Pipeline
 from imgkit.augment.plan.plan import Plan as Plan
-from imgkit.augment.transforms.base import Choice as Choice
+from imgkit.augment.transforms.base import Transform as Transform
 from imgkit.augment.transforms.color import AutoContrast as AutoContrast
 from imgkit.augment.transforms.color import Brightness as Brightness
-from imgkit.augment.transforms.color import CLAHE as CLAHE
 from imgkit.augment.transforms.color import ChannelShuffle as ChannelShuffle
 from imgkit.augment.transforms.color import ColorJitter as ColorJitter
 from imgkit.augment.transforms.color import Contrast as Contrast
@@ -22,6 +21,8 @@ from imgkit.augment.transforms.color import Saturation as Saturation
 from imgkit.augment.transforms.color import Solarize as Solarize
 from imgkit.augment.transforms.control import OneOf as OneOf
 from imgkit.augment.transforms.control import SomeOf as SomeOf
+from imgkit.augment.transforms.custom import Call as Call
+from imgkit.augment.transforms.custom import register as register
 from imgkit.augment.transforms.erase import Erase as Erase
 from imgkit.augment.transforms.erase import GridMask as GridMask
 from imgkit.augment.transforms.exact import CenterCrop as CenterCrop
@@ -31,7 +32,9 @@ from imgkit.augment.transforms.exact import RandomCrop as RandomCrop
 from imgkit.augment.transforms.exact import Rotate90 as Rotate90
 from imgkit.augment.transforms.exact import Transpose as Transpose
 from imgkit.augment.transforms.exact import VerticalFlip as VerticalFlip
+from imgkit.augment.transforms.fields import Choice as Choice
 from imgkit.augment.transforms.filters import BoxBlur as BoxBlur
+from imgkit.augment.transforms.filters import CLAHE as CLAHE
 from imgkit.augment.transforms.filters import Emboss as Emboss
 from imgkit.augment.transforms.filters import GaussianBlur as GaussianBlur
 from imgkit.augment.transforms.filters import JpegCompression as JpegCompression
@@ -61,6 +64,12 @@ from imgkit.augment.transforms.warps import Rotate as Rotate
 from imgkit.augment.transforms.warps import Scale as Scale
 from imgkit.augment.transforms.warps import Shear as Shear
 from imgkit.augment.transforms.warps import Translate as Translate
+from imgkit.geometry.matrix import about as about
+from imgkit.geometry.matrix import perspective as perspective
+from imgkit.geometry.matrix import rotation as rotation
+from imgkit.geometry.matrix import scaling as scaling
+from imgkit.geometry.matrix import shear as shear
+from imgkit.geometry.matrix import translation as translation
 from imgkit.kernels import kernel as kernel
 from imgkit.ops.arithmetic import conv_output_size as conv_output_size
 from imgkit.ops.arithmetic import receptive_field as receptive_field

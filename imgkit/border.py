@@ -50,9 +50,14 @@ BORDERS: dict[str, Names] = {
 }
 
 
+def check_border_word(border: Any, name: str = "border") -> str:
+    """Return a border word."""
+    return check_choice(border, name, BORDERS)
+
+
 def check_border(border: Any, value: Any, dtype: Any) -> tuple[str, float]:
     """Return a border word and the value of a constant border of an image of this dtype."""
-    return check_choice(border, "border", BORDERS), check_value(value, dtype)
+    return check_border_word(border), check_value(value, dtype)
 
 
 def check_value(value: Any, dtype: Any, name: str = "value") -> float:

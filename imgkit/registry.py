@@ -7,6 +7,7 @@ and one test.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -86,16 +87,13 @@ FUNCTIONS: dict[str, Op] = {
     )
 }
 
-# Functions and transforms that run on the host whatever the tensor's device, and why: it moves
-# there and back.
+# Functions that run on the host whatever the tensor's device, and why: it moves there and back.
 HOST_ONLY: Mapping[str, str] = MappingProxyType(
     {
         "canny": "following edges is a walk from pixel to pixel",
         "clahe": "its tiles are OpenCV's",
         "convolution_matrix": "the matrix is SciPy's",
         "deconvolve": "its solvers are SciPy's",
-        "CLAHE": "its tiles are OpenCV's",
-        "JpegCompression": "the codec is OpenCV's",
     }
 )
 
@@ -146,7 +144,7 @@ TRANSFORMS: dict[str, Augmentation] = {
         Augmentation("Solarize", "color"),
         Augmentation("Equalize", "color"),
         Augmentation("AutoContrast", "color"),
-        Augmentation("CLAHE", "color"),
+        Augmentation("CLAHE", "filters"),
         Augmentation("ChannelShuffle", "color"),
         Augmentation("GaussianBlur", "filters", {"sigma": (0.5, 2)}),
         Augmentation("BoxBlur", "filters"),
@@ -175,13 +173,28 @@ TRANSFORMS: dict[str, Augmentation] = {
 CONTROLS = ("OneOf", "SomeOf")
 MIXERS = ("MixUp", "CutMix", "Mosaic")
 
+
+def public(name: str) -> Any:
+    """Return what a public name stands for; its module is imported when first asked for."""
+    return getattr(importlib.import_module(PUBLIC[name]), name)
+
+
 PUBLIC: dict[str, str] = {
     **{name: f"imgkit.ops.{op.family}" for name, op in FUNCTIONS.items()},
     **{name: f"imgkit.augment.transforms.{op.family}" for name, op in TRANSFORMS.items()},
     **{name: "imgkit.augment.transforms.control" for name in CONTROLS},
     **{name: "imgkit.augment.mixing.mix" for name in MIXERS},
+    "rotation": "imgkit.geometry.matrix",
+    "scaling": "imgkit.geometry.matrix",
+    "translation": "imgkit.geometry.matrix",
+    "shear": "imgkit.geometry.matrix",
+    "perspective": "imgkit.geometry.matrix",
+    "about": "imgkit.geometry.matrix",
     "kernel": "imgkit.kernels",
-    "Choice": "imgkit.augment.transforms.base",
+    "Choice": "imgkit.augment.transforms.fields",
+    "Transform": "imgkit.augment.transforms.base",
+    "Call": "imgkit.augment.transforms.custom",
+    "register": "imgkit.augment.transforms.custom",
     "Pipeline": "imgkit.augment.pipeline",
     "Plan": "imgkit.augment.plan.plan",
 }

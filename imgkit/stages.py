@@ -7,7 +7,7 @@ Fills and offsets are fractions of the full range.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -206,6 +206,25 @@ class Mix:
 
 
 @dataclass(frozen=True, eq=False)
+class Call:
+    """A Python function of one image on the host, and the numbers that it gets, each of length N.
+
+    The function gets an image (H, W, C) of the image's dtype and a dict of one sample's numbers,
+    and returns an image of the same shape and dtype.
+    """
+
+    kind: ClassVar[str] = "call"
+    name: str
+    function: Callable[[Array, dict[str, Any]], Array]
+    numbers: dict[str, Array]
+    active: Array
+
+    def acts(self, sample: int) -> bool:
+        """Tell whether the stage changes a sample."""
+        return bool(self.active[sample])
+
+
+@dataclass(frozen=True, eq=False)
 class Normalize:
     """What leaves the pipeline: scaled to 0..1, minus mean, by std, channels first."""
 
@@ -220,10 +239,10 @@ class Normalize:
         return True
 
 
-Stage = Resample | Color | Hue | Curve | Filter | Noise | Erase | Mix | Normalize
+Stage = Resample | Color | Hue | Curve | Filter | Noise | Erase | Mix | Call | Normalize
 STAGES: dict[str, type] = {
     stage.kind: stage
-    for stage in (Resample, Color, Hue, Curve, Filter, Noise, Erase, Mix, Normalize)
+    for stage in (Resample, Color, Hue, Curve, Filter, Noise, Erase, Mix, Call, Normalize)
 }
 IDENTITY_MATRIX = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)  # row by row
 IDENTITY_STEP = np.concatenate([np.eye(3), np.zeros((3, 4))], axis=1)  # (3, 7)

@@ -5,68 +5,107 @@ The key ``(epoch, index)`` decides every number, whoever runs the pipeline: see 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from typing import Any
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
 
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.augment.plan import compile as recipe
-from imgkit.augment.plan import single as alone
+from imgkit.augment import calls
+from imgkit.augment.exchange import albumentations, document, torchvision
+from imgkit.augment.exchange.translate import translate
+from imgkit.augment.layout import puts_channels_first
+from imgkit.augment.plan.compile import Node, compile_ops
+from imgkit.augment.plan.explain import explain
 from imgkit.augment.plan.plan import Plan
-from imgkit.augment.transforms.base import Size, Transform
-from imgkit.augment.transforms.output import PRESETS
+from imgkit.augment.plan.planner import Planner, checked_key, run_stages
+from imgkit.augment.targets.invert import invert_targets
+from imgkit.augment.targets.run import run_targets
+from imgkit.augment.transforms.base import Transform
+from imgkit.augment.transforms.custom import Call, as_ops
 from imgkit.backends import backend
 from imgkit.checks import check_choice
-from imgkit.draws import SEED_BITS, Calls, Key, Stream, check_bits, parse_key
-from imgkit.image import as_batch, channels, check_image, image_size, is_tensor, like_input
+from imgkit.draws import SEED_BITS, Calls, Key, check_bits, parse_key
+from imgkit.image import Array, is_tensor
 from imgkit.pillow import opened
+from imgkit.stages import Size
 
-Array = npt.NDArray[Any]
+Item = Transform | Callable[..., Any]  # of a list: a pipeline is callable too
 
 
 class Pipeline:
     """A list of transforms, planned and fused.
 
     Args:
-        ops: transforms, in order.
+        ops: in order: transforms, functions of an image (imgkit's, your own, partials of them),
+            and pipelines, whose ops stand in their place.
         seed: 0 to 2**64 - 1; with it, the same key gives the same numbers everywhere. Without
-            seed and key each call draws fresh entropy.
+            seed and key each call draws fresh entropy. By default that of the first pipeline
+            among `ops` that has one; a seed given here draws everything.
         canvas: "cut" loses what any canvas within a run of geometric ops cuts off, as op by op;
             "open" keeps what the source still has.
 
     Raises:
-        TypeError, ValueError: an op is no transform, or stands where it cannot.
+        TypeError, ValueError: an op is none of these, or stands where it cannot.
 
     Example:
         >>> import numpy as np, imgkit as ik
-        >>> aug = ik.Pipeline([ik.HorizontalFlip(p=0.5), ik.Rotate((-15, 15))], seed=7)
+        >>> aug = ik.Pipeline([ik.HorizontalFlip(p=0.5), ik.Rotate((-15, 15)), ik.sobel], seed=7)
         >>> image = np.zeros((32, 48, 3), np.uint8)
         >>> aug(image, key=(0, 12)).shape
         (32, 48, 3)
     """
 
     def __init__(
-        self, ops: Sequence[Transform], seed: int | None = None, *, canvas: str = "cut"
+        self, ops: Sequence[Item], seed: int | None = None, *, canvas: str = "cut"
     ) -> None:
         if isinstance(ops, Transform) or not isinstance(ops, (list, tuple)):
             raise TypeError(f"ops is {ops!r}: it takes a list of transforms")
-        for place, op in enumerate(ops):
-            if not isinstance(op, Transform):
-                raise TypeError(
-                    f"ops[{place}] is {op!r}: it must be a transform, such as Rotate(15)"
-                )
-        self.ops = tuple(ops)
-        self.seed = None if seed is None else check_bits(seed, "seed", SEED_BITS)
+        if seed is None:
+            seeds = (op.seed for op in ops if isinstance(op, Pipeline) and op.seed is not None)
+            seed = next(seeds, None)
+        self.seed: int | None = None if seed is None else check_bits(seed, "seed", SEED_BITS)
         self.canvas = check_choice(canvas, "canvas", ("cut", "open"))
-        self._recipe = recipe.compile_ops(self.ops, canvas=canvas)
-        self._streams = recipe.streams(self._recipe, self.seed or 0)
-        self._script = alone.script(self._recipe, self._streams)
+        self.ops: tuple[Transform, ...] = tuple(_spliced(ops, self.canvas))
         self._calls = Calls(self.seed is not None)
-        self._warned = False
-        self._colorful = next((n.op.name for n in self._recipe.nodes if n.op.colors), None)
-        self._channels = dict(_channel_counts(self._recipe.nodes))
+        self._runs = _runs(self.ops, self.seed or 0, self.canvas, self._calls)
+        first = self._runs[0]
+        self._planner = first if isinstance(first, Planner) and len(self._runs) == 1 else None
+
+    def imgkit_ops(self) -> tuple[Transform, ...]:
+        """Return the ops, for a list that this pipeline stands in."""
+        return self.ops
+
+    # --- a sequence of ops ---
+
+    def __len__(self) -> int:
+        return len(self.ops)
+
+    def __iter__(self) -> Iterator[Transform]:
+        return iter(self.ops)
+
+    @overload
+    def __getitem__(self, place: int) -> Transform: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Pipeline: ...
+
+    def __getitem__(self, place: int | slice) -> Transform | Pipeline:
+        """Return one op, or a pipeline of some with the same seed and canvas."""
+        if isinstance(place, slice):
+            return Pipeline(self.ops[place], self.seed, canvas=self.canvas)
+        return self.ops[place]
+
+    def __add__(self, other: Any) -> Pipeline:
+        """Return a pipeline of both, with this one's canvas, and its seed if it has one."""
+        items = other if isinstance(other, (list, tuple)) else (other,)
+        return Pipeline((self, *items), canvas=self.canvas)
+
+    def __radd__(self, other: Any) -> Pipeline:
+        """Return a pipeline of a list, a transform or a function and this one."""
+        items = other if isinstance(other, (list, tuple)) else (other,)
+        return Pipeline((*items, self), canvas=self.canvas)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pipeline) and self._identity == other._identity
@@ -82,6 +121,28 @@ class Pipeline:
         listed = ", ".join(repr(op) for op in self.ops)
         canvas = "" if self.canvas == "cut" else f", canvas={self.canvas!r}"
         return f"Pipeline([{listed}], seed={self.seed}{canvas})"
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every transform of the list and of its control transforms, with its place."""
+        return tuple(node for run in self._runs for node in run.nodes)
+
+    def check(self, x: Any) -> None:
+        """Raise unless the transforms up to the first function can run on `x`."""
+        if isinstance(self._runs[0], Planner):
+            self._runs[0].check(x)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether any op draws: whether a key and a seed change the result."""
+        return any(node.op.is_random for node in self.nodes)
+
+    @property
+    def channels_first(self) -> bool:
+        """Whether the channels of a resulting array come first."""
+        last = self._runs[-1]
+        built = [group.built for group in last.compiled.groups] if isinstance(last, Planner) else []
+        return puts_channels_first([stage for stage in built if stage is not None])
 
     # --- running ---
 
@@ -101,33 +162,22 @@ class Pipeline:
         if targets:
             if x is not None:
                 raise TypeError("pass the image alone, or everything by name: image=..., mask=...")
-            from imgkit.augment.targets.run import run_targets
-
-            return run_targets(self, key, targets)
+            if self._planner is None:
+                return calls.run_targets(self._runs, self._calls, key, targets)
+            return run_targets(self._planner, key, targets)
         if x is None:
             raise TypeError("x is missing: pass an image, or image=... and its labels by name")
-        x = opened(x)
-        if isinstance(x, (list, tuple)) and all(hasattr(image, "shape") for image in x):
-            return self._ragged(x, key)
-        self.check(x)
-        batched = x.ndim == 4
-        keys = self.keys(key, len(x) if batched else None)
-        if not batched and not is_tensor(x):
-            stages = alone.fill(self._script, keys.epoch, int(keys.indices[0]), image_size(x))
-            image = x if x.ndim == 3 else x[:, :, None]
-            return plain(backend(x, "plan").run(stages, 0, image), x.ndim, stages)
-        plan = self._plan(image_size(x), keys)
-        if is_tensor(x):
-            return self._run_tensor(plan, x)
-        results = [self.run(plan, i, image) for i, image in enumerate(as_batch(x))]
-        if not batched:
-            return plain(results[0], x.ndim, plan.stages)
-        return stack(results, x, plan)
+        if type(x) is not np.ndarray:
+            x = opened(x)
+            if isinstance(x, (list, tuple)) and all(hasattr(image, "shape") for image in x):
+                return self._ragged(x, key)
+        if self._planner is not None:
+            return self._planner.run(x, key)
+        return calls.run(self._runs, self._calls, x, key)
 
-    def _run_tensor(self, plan: Plan, x: Any) -> Any:
-        """Run a plan on a tensor, channels first; see `imgkit.backends.tensor.plan`."""
-        result = backend(x, "plan").run_batch(plan.stages, as_batch(x))
-        return result if isinstance(result, list) else like_input(result, x)
+    def run(self, plan: Plan, sample: int, image: Array) -> Array:
+        """Run one sample of a plan on its image (H, W) or (H, W, C)."""
+        return run_stages(plan.stages, sample, image)
 
     def _ragged(self, images: Sequence[Any], key: Any) -> list[Any]:
         keys = self.keys(key, len(images))
@@ -135,24 +185,6 @@ class Pipeline:
             self(image, key=(keys.epoch, int(index)))
             for image, index in zip(images, keys.indices, strict=True)
         ]
-
-    def run(self, plan: Plan, sample: int, image: Array) -> Array:
-        """Run one sample of a plan on its image (H, W, C)."""
-        result: Array = backend(image, "plan").run(plan.stages, sample, image)
-        return result
-
-    def check(self, x: Any) -> None:
-        """Raise unless the ops can run on `x`; warn about floats out of range."""
-        check_image(x)
-        found = channels(x)
-        if self._colorful and found not in (1, 3):
-            raise ValueError(
-                f"image has {found} channels: {self._colorful} needs 1 (gray) or 3 (RGB)"
-            )
-        for name, count in self._channels.items():
-            if count != found:
-                raise ValueError(f"image has {found} channels: {name} has values for {count}")
-        self._warned = self._warned or warn_range(x)
 
     def reference(self, x: Any, key: Any, fuse: bool = True) -> Any:
         """Run in float64 with SciPy, slowly and plainly: the oracle.
@@ -165,158 +197,147 @@ class Pipeline:
         Returns:
             The result, rounded to the dtype of `x` as a call's is.
         """
-        self.check(x)
         if is_tensor(x):
-            return backend(x, "targets").reference(self, x, key, fuse)
-        from imgkit.backends.reference import plan as oracle
-
-        batched = x.ndim == 4
-        keys = self.keys(key, len(x) if batched else None)
-        plan = self._plan(image_size(x), keys, fuse)
-        results = [oracle.run(plan.stages, i, image) for i, image in enumerate(as_batch(x))]
-        return stack(results, x, plan) if batched else plain(results[0], x.ndim, plan.stages)
+            run = lambda array: self.reference(array, key, fuse)  # noqa: E731
+            return backend(x, "targets").reference(run, self.channels_first, x)
+        if self._planner is not None:
+            return self._planner.reference(x, key, fuse)
+        return calls.run(self._runs, self._calls, x, key, reference=True, fuse=fuse)
 
     # --- planning ---
 
     def keys(self, key: Any, samples: int | None) -> Key:
         """Return the key of a call, checked against the number of samples."""
-        if key is None:
-            return self._calls.next(samples)
-        parsed = parse_key(key)
-        if samples is not None and len(parsed.indices) != samples:
-            raise ValueError(
-                f"key has {len(parsed.indices)} indices: a batch of {samples} images takes "
-                f"(epoch, array of {samples} indices)"
-            )
-        if samples is None and not parsed.scalar and len(parsed.indices) != 1:
-            raise ValueError(f"key has {len(parsed.indices)} indices: one image takes one index")
-        return parsed
+        return checked_key(self._calls, key, samples)
 
     def plan(self, size: Size, key: Any) -> Plan:
         """Return the numbers that a call with this key would use on images of `size` (H, W)."""
-        return self._plan(size, parse_key(key))
-
-    def _plan(self, size: Size, key: Key, fuse: bool = True) -> Plan:
-        compiled: recipe.Recipe = self._recipe
-        streams: tuple[Stream, ...] = self._streams
-        if not fuse:
-            compiled = recipe.compile_ops(self.ops, fuse=False)
-        drawn, built, out_size = recipe.fill(compiled, streams, key.epoch, key.indices, size)
-        records = tuple(
-            {"op": node.op.name, "occurrence": node.occurrence, **numbers}
-            for node, numbers in zip(compiled.nodes, drawn, strict=True)
-        )
-        return Plan(key.epoch, key.indices, size, out_size, records, tuple(built))
+        if self._planner is not None:
+            return self._planner.plan(size, parse_key(key))
+        return calls.plan(self._runs, size, parse_key(key))
 
     def explain(self, size: Size | None = None, key: Any = (0, 0)) -> str:
-        """Say which ops share a stage, why each stage was begun, and how sizes change."""
-        from imgkit.augment.plan.explain import explain
+        """Return as text which ops share a stage, why each stage starts, and how sizes change."""
+        if self._planner is not None:
+            return explain(self._planner, size, key, self.seed)
+        return calls.explain(self._runs, size, key, self.seed)
 
-        return explain(self, size, key)
+    def invert(self, *, size: Size, key: Any, **targets: Any) -> dict[str, Any]:
+        """Map predictions back to the source image; see `imgkit.augment.targets.invert`."""
+        if self._planner is not None:
+            return invert_targets(self._planner, size, key, targets)
+        return calls.invert(self._runs, size, key, targets)
 
-    # --- text ---
+    # --- documents ---
+
+    @property
+    def _document(self) -> document.Document:
+        return document.Document(self.ops, self.seed, self.canvas)
 
     def to_yaml(self) -> str:
-        """Return the pipeline as YAML that `from_yaml` reads."""
-        from imgkit.augment.exchange.document import to_yaml
+        """Return the pipeline as YAML that `from_yaml` reads.
 
-        return to_yaml(self)
+        >>> import imgkit as ik
+        >>> print(ik.Pipeline([ik.HorizontalFlip(p=0.5), ik.Rotate((-15, 15))], seed=7).to_yaml())
+        version: 1
+        seed: 7
+        ops:
+        - HorizontalFlip: {p: 0.5}
+        - Rotate:
+            degrees: [-15.0, 15.0]
+        <BLANKLINE>
+        """
+        return document.to_yaml(self._document)
 
     @classmethod
     def from_yaml(cls, text_or_path: Any) -> Pipeline:
-        """Read a pipeline from YAML text or a path; nothing in it is executed."""
-        from imgkit.augment.exchange.document import from_yaml
+        """Read a pipeline from YAML text or a path; nothing in it is executed.
 
-        return from_yaml(text_or_path)
+        >>> Pipeline.from_yaml("{version: 1, ops: [HorizontalFlip, gaussian_blur: {sigma: 2}]}")
+        Pipeline([HorizontalFlip(p=1.0), Call(gaussian_blur, sigma=2)], seed=None)
+        """
+        return cls._read(document.from_yaml(text_or_path))
 
     def to_json(self) -> str:
         """Return the pipeline as JSON that `from_json` reads."""
-        from imgkit.augment.exchange.document import to_json
-
-        return to_json(self)
+        return document.to_json(self._document)
 
     @classmethod
-    def from_json(cls, text: str) -> Pipeline:
-        """Read a pipeline from JSON text."""
-        from imgkit.augment.exchange.document import from_json
+    def from_json(cls, text: Any) -> Pipeline:
+        """Read a pipeline from JSON text, or the path of a file."""
+        return cls._read(document.from_json(text))
 
-        return from_json(text)
+    def to_document(self) -> dict[str, Any]:
+        """Return the pipeline as the plain mapping that YAML and JSON write."""
+        return document.write(self._document)
+
+    @classmethod
+    def from_document(cls, content: Any) -> Pipeline:
+        """Read a pipeline from the plain mapping of `to_document`."""
+        return cls._read(document.read(json.loads(json.dumps(content))))
+
+    @classmethod
+    def _read(cls, read: document.Document) -> Pipeline:
+        return cls(read.ops, read.seed, canvas=read.canvas)
 
     @classmethod
     def from_torchvision(cls, transform: Any, seed: int | None = None) -> Pipeline:
         """Translate a torchvision Compose, v1 or v2; refuse by name what means something else."""
-        from imgkit.augment.exchange.translate import from_torchvision
-
-        return from_torchvision(transform, seed)
+        return cls(translate(transform, torchvision.LIBRARY), seed)
 
     @classmethod
     def from_albumentations(cls, transform: Any, seed: int | None = None) -> Pipeline:
         """Translate an albumentations Compose; refuse by name what means something else."""
-        from imgkit.augment.exchange.translate import from_albumentations
-
-        return from_albumentations(transform, seed)
-
-    def invert(self, *, size: Size, key: Any, **targets: Any) -> dict[str, Any]:
-        """Map predictions back to the source image; see `imgkit.augment.targets.invert`."""
-        from imgkit.augment.targets.invert import invert_targets
-
-        return invert_targets(self, size, key, targets)
+        return cls(translate(transform, albumentations.LIBRARY), seed)
 
 
-def _channel_counts(nodes: Sequence[recipe.Node]) -> Iterator[tuple[str, int]]:
-    """Yield the parameters that hold a value for each channel, and how many."""
-    for node in nodes:
-        for name in ("fill", "mean"):
-            values = getattr(node.op, name, None)
-            if isinstance(values, str):
-                values = PRESETS[values][0]
-            if values is not None and len(values) > 1:
-                yield f"{node.op.name}.{name}", len(values)
+def _spliced(items: Sequence[Any], canvas: str) -> Iterator[Transform]:
+    """Yield the transforms that the items of a list stand for."""
+    for place, item in enumerate(items):
+        where = f"ops[{place}]"
+        if isinstance(item, Pipeline) and len(item) and item.canvas != canvas:
+            raise ValueError(
+                f"{where} has canvas {item.canvas!r}: the list has one canvas, and this is "
+                f"{canvas!r}; pass canvas={item.canvas!r}"
+            )
+        for op in as_ops(item, where):
+            if not isinstance(op, Transform):
+                raise ValueError(f"{where} contains a pipeline that contains itself")
+            yield op
 
 
-# --- layouts --------------------------------------------------------------------------------
+def _runs(
+    ops: tuple[Transform, ...], seed: int, canvas: str, counter: Calls
+) -> list[Planner | calls.CallRunner]:
+    """Compile the transforms between calls, and the calls."""
+    runs: list[Planner | calls.CallRunner] = []
+    seen: Counter[str] = Counter()
+    waiting: list[Transform] = []
+
+    def flush(end: int) -> None:
+        if waiting or not ops:
+            before, first = tuple(sorted(seen.items())), end - len(waiting)
+            planner = Planner(tuple(waiting), seed, canvas, counter, before, first)
+            runs.append(planner)
+            seen.update(node.op.name for node in planner.compiled.nodes)
+            waiting.clear()
+
+    for place, op in enumerate(ops):
+        if not isinstance(op, Call):
+            waiting.append(op)
+            continue
+        flush(place)
+        _check_not_first(runs, f"ops[{place}]: {op.name}")
+        alone = compile_ops((op,), True, canvas, tuple(sorted(seen.items())), place)
+        runs.append(calls.CallRunner(op, alone, seed))
+        seen[op.name] += 1
+    flush(len(ops))
+    return runs
 
 
-def plain(result: Array, ndim: int, stages: Sequence[Any]) -> Array:
-    """Return one sample's result in the layout of its input: no channel axis if it had none."""
-    if ndim > 2:
-        return result
-    return result[0] if any(s.kind == "normalize" and s.chw for s in stages) else result[..., 0]
-
-
-def stack(results: list[Array], x: Array, plan: Plan) -> Any:
-    """Return a batch, or a list where the sizes differ."""
-    if not results:
-        return _empty(x, plan)
-    if len({result.shape for result in results}) > 1:
-        return results
-    return np.stack(results)
-
-
-def _empty(x: Array, plan: Plan) -> Array:
-    """Return a batch of no images, of the shape and dtype that one would have."""
-    last = plan.stages[-1] if plan.stages else None
-    height, width = (int(np.max(v)) if np.size(v) else 0 for v in plan.out_size)
-    shape: tuple[int, ...] = (0, height, width, x.shape[-1])
-    dtype = x.dtype
-    if last is not None and last.kind == "normalize":
-        shape = (0, x.shape[-1], height, width) if last.chw else shape
-        dtype = (
-            np.dtype(np.float64 if dtype == np.float64 else np.float32) if last.to_float else dtype
-        )
-    return np.empty(shape, dtype)
-
-
-def warn_range(x: Array) -> bool:
-    """Warn about floats outside 0..1, which color ops will clip; tell whether it did."""
-    if is_tensor(x):  # asking a device would wait for it
-        return False
-    if x.dtype.kind == "f" and x.size and not (x.min() >= 0 and x.max() <= 1):
-        warnings.warn(
-            f"image has values from {x.min():g} to {x.max():g}: floats mean 0..1, and color ops "
-            "clip to it; divide by 255 if they are 0..255",
-            UserWarning,
-            stacklevel=3,
-        )
-        return True
-    return False
+def _check_not_first(runs: list[Any], name: str) -> None:
+    """Raise for a call after channels were put first: the array is not an image any more."""
+    last = runs[-1] if runs else None
+    groups = last.compiled.groups if isinstance(last, Planner) else ()
+    if any(group.built is not None and group.built.chw for group in groups):
+        raise ValueError(f"{name} comes after ToCHW: that must be the last")

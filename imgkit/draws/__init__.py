@@ -25,7 +25,7 @@ from imgkit.draws.keys import (
     parse_key,
 )
 from imgkit.draws.normal import field_words, inverse_normal, normal_field, normal_table
-from imgkit.draws.numbers import Draw, ScalarDraw
+from imgkit.draws.numbers import Draw, FieldDraw, ScalarDraw
 from imgkit.draws.words import (
     EPOCH_BITS,
     INDEX_BITS,
@@ -49,6 +49,7 @@ __all__ = [
     "WORD",
     "Calls",
     "Draw",
+    "FieldDraw",
     "Key",
     "PackedBlocks",
     "Process",

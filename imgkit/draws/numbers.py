@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,20 @@ from imgkit.draws.words import MASK, WORD, Stream, apply_rounds, block_rows
 
 Array = npt.NDArray[Any]
 Number = float | Array
+
+
+class FieldDraw(NamedTuple):
+    """How one declared field of a transform is drawn.
+
+    `kind` is "constant" (`low`; no word), "uniform" (``low <= x < high``; one word), "integers"
+    (``low <= x < high``; two words), "odd" (``low + 2 k``, k below `high`; two words) or "choice"
+    (one of the tuple `low`; two words).
+    """
+
+    name: str
+    kind: str
+    low: Any
+    high: Any = None
 
 
 class Draw:
@@ -44,9 +58,30 @@ class Draw:
         self._position = 0
         self._words = block_rows(stream, epoch, indices, 0, 1)
 
+    @property
+    def samples(self) -> int:
+        """How many samples are drawn for."""
+        return len(self._indices)
+
     def words(self, count: int) -> Array:
         """Return the next `count` 32-bit words of each sample, (N, count) uint32."""
         return self._next(count).astype(np.uint32).T
+
+    def fields(self, specs: Sequence[FieldDraw]) -> dict[str, Any]:
+        """Return the numbers of declared fields, in order."""
+        numbers: dict[str, Any] = {}
+        for name, kind, low, high in specs:
+            if kind == "constant":
+                numbers[name] = self.constant(low)
+            elif kind == "uniform":
+                numbers[name] = self.uniform(low, high)
+            elif kind == "integers":
+                numbers[name] = self.integers(low, high)
+            elif kind == "odd":
+                numbers[name] = low + 2 * self.integers(0, high)
+            else:
+                numbers[name] = self.choice(low)
+        return numbers
 
     def _next(self, count: int) -> Array:
         """Take `count` words of each sample, (count, N)."""
@@ -116,17 +151,9 @@ class Draw:
 
     def _weighted(self, count: int, weights: Sequence[float]) -> Array:
         """Return indices drawn by weight, by inverting the cumulative sum at 53 bits."""
-        odds = np.asarray(weights, np.float64)
-        if odds.shape != (count,) or not (np.all(odds >= 0) and 0 < odds.sum() < math.inf):
-            raise ValueError(
-                f"weights is {weights!r}: it must hold {count} numbers, none below 0, one above"
-            )
+        odds = check_odds(count, weights)
         upper, lower = self._next(2).astype(np.float64)
-        fraction = (upper * 2.0**21 + np.floor(lower / 2.0**11)) * 2.0**-53
-        edges = np.cumsum(odds)
-        picked = np.searchsorted(edges, fraction * edges[-1], side="right")
-        result: Array = np.minimum(picked, np.flatnonzero(odds)[-1])
-        return result
+        return pick_weighted(odds, upper * 2.0**21 + np.floor(lower / 2.0**11))
 
     def permutation(self, count: int) -> Array:
         """Return (N, count) int64, a random order of 0..count-1 each. `count` words."""
@@ -181,6 +208,11 @@ class ScalarDraw:
         self._position = 0
         self._words = list(words)
 
+    @property
+    def samples(self) -> int:
+        """One sample is drawn for."""
+        return 1
+
     def words(self, count: int) -> list[int]:
         """Return the next `count` 32-bit words."""
         start = self._position
@@ -190,6 +222,28 @@ class ScalarDraw:
             block = len(self._words) // 4
             self._words += apply_rounds(block, self._epoch, low, high, self._stream.schedule)
         return self._words[start : self._position]
+
+    def fields(self, specs: Sequence[FieldDraw]) -> dict[str, Any]:
+        """Return the numbers of declared fields, in order; see `Draw.fields`."""
+        count = 0
+        for spec in specs:
+            count += WORDS_OF[spec.kind]
+        words = iter(self.words(count) if count else ())
+        numbers: dict[str, Any] = {}
+        for name, kind, low, high in specs:
+            if kind == "constant":
+                numbers[name] = low
+            elif kind == "uniform":
+                numbers[name] = next(words) * ((high - low) * WORD) + low
+            else:
+                count = len(low) if kind == "choice" else high if kind == "odd" else high - low
+                upper, lower = next(words), next(words)
+                picked = (upper * count + (lower * count >> 32)) >> 32
+                if kind == "choice":
+                    numbers[name] = low[picked]
+                else:
+                    numbers[name] = low + (2 * picked if kind == "odd" else picked)
+        return numbers
 
     def constant(self, value: float) -> float:
         """Return a number as it is. No word."""
@@ -204,16 +258,62 @@ class ScalarDraw:
         return self.words(1)[0] < p * 2.0**32
 
     def integers(self, low: int, high: int) -> int:
-        """Return an integer in ``low <= x < high``. Two words."""
+        """Return an integer in ``low <= x < high``. Two words.
+
+        Raises:
+            ValueError: `low` does not lie below `high`, or by 2**32 or more.
+        """
         upper, lower = self.words(2)
         span = high - low
+        if not 0 < span <= MASK:
+            raise ValueError(
+                f"low is {low!r} and high {high!r}: low must lie below high, by less than 2**32"
+            )
         return ((upper * span + (lower * span >> 32)) >> 32) + low
 
-    def choice(self, options: Sequence[Any]) -> Any:
-        """Return one of several values. Two words."""
-        return options[self.integers(0, len(options))]
+    def choice(self, options: int | Sequence[Any], weights: Sequence[float] | None = None) -> Any:
+        """Return one of several values, or an index below a count. Two words.
+
+        Args:
+            options: a count, or values.
+            weights: the relative probability of each; equal by default.
+        """
+        count = options if isinstance(options, int) else len(options)
+        picked = self.integers(0, count) if weights is None else self._weighted(count, weights)
+        return picked if isinstance(options, int) else options[picked]
+
+    def _weighted(self, count: int, weights: Sequence[float]) -> int:
+        """Return an index drawn by weight."""
+        odds = check_odds(count, weights)
+        upper, lower = self.words(2)
+        return int(pick_weighted(odds, np.array([upper * 2.0**21 + lower // 2**11]))[0])
+
+    def normal(self, mean: float = 0.0, std: float = 1.0) -> float:
+        """Return a normal number, at most 6.3 deviations from the mean. One word."""
+        quantile = inverse_normal(np.array([(self.words(1)[0] + 0.5) * WORD]))
+        return float(quantile[0]) * std + mean
 
     def permutation(self, count: int) -> list[int]:
         """Return a random order of 0..count-1. `count` words."""
         words = self.words(count)
         return sorted(range(count), key=words.__getitem__)
+
+
+WORDS_OF = {"constant": 0, "uniform": 1, "integers": 2, "odd": 2, "choice": 2}
+
+
+def check_odds(count: int, weights: Sequence[float]) -> Array:
+    """Return weights as an array, or raise."""
+    odds = np.asarray(weights, np.float64)
+    if odds.shape != (count,) or not (np.all(odds >= 0) and 0 < odds.sum() < math.inf):
+        raise ValueError(
+            f"weights is {weights!r}: it must hold {count} numbers, none below 0, one above"
+        )
+    return odds
+
+
+def pick_weighted(odds: Array, bits: Array) -> Array:
+    """Return indices drawn by weight from 53 random bits (N,), by inverting the cumulative sum."""
+    edges = np.cumsum(odds)
+    picked = np.searchsorted(edges, bits * 2.0**-53 * edges[-1], side="right")
+    return np.minimum(picked, np.flatnonzero(odds)[-1])

@@ -36,7 +36,7 @@ class Run:
     started: str  # UTC, ISO 8601
     src: str  # the folder that paths are relative to
     op: str  # hash of what was done: pipeline, seed, epoch, quality, scale and fast_decode
-    pipeline: dict[str, Any]  # as `steps.document` writes it, the seed included
+    pipeline: dict[str, Any]  # as `Pipeline.to_document` writes it, the seed included
     epoch: int
     quality: int
     scale: Any

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from imgkit.augment.pipeline import Pipeline
 from imgkit.folder.journal import Entry, Journal, Run, new_run
 from imgkit.folder.resume import sweep, unfinished
 from imgkit.folder.scan import Item, draw_index, printable
-from imgkit.folder.steps import document, read_recipe
 from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits, convert, listening, sha256
 from imgkit.io.decode import Limits
 
@@ -195,7 +195,7 @@ def _stoppable(report: Report, asked: Callable[[int], None]) -> Iterator[None]:
 def describe(job: Job, src: str) -> Run:
     """Describe a run of a job over a folder that begins now."""
     done = {
-        "pipeline": document(job.steps, job.seed, job.canvas),
+        "pipeline": job.pipeline.to_document(),
         "epoch": job.epoch,
         "quality": job.quality,
         "scale": job.scale,
@@ -221,7 +221,7 @@ def _entry(begun: Run, job: Job, item: Item, row: ImageResult, dst: str) -> Entr
         output=os.path.relpath(item.target, dst),
         kind=item.kind,
         op=begun.op,
-        seed=job.seed,
+        seed=job.pipeline.seed,
         epoch=job.epoch,
         copy=item.copy,
         index=draw_index(item.path, item.copy),
@@ -247,16 +247,13 @@ def rebuild(begun: Run, entry: Entry, src: str | None = None) -> bytes:
     """
     if entry.status != "ok":
         raise ValueError(f"that run did not make it: {entry.error}: {entry.message}")
-    recipe = read_recipe(begun.pipeline)
     scale = tuple(begun.scale) if isinstance(begun.scale, list) else begun.scale
     job = Job(
-        recipe.steps,
+        Pipeline.from_document(begun.pipeline),
         begun.quality,
         scale,
         Limits(**begun.limits),
-        recipe.seed,
         begun.epoch,
-        recipe.canvas,
         begun.fast_decode,
     )
     source = os.path.join(src or begun.src, entry.path)

@@ -20,17 +20,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.augment.pipeline import Pipeline
+from imgkit.folder.precheck import shrinks_to
 from imgkit.folder.resume import marked
 from imgkit.folder.scan import Item, draw_index
-from imgkit.folder.steps import (
-    CHANNELS_FIRST,
-    Program,
-    Step,
-    apply,
-    channels_first,
-    program,
-    shrinks_to,
-)
 from imgkit.io import decode as codec
 
 # What no other image will survive either: the disk is full, read-only, or not ours.
@@ -41,24 +34,17 @@ ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 class Job:
     """Everything that, with the input's bytes and index, decides the output's. It pickles."""
 
-    steps: tuple[Step, ...]
+    pipeline: Pipeline  # its seed and its canvas included
     quality: int = 95
     scale: str | tuple[float, float] | None = None
     limits: codec.Limits = codec.STRICT
-    seed: int | None = None
     epoch: int = 0
-    canvas: str = "cut"  # of each pipeline
-    fast_decode: bool = False  # where the first step shrinks, decode a JPEG no larger than needed
-
-    @functools.cached_property
-    def program(self) -> Program:
-        """The steps as they run."""
-        return program(self.steps, self.seed, self.canvas)
+    fast_decode: bool = False  # where the first op shrinks, decode a JPEG no larger than needed
 
     @functools.cached_property
     def shrink_to(self) -> tuple[int, int] | None:
         """The size that a JPEG may be decoded towards, if any."""
-        return shrinks_to(self.program) if self.fast_decode else None
+        return shrinks_to(self.pipeline) if self.fast_decode else None
 
 
 class TaskLimits(NamedTuple):
@@ -110,15 +96,6 @@ def output_kind(kind: str, dtype: npt.DTypeLike | None, scale: object) -> str:
     return kind
 
 
-def check_layout(steps: Program, kind: str) -> None:
-    """Raise if the steps put the channels where the format does not have them."""
-    if channels_first(steps) and kind != "npy":
-        raise ValueError(
-            f"{CHANNELS_FIRST} puts the channels first, which {kind} files do not: "
-            "add --format npy, or leave it out"
-        )
-
-
 def convert(job: Job, data: bytes, kind: str, index: int) -> bytes:
     """Turn the bytes of one image into the bytes of its output; `index` decides the draws."""
     return finish(job, decode(job, data).image, kind, index)
@@ -134,8 +111,8 @@ def decode(job: Job, data: bytes, max_pixels: int | None = None) -> codec.Decode
 
 
 def finish(job: Job, image: npt.NDArray[np.generic], kind: str, index: int) -> bytes:
-    """Apply the steps to an image and encode the result."""
-    result = apply(job.program, image, (job.epoch, index))
+    """Run the pipeline on an image and encode the result."""
+    result = job.pipeline(image, key=(job.epoch, index))
     return codec.encode(result, kind, quality=job.quality, scale=job.scale)
 
 

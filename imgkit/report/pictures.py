@@ -1,6 +1,6 @@
 """What is shown of an image and of its variants: pixels, labels, and the numbers that were drawn.
 
-A `Picture` is what is shown of one image or variant; `draw_variant` makes one from a program and
+A `Picture` is what is shown of one image or variant; `draw_variant` makes one from a pipeline and
 a key, labels and drawn numbers included. `imgkit.report.contact_sheet` lays them out.
 """
 
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.augment.pipeline import Pipeline
+from imgkit.augment.transforms.custom import Call
 from imgkit.checks import suggest
-from imgkit.folder.steps import Program, Step, apply, channels_first
-from imgkit.registry import FUNCTIONS
 
 Array = npt.NDArray[Any]
 Numbers = tuple[tuple[str, str], ...]  # what an op drew: names and values as text
@@ -87,15 +87,11 @@ def _numbers(path: str, key: str, value: Any, widths: tuple[int, ...]) -> Array:
     return rows if rows.size else np.empty((0, widths[0]))
 
 
-def check_program(program: Program) -> None:
-    """Raise if a function of a program would move pixels away from their labels."""
-    for step in program:
-        if isinstance(step, Step):
-            op = FUNCTIONS[step.name]
-            if op.size or op.family == "resample":
-                raise ValueError(
-                    f"{op.name} is a function and leaves labels behind: use a transform"
-                )
+def check_labels_follow(pipeline: Pipeline) -> None:
+    """Raise if a function of a pipeline would move pixels away from their labels."""
+    for op in pipeline:
+        if isinstance(op, Call) and op.moves_pixels:
+            raise ValueError(f"{op.name} is a function and leaves labels behind: use a transform")
 
 
 # --- making pictures --------------------------------------------------------------------
@@ -107,25 +103,25 @@ def draw_original(image: Array, path: str, labels: Mapping[str, Any]) -> Picture
 
 
 def draw_variant(
-    program: Program, image: Array, key: tuple[int, int], title: str, labels: Mapping[str, Any]
+    pipeline: Pipeline, image: Array, key: tuple[int, int], title: str, labels: Mapping[str, Any]
 ) -> Picture:
-    """Run a program for a key, and show the result, its labels and the numbers drawn."""
+    """Run a pipeline for a key, and show the result, its labels and the numbers drawn."""
+    options = iter([op.options for op in pipeline if isinstance(op, Call)])
+    calls = {op.name for op in pipeline if isinstance(op, Call)}
     ops: list[tuple[str, Numbers | None]] = []
-    for part in program:
-        if isinstance(part, Step):
-            ops.append((part.name, tuple((k, str(v)) for k, v in part.arguments.items())))
-            image = apply((part,), image)
-            continue
-        ops.extend(drawn(part.plan(image.shape[:2], key).ops))
-        if labels:
-            done = part(image=image, key=key, **labels)
-            image, labels = done["image"], {name: done[name] for name in labels}
-        else:
-            image = part(image, key=key)
-    if channels_first(program):
+    for name, numbers in drawn(pipeline.plan(image.shape[:2], key).ops):
+        if name in calls and numbers is not None:
+            numbers = tuple((k, str(v)) for k, v in next(options).items())
+        ops.append((name, numbers))
+    if labels:
+        result = pipeline(image=image, key=key, **labels)
+        image, labels = result["image"], {name: result[name] for name in labels}
+    else:
+        image = pipeline(image, key=key)
+    if pipeline.channels_first:
         image = np.moveaxis(image, 0, -1)
-    printable, note = visible(image)
-    return Picture(printable, title, f"{_size(image)}{note}", labels, tuple(ops))
+    view, note = visible(image)
+    return Picture(view, title, f"{_size(image)}{note}", labels, tuple(ops))
 
 
 def _size(image: Array) -> str:

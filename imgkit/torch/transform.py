@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from imgkit.augment.pipeline import Pipeline
-from imgkit.augment.targets.sample import read
+from imgkit.augment.targets.sample import read_targets
 from imgkit.augment.transforms.output import ToCHW
 from imgkit.pillow import is_pillow, orientation
 from imgkit.torch import samples
@@ -85,7 +85,7 @@ class Transform:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_first", channels_first(check_pipeline(self.pipeline)))
         samples.check_names(self.names)
-        read({"labels": (), **self._options()})
+        read_targets({"labels": (), **self._options()})
 
     def __call__(self, *sample: Any, key: Any = None) -> Any:
         """Run on a sample, or on a dict of lists.

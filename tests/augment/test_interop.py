@@ -288,8 +288,8 @@ def test_policies():
         ([v2.Normalize([0.5], [0.5]), v2.RandomInvert()], "RandomInvert: it comes after Normalize"),
         (v2.SanitizeBoundingBoxes(), "SanitizeBoundingBoxes: imgkit moves"),
         (torch.nn.ReLU(), "ReLU: it has no translation"),
-        (3, r"transforms\[0\]: int is no transform of torchvision"),
-        (lambda x: x, "function is no transform of torchvision"),
+        (3, r"transforms\[0\]: int is not a transform of torchvision"),
+        (lambda x: x, "function is not a transform of torchvision"),
     ],
 )  # fmt: skip
 def test_what_means_something_else_is_refused_by_name(transform, message):
@@ -407,7 +407,7 @@ def test_albumentations_refuses_by_name(albumentations):
         (a.Equalize(), "Equalize: its curve is another"),
         (a.Affine(translate_px=3), "Affine: translate_px"),
         (a.RandomFog(), "RandomFog: it has no translation"),
-        (v2.RandomInvert(), "RandomInvert is no transform of albumentations"),
+        (v2.RandomInvert(), "RandomInvert is not a transform of albumentations"),
     ):
         with pytest.raises(ValueError, match=message):
             ik.Pipeline.from_albumentations(transform)

@@ -248,7 +248,7 @@ def test_a_batch_may_come_from_images_of_several_sizes():
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [
-    ({"maks": 1, "size": SIZE, "key": 0}, TypeError, "'maks' is no target.*'masks'"),
+    ({"maks": 1, "size": SIZE, "key": 0}, TypeError, "'maks' is not a target.*'masks'"),
     ({"mask": np.ones((9, 9), np.uint8), "size": SIZE, "key": 0}, ValueError,
      r"mask is 9 x 9 .* the output of this plan is 90 x 130"),
     ({"boxes": [[9, 9, 2, 20]], "size": SIZE, "key": 0}, ValueError, r"boxes\[0\]"),

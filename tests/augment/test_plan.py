@@ -10,12 +10,18 @@ from hypothesis import strategies as st
 
 import imgkit as ik
 from imgkit import geometry, stages
-from imgkit.augment.plan.compile import compile_ops, merge_steps
-from imgkit.augment.transforms.color import brightness_step, contrast_step, saturation_step
+from imgkit.augment.plan.color_steps import merge_batch
+from imgkit.augment.plan.compile import compile_ops
+from imgkit.augment.transforms.color import brightness_rows, contrast_rows, saturation_rows, stacked
 from imgkit.registry import TRANSFORMS
 
 SIZE = (64, 80)
 OUTPUT = ("Normalize", "ToFloat", "ToCHW")
+
+
+def step_of(rows, *values):
+    """Return the steps (N, 1, 3, 7) of N values."""
+    return stacked(rows(*values), len(values[0]))
 
 
 def example(name, **changes):
@@ -26,13 +32,12 @@ def groups(*ops, fuse=True):
     """The stages of a list: (kind, names of the ops in order)."""
     compiled = compile_ops(tuple(ops), fuse)
     return [
-        (t.kind, [compiled.nodes[node].op.name for node, _ in t.entries])
-        for t in compiled.templates
+        (t.kind, [compiled.nodes[node].op.name for node, _ in t.entries]) for t in compiled.groups
     ]
 
 
 def reasons(*ops):
-    return [t.reason for t in compile_ops(tuple(ops)).templates]
+    return [t.reason for t in compile_ops(tuple(ops)).groups]
 
 
 # --- plans as values --------------------------------------------------------------------
@@ -104,9 +109,9 @@ def test_a_plan_tells_its_sizes():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "text is no plan"),
-        ("[]", "text is no plan"),
-        ("{}", "text is no plan: 'version'"),
+        ("{", "text is not a plan"),
+        ("[]", "text is not a plan"),
+        ("{}", "text is not a plan: 'version'"),
         ('{"version": 2}', "version is 2: this imgkit reads 1"),
     ],
 )
@@ -149,9 +154,9 @@ def test_a_run_ends_at_what_is_not_geometric():
         ik.Invert(),
     ):
         kinds = [kind for kind, _ in groups(turn, flip, between, flip, turn)]
-        assert kinds == ["resample", between.parts[0], "resample"]
+        assert kinds == ["resample", between.stage_kinds[0], "resample"]
     assert reasons(turn, ik.GaussianBlur(1), turn) == [
-        "the first stage", "filter after resample", "resample after filter"
+        "the first stage", "filter follows resample", "resample follows filter"
     ]  # fmt: skip
 
 
@@ -283,15 +288,15 @@ def test_a_canvas_that_cuts_is_kept_and_one_that_does_not_is_not():
 
 
 def one(function, factor):
-    return function(np.array([float(factor)]))
+    return stacked(function(np.array([float(factor)])), 1)
 
 
 def merged(*steps):
-    return merge_steps(np.concatenate(steps, axis=1))
+    return merge_batch(np.concatenate(steps, axis=1))
 
 
 def test_steps_multiply_where_nothing_can_be_clipped_between():
-    result = merged(one(brightness_step, 0.5), one(saturation_step, 0.5))
+    result = merged(one(brightness_rows, 0.5), one(saturation_rows, 0.5))
     assert result.shape == (1, 1, 3, 7)
     gray = np.array([0.2989, 0.587, 0.114])
     expected = 0.5 * (0.5 * np.eye(3) + 0.5 * gray)  # factors 0.5 of brightness and saturation
@@ -300,18 +305,18 @@ def test_steps_multiply_where_nothing_can_be_clipped_between():
 
 
 def test_steps_that_can_clip_stay_apart():
-    steps = merged(one(brightness_step, 2.0), one(brightness_step, 0.5))
+    steps = merged(one(brightness_rows, 2.0), one(brightness_rows, 0.5))
     assert steps.shape == (1, 2, 3, 7)
     assert np.allclose(steps[0, :, 0, 0], [2.0, 0.5])
-    assert merged(one(brightness_step, 0.5), one(brightness_step, 2.0)).shape[1] == 1
+    assert merged(one(brightness_rows, 0.5), one(brightness_rows, 2.0)).shape[1] == 1
 
 
 def test_identities_vanish_and_samples_differ():
-    two = np.concatenate([one(brightness_step, 2.0), one(brightness_step, 1.0)])
-    later = np.concatenate([one(brightness_step, 0.5)] * 2)
-    steps = merge_steps(np.concatenate([two, later], axis=1))
+    two = np.concatenate([one(brightness_rows, 2.0), one(brightness_rows, 1.0)])
+    later = np.concatenate([one(brightness_rows, 0.5)] * 2)
+    steps = merge_batch(np.concatenate([two, later], axis=1))
     assert np.allclose(steps[:, :, 0, 0], [[2.0, 0.5], [0.5, 1.0]])
-    idle = merge_steps(np.tile(stages.IDENTITY_STEP, (2, 3, 1, 1)))
+    idle = merge_batch(np.tile(stages.IDENTITY_STEP, (2, 3, 1, 1)))
     assert np.array_equal(idle, np.tile(stages.IDENTITY_STEP, (2, 1, 1, 1)))
 
 
@@ -326,7 +331,7 @@ def run(steps, x):
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from([brightness_step, contrast_step, saturation_step]), st.floats(0, 2)
+            st.sampled_from([brightness_rows, contrast_rows, saturation_rows]), st.floats(0, 2)
         ),
         min_size=1,
         max_size=5,
@@ -336,4 +341,4 @@ def run(steps, x):
 def test_merged_steps_do_what_the_steps_did(factors):
     steps = np.concatenate([one(function, factor) for function, factor in factors], axis=1)
     x = np.random.default_rng(0).random((50, 3))
-    assert np.allclose(run(merge_steps(steps)[0], x), run(steps[0], x), atol=1e-6)
+    assert np.allclose(run(merge_batch(steps)[0], x), run(steps[0], x), atol=1e-6)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import imgkit as ik
 from imgkit import geometry, stages
-from imgkit.augment.plan import single as alone
-from imgkit.augment.plan.compile import merge_steps
+from imgkit.augment.plan import color_steps
+from imgkit.augment.plan.color_steps import merge_batch
 from imgkit.augment.transforms import policy_base as slots
 from imgkit.geometry import matrix as matrices
 from imgkit.geometry.fields import displacement
@@ -73,7 +73,7 @@ def told(stage):
 
 def both(aug, index):
     plan = aug.plan(SIZE, (3, index))
-    mine = alone.fill(aug._script, 3, index, SIZE)
+    mine = aug._planner.single.sample_plan(3, index, SIZE)
     return [told(s) for s in mine], [told(s) for s in plan.stages]
 
 
@@ -83,7 +83,7 @@ def test_each_op_alone_has_the_numbers_of_its_plan(name):
     for index in (0, 1, 2, 3, 2**40, 2**64 - 1):
         mine, plans = both(aug, index)
         assert mine == plans
-    assert aug._script.plain == {0}
+    assert aug._planner.single.scalar == {0}
 
 
 @settings(deadline=None, max_examples=60)
@@ -114,14 +114,14 @@ def test_an_image_alone_is_the_image_of_a_batch():
 
 def test_an_op_beside_one_that_is_not_plain_is_not_plain_either():
     aug = ik.Pipeline([ik.Rotate(5), ik.Elastic(3, 6), ik.Brightness(0.5)])
-    assert aug._script.plain == {2}
+    assert aug._planner.single.scalar == {2}
 
 
 def test_steps_multiply_alike():
     rng = np.random.default_rng(0)
     for _ in range(50):
         steps = rng.uniform(-0.2, 0.5, (1, 4, 3, 7))
-        assert alone.merge(steps[0].tolist()) == merge_steps(steps)[0].tolist()
+        assert color_steps.merge(steps[0].tolist()) == merge_batch(steps)[0].tolist()
 
 
 def test_matrices_of_a_sample_and_of_a_stack_agree_to_the_bit():
@@ -137,7 +137,7 @@ def test_matrices_of_a_sample_and_of_a_stack_agree_to_the_bit():
 
 
 def test_sums_add_from_the_left_as_arrays_do(monkeypatch):
-    monkeypatch.setattr(alone, "sum", math.fsum, raising=False)  # as exact as 3.12's, or more
+    monkeypatch.setattr(color_steps, "sum", math.fsum, raising=False)  # as exact as 3.12's, or more
     aug = ik.Pipeline([ik.Hue(0.1)] * 10, seed=1)
     mine, plans = both(aug, 0)
     assert mine == plans
@@ -145,7 +145,7 @@ def test_sums_add_from_the_left_as_arrays_do(monkeypatch):
     together = aug.plan(SIZE, (3, [0, 1]))
     assert together.stages[0].shift.tolist() == [*plans, *plans]
     row = [1.0, 1e100, 1.0, -1e100]
-    assert alone._sum(row) == np.array(row).sum() != math.fsum(row)
+    assert color_steps.add_up(row) == np.array(row).sum() != math.fsum(row)
 
 
 def test_what_plans_share_is_not_to_be_written():
@@ -153,6 +153,6 @@ def test_what_plans_share_is_not_to_be_written():
     still = displacement(aug.plan(SIZE, 0).stages[0].geometric_steps[0].field, 0, SIZE)
     for shared in (still, slots.NEVER, geometry.IDENTITY, stages.IDENTITY_STEP):
         assert not shared.flags.writeable
-    (rows,) = alone.merge([])
+    (rows,) = color_steps.merge([])
     assert isinstance(rows, tuple)
     assert all(isinstance(row, tuple) for row in rows)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import imgkit as ik
+from imgkit.augment.plan.batch import _branch
 from imgkit.augment.transforms import magnitudes as tables
 from imgkit.augment.transforms import policy
 from imgkit.augment.transforms import policy_base as slots
@@ -58,7 +59,7 @@ def stages_of(name, number, size, interpolation="bilinear"):
         "ops": np.array([[tables.OPS.index(name)]]),
         "values": np.array([[number]], np.float64),
     }
-    return policy.Chain.build(op, numbers, size)
+    return _branch(op, numbers, size)
 
 
 # --- the tables, each against its source --------------------------------------------------------

@@ -1,6 +1,7 @@
 """Labels go where the pixels go: shapes are moved as pixels and as coordinates, and compared."""
 
 import copy
+import functools
 
 import numpy as np
 import pytest
@@ -56,7 +57,8 @@ def pipeline(*names, seed=5, **options):
 def unfused(aug):
     """Return the same pipeline run op by op."""
     twin = copy.copy(aug)
-    twin._plan = lambda size, key: aug._plan(size, key, fuse=False)
+    twin._planner = copy.copy(aug._planner)
+    twin._planner.plan = functools.partial(aug._planner.plan, fuse=False)
     return twin
 
 
@@ -278,7 +280,7 @@ def test_a_fused_chain_is_its_ops_one_after_the_other(names, index):
 def test_fused_and_unfused_plans_move_labels_alike(names, index):
     aug = pipeline(*names)
     labels = {"boxes": [[50, 40, 120, 80]], "keypoints": [[60.0, 50]], "size": SIZE}
-    fused, plain = aug(**labels, key=index), run_targets(unfused(aug), index, dict(labels))
+    fused, plain = aug(**labels, key=index), run_targets(unfused(aug)._planner, index, dict(labels))
     np.testing.assert_allclose(fused["boxes"], plain["boxes"], atol=1e-9)
     np.testing.assert_allclose(fused["keypoints"], plain["keypoints"], atol=1e-9)
 
@@ -714,7 +716,7 @@ def test_without_a_key_all_targets_of_a_call_share_its_draw():
 
 
 @pytest.mark.parametrize(("targets", "error", "message"), [
-    ({"image": IMAGE, "masc": IMAGE}, TypeError, "'masc' is no target .*'mask'"),
+    ({"image": IMAGE, "masc": IMAGE}, TypeError, "'masc' is not a target .*'mask'"),
     ({"image": IMAGE, "box_formt": "xywh"}, TypeError, "did you mean 'box_format'"),
     ({"size": SIZE}, TypeError, "no target was passed"),
     ({"boxes": [BOX]}, ValueError, r"size is missing: .*size=\(H, W\)"),

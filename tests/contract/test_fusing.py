@@ -13,8 +13,8 @@ from scipy import ndimage
 
 import imgkit as ik
 from imgkit import geometry
-from imgkit.augment.plan.compile import merge_steps
-from imgkit.augment.transforms.color import brightness_step, contrast_step, saturation_step
+from imgkit.augment.plan.color_steps import merge_batch
+from imgkit.augment.transforms.color import brightness_rows, contrast_rows, saturation_rows, stacked
 from imgkit.backends.array import plan as array_plan
 from imgkit.draws import parse_key
 from imgkit.image import saturate
@@ -34,6 +34,11 @@ def constant(size=SIZE):
     return np.full((*size, 1), 0.6)
 
 
+def step_of(rows, factors):
+    """Return the steps (N, 1, 3, 7) of N factors."""
+    return stacked(rows(np.asarray(factors, float)), len(factors))
+
+
 def slope(size=SIZE):
     y, x = np.mgrid[: size[0], : size[1]]
     return (0.1 + 0.5 * x / size[1] + 0.3 * y / size[0])[..., None]
@@ -48,7 +53,7 @@ IMAGES = {"constant": constant, "slope": slope, "wave": wave}
 
 
 def hops_of(aug, size, key):
-    plan = aug._plan(size, parse_key(key), fuse=False)
+    plan = aug._planner.plan(size, parse_key(key), fuse=False)
     return [hop for stage in plan.stages for hop in stage.geometric_steps], plan.out_size
 
 
@@ -97,7 +102,7 @@ def spacing(at):
 
 def one_by_one(aug, x, key):
     """Run the ops one by one on the array backend, in float64."""
-    plan = aug._plan(x.shape[:2], parse_key(key), fuse=False)
+    plan = aug._planner.plan(x.shape[:2], parse_key(key), fuse=False)
     return array_plan.run(plan.stages, 0, x)
 
 
@@ -288,7 +293,7 @@ def run_steps(x, steps):
     return x
 
 
-STEPS = (brightness_step, contrast_step, saturation_step)
+STEPS = (brightness_rows, contrast_rows, saturation_rows)
 factors = st.one_of(between(0, 1), between(1, 3))
 orders = st.lists(st.tuples(st.sampled_from(STEPS), factors), min_size=1, max_size=5)
 
@@ -298,28 +303,26 @@ orders = st.lists(st.tuples(st.sampled_from(STEPS), factors), min_size=1, max_si
 def test_merged_steps_are_the_steps_one_by_one(drawn, seed):
     """Clipping included: a step that may clip is never merged with the next."""
     x = np.random.default_rng(seed).random((6, 5, 3))
-    steps = np.concatenate([make(np.array([factor])) for make, factor in drawn], axis=1)
-    merged = merge_steps(steps)
+    steps = np.concatenate([step_of(make, [factor]) for make, factor in drawn], axis=1)
+    merged = merge_batch(steps)
     assert merged.shape[1] <= steps.shape[1]
     np.testing.assert_allclose(run_steps(x, merged[0]), run_steps(x, steps[0]), atol=1e-9)
 
 
 def test_steps_that_cannot_clip_become_one():
-    steps = np.concatenate([make(np.array([0.7])) for make in STEPS], axis=1)
-    assert merge_steps(steps).shape == (1, 1, 3, 7)
-    steps = np.concatenate(
-        [brightness_step(np.array([1.5])), contrast_step(np.array([0.7]))], axis=1
-    )
-    assert merge_steps(steps).shape == (1, 2, 3, 7)
+    steps = np.concatenate([step_of(make, [0.7]) for make in STEPS], axis=1)
+    assert merge_batch(steps).shape == (1, 1, 3, 7)
+    steps = np.concatenate([step_of(brightness_rows, [1.5]), step_of(contrast_rows, [0.7])], axis=1)
+    assert merge_batch(steps).shape == (1, 2, 3, 7)
 
 
 def test_merging_one_sample_leaves_the_others_alone():
     rng = np.random.default_rng(0)
     factor = rng.uniform(0.4, 1.6, (7, 3))
-    steps = np.concatenate([make(factor[:, i]) for i, make in enumerate(STEPS)], axis=1)
-    together, x = merge_steps(steps), rng.random((4, 4, 3))
+    steps = np.concatenate([step_of(make, factor[:, i]) for i, make in enumerate(STEPS)], axis=1)
+    together, x = merge_batch(steps), rng.random((4, 4, 3))
     for sample in range(7):
-        alone = merge_steps(steps[sample : sample + 1])[0]
+        alone = merge_batch(steps[sample : sample + 1])[0]
         assert np.array_equal(run_steps(x, together[sample]), run_steps(x, alone))
 
 

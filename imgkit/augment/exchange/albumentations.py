@@ -8,6 +8,7 @@ from typing import Any
 
 from imgkit.augment.exchange.torchvision import REFUSED as TORCHVISION
 from imgkit.augment.exchange.translate import (
+    Library,
     Ops,
     Output,
     Read,
@@ -15,7 +16,7 @@ from imgkit.augment.exchange.translate import (
     fraction,
     inner,
     normalize,
-    plain,
+    only_p,
     refuse,
     together,
     turned,
@@ -165,7 +166,7 @@ def _tensor(t: Any, out: Output) -> Ops:
 def _one_of(t: Any, out: Output) -> Ops:
     """Read OneOf: the p of its children are weights, and the chosen one always happens."""
     weights = tuple(item.p for item in t.transforms)
-    options = [together(inner([item], KNOWN, REFUSED, out))
+    options = [together(inner([item], LIBRARY, out))
                for item in t.transforms]  # fmt: skip
     sure = [dataclasses.replace(op, p=1.0) for op in options]
     return [control.OneOf(sure, None if len(set(weights)) == 1 else weights, p=t.p)]
@@ -173,13 +174,13 @@ def _one_of(t: Any, out: Output) -> Ops:
 
 def _some_of(t: Any, out: Output) -> Ops:
     refuse(t.replace, "replace=True has no translation")
-    options = [together(inner([item], KNOWN, REFUSED, out))
+    options = [together(inner([item], LIBRARY, out))
                for item in t.transforms]  # fmt: skip
     return [control.SomeOf(options, t.n, p=t.p)]
 
 
 def _sequence(t: Any, out: Output) -> Ops:
-    ops = inner(t.transforms, KNOWN, REFUSED, out)
+    ops = inner(t.transforms, LIBRARY, out)
     return [together(ops, t.p)] if ops else []
 
 
@@ -199,17 +200,17 @@ KNOWN: dict[str, Read] = {
     "RandomCrop": _crop(exact.RandomCrop),
     "RandomResizedCrop": _resized_crop,
     "Pad": _pad,
-    "HorizontalFlip": plain(exact.HorizontalFlip),
-    "VerticalFlip": plain(exact.VerticalFlip),
-    "Transpose": plain(exact.Transpose),
-    "RandomRotate90": plain(exact.Rotate90),
+    "HorizontalFlip": only_p(exact.HorizontalFlip),
+    "VerticalFlip": only_p(exact.VerticalFlip),
+    "Transpose": only_p(exact.Transpose),
+    "RandomRotate90": only_p(exact.Rotate90),
     "Rotate": _rotate,
     "Affine": _affine,
     "ShiftScaleRotate": _affine,
     "ColorJitter": _jitter,
     "ToGray": _gray,
-    "InvertImg": plain(color.Invert),
-    "ChannelShuffle": plain(color.ChannelShuffle),
+    "InvertImg": only_p(color.Invert),
+    "ChannelShuffle": only_p(color.ChannelShuffle),
     "RandomGamma": _gamma,
     "Posterize": _posterize,
     "Solarize": lambda t, out: [color.Solarize(bounds(t.threshold_range), p=t.p)],
@@ -240,3 +241,4 @@ REFUSED = {
     "PadIfNeeded": "its padding depends on the image; use Letterbox, or CenterCrop, which pads",
     "ReplayCompose": "imgkit replays a key; use Compose",
 }
+LIBRARY = Library(("albumentations",), KNOWN, REFUSED, frozenset({"ToTensorV2", "NoOp"}))

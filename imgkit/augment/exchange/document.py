@@ -1,4 +1,4 @@
-"""Pipelines as text: YAML or JSON, the same document.
+"""Pipelines as documents: YAML or JSON, the same mapping.
 
 ::
 
@@ -7,105 +7,116 @@
     ops:
       - RandomResizedCrop: {size: [224, 224]}
       - HorizontalFlip: {p: 0.5}
+      - gaussian_blur: {sigma: 1.5}
       - OneOf: {ops: [Invert, Posterize: {bits: 4}], weights: [1.0, 3.0]}
       - Rotate90: {k: {choice: [1, 3]}}
 
-Values are numbers, words and lists; reading builds transforms from them and executes nothing.
-What is unknown is an error that names the nearest known.
+Transforms (capitals), imgkit's functions of an image (small letters) and registered transforms of
+a user stand in one list. Values are numbers, words and lists; reading builds transforms from them
+and executes nothing. An unknown name is an error that names the nearest known one.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from imgkit.augment.transforms.base import Choice, Transform
+import numpy as np
+
+from imgkit.augment.transforms.base import Transform
+from imgkit.augment.transforms.custom import Call, registered, registered_names
+from imgkit.augment.transforms.fields import Choice
 from imgkit.checks import check_choice, suggest
-from imgkit.registry import CONTROLS, PUBLIC, TRANSFORMS
-
-if TYPE_CHECKING:
-    from imgkit.augment.pipeline import Pipeline
+from imgkit.registry import CONTROLS, FUNCTIONS, TRANSFORMS, public
 
 VERSION = 1
-KNOWN = (*TRANSFORMS, *CONTROLS)
 KEYS = ("version", "seed", "canvas", "ops")
 SUFFIXES = (".yaml", ".yml", ".json")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
+class Document(NamedTuple):
+    """What a document says: transforms in order, the seed of their draws, their canvas."""
+
+    ops: tuple[Transform, ...]
+    seed: int | None = None
+    canvas: str = "cut"
+
+
+def functions() -> list[str]:
+    """Return the names of the functions that take one image and return one image."""
+    return [op.name for op in FUNCTIONS.values() if op.result != "other"]
+
+
+def known_names() -> list[str]:
+    """Return every name that a document may use."""
+    return [*TRANSFORMS, *CONTROLS, *functions(), *registered_names()]
+
+
 # --- writing ----------------------------------------------------------------------------
 
 
-def to_yaml(pipeline: Pipeline) -> str:
-    """Return a pipeline as YAML that `from_yaml` reads; parameters at their default are left out.
-
-    Args:
-        pipeline: of registered transforms.
-
-    Returns:
-        The text, with a version.
+def write(document: Document) -> dict[str, Any]:
+    """Return a document as plain values; parameters at their default are left out.
 
     Raises:
-        ValueError: an op is not one of imgkit's.
-
-    Example:
-        >>> import imgkit as ik
-        >>> print(to_yaml(ik.Pipeline([ik.HorizontalFlip(p=0.5), ik.Rotate((-15, 15))], seed=7)))
-        version: 1
-        seed: 7
-        ops:
-        - HorizontalFlip: {p: 0.5}
-        - Rotate:
-            degrees: [-15.0, 15.0]
-        <BLANKLINE>
+        ValueError: an op is a function or a transform of a user that is not registered.
     """
+    seed = {} if document.seed is None else {"seed": document.seed}
+    canvas = {} if document.canvas == "cut" else {"canvas": document.canvas}
+    return {"version": VERSION, **seed, **canvas, "ops": [write_op(op) for op in document.ops]}
+
+
+def to_yaml(document: Document) -> str:
+    """Return a document as YAML that `from_yaml` reads."""
     import yaml
 
-    text = yaml.safe_dump(_document(pipeline), sort_keys=False, default_flow_style=None, width=100)
-    return str(text)
+    return str(yaml.safe_dump(write(document), sort_keys=False, default_flow_style=None, width=100))
 
 
-def to_json(pipeline: Pipeline) -> str:
-    """Return a pipeline as JSON that `from_json` reads: the document of `to_yaml`.
-
-    Args:
-        pipeline: of registered transforms.
-
-    Returns:
-        The text, with a version.
-
-    Raises:
-        ValueError: an op is not one of imgkit's.
-
-    Example:
-        >>> import imgkit as ik
-        >>> to_json(ik.Pipeline([ik.Rotate90(1)]))
-        '{"version": 1, "ops": [{"Rotate90": {"k": 1}}]}'
-    """
-    return json.dumps(_document(pipeline))
+def to_json(document: Document) -> str:
+    """Return a document as JSON that `from_json` reads."""
+    return json.dumps(write(document))
 
 
-def _document(pipeline: Pipeline) -> dict[str, Any]:
-    seed = {} if pipeline.seed is None else {"seed": pipeline.seed}
-    canvas = {} if pipeline.canvas == "cut" else {"canvas": pipeline.canvas}
-    return {"version": VERSION, **seed, **canvas, "ops": [_item(op) for op in pipeline.ops]}
-
-
-def _item(op: Transform) -> Any:
+def write_op(op: Transform) -> Any:
     """Return an op as its name, or {name: {parameter: value}} of what is not the default."""
-    module = PUBLIC.get(op.name)
-    if module is None or getattr(importlib.import_module(module), op.name) is not type(op):
-        raise ValueError(f"{op.name} is no transform of imgkit: {suggest(op.name, KNOWN)}")
+    if isinstance(op, Call):
+        return _write_call(op)
+    if not _is_named(op):
+        raise ValueError(
+            f"{op.name} is not registered: imgkit.register({op.name}) gives it a name in documents"
+        )
+    specs = sorted(op.specs, key=lambda spec: (spec.name == "p", spec.kw_only))
     written = {
-        spec.name: _plain(getattr(op, spec.name))
-        for spec in sorted(dataclasses.fields(op), key=lambda spec: spec.name == "p")
+        spec.name: _write_value(getattr(op, spec.name))
+        for spec in specs
         if getattr(op, spec.name) != _default(spec)
     }
+    return {op.name: written} if written else op.name
+
+
+def _is_named(op: Transform) -> bool:
+    """Return whether a transform is what its name stands for in a document."""
+    if op.name in TRANSFORMS or op.name in CONTROLS:
+        return public(op.name) is type(op)
+    return registered(op.name) is type(op)
+
+
+def _write_call(op: Call) -> Any:
+    if not op.registered:
+        raise ValueError(
+            f"{op.name} is a function of your own: a document holds names; make it a subclass of "
+            "imgkit.Transform and register it"
+        )
+    written = {name: _write_value(value) for name, value in op.options.items()}
+    if op.p != 1:
+        written["p"] = op.p
     return {op.name: written} if written else op.name
 
 
@@ -120,64 +131,190 @@ def _default(spec: dataclasses.Field[Any]) -> Any:
         return spec.default
 
 
-def _plain(value: Any) -> Any:
+def _write_value(value: Any) -> Any:
     if isinstance(value, Transform):
-        return _item(value)
+        return write_op(value)
     if isinstance(value, Choice):
         return {"choice": list(value.options)}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
     if isinstance(value, (tuple, list)):
-        return [_plain(v) for v in value]
-    return value
+        return [_write_value(v) for v in value]
+    return str(value) if isinstance(value, str) else value
 
 
 # --- reading ----------------------------------------------------------------------------
 
 
-def from_yaml(text_or_path: Any) -> Pipeline:
-    """Read a pipeline from YAML; nothing in it is executed.
+def from_yaml(text_or_path: Any) -> Document:
+    """Read a document from YAML; nothing in it is executed.
 
     Args:
         text_or_path: a `Path`, or one line that ends in .yaml, .yml or .json, is a file; any
             other text is the YAML itself.
 
-    Returns:
-        The pipeline.
-
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: naming the line, key, op or parameter that is wrong and the nearest known.
-
-    Example:
-        >>> from_yaml("{version: 1, ops: [HorizontalFlip, {Rotate: {degrees: [-5, 5]}}]}").ops[0]
-        HorizontalFlip(p=1.0)
     """
-    return _pipeline(parse_yaml(_text(text_or_path)))
+    return read(parse_yaml(_text(text_or_path)))
 
 
-def from_json(text_or_path: Any) -> Pipeline:
-    """Read a pipeline from JSON.
-
-    Args:
-        text_or_path: as for `from_yaml`.
-
-    Returns:
-        The pipeline.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: naming the line, key, op or parameter that is wrong and the nearest known.
-
-    Example:
-        >>> from_json('{"version": 1, "ops": ["HorizontalFlip"]}')
-        Pipeline([HorizontalFlip(p=1.0)], seed=None)
-    """
+def from_json(text_or_path: Any) -> Document:
+    """Read a document from JSON; see `from_yaml`."""
     try:
         content = json.loads(_text(text_or_path), object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: line {error.lineno}: {error.msg}") from None
     except RecursionError:
         raise ValueError("not JSON: lists are nested too deeply") from None
-    return _pipeline(content)
+    return read(content)
+
+
+def read(content: Any) -> Document:
+    """Build the document that plain values describe."""
+    if not isinstance(content, dict):
+        raise ValueError("a pipeline is a mapping with the keys version and ops")
+    for key in content:
+        if key not in KEYS:
+            raise ValueError(f"key {key!r} is unknown: {suggest(key, KEYS)}")
+    if content.get("version") != VERSION or isinstance(content["version"], bool):
+        raise ValueError(f"version is {content.get('version')!r}: this imgkit reads version 1")
+    seed, items = content.get("seed"), content.get("ops")
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+        raise ValueError(f"seed is {seed!r}: it must be an integer")
+    canvas = check_choice(content.get("canvas", "cut"), "canvas", ("cut", "open"))
+    if not isinstance(items, list):
+        raise ValueError("ops must be a list of operations")
+    return Document(tuple(read_op(v, f"ops[{i}]") for i, v in enumerate(items)), seed, canvas)
+
+
+def read_op(item: Any, where: str) -> Transform:
+    """Build the op that an item describes: a name, or {name: {parameter: value}}."""
+    if callable(item):
+        raise ValueError(f"{where} is a function: a document holds names; see imgkit.register")
+    if isinstance(item, str):
+        item = {item: {}}
+    if not isinstance(item, dict) or len(item) != 1:
+        raise ValueError(f"{where} is {item!r}: write a name, or name: {{parameter: value}}")
+    ((name, parameters),) = item.items()
+    parameters = {} if parameters is None else parameters
+    if not isinstance(parameters, dict):
+        raise ValueError(f"{where}: {name} has {parameters!r}: write {{parameter: value}}")
+    values = {str(key): read_value(value) for key, value in parameters.items()}
+    return build_op(str(name), values, where)
+
+
+def read_value(value: Any) -> Any:
+    """Return lists as tuples, and numbers that YAML 1.1 takes for words (1e-3) as numbers."""
+    if isinstance(value, list):
+        return tuple(read_value(part) for part in value)
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        return float(value)
+    return value
+
+
+def build_op(name: str, values: Mapping[str, Any], where: str = "") -> Transform:
+    """Return the op of a name with these parameters; errors name `where`."""
+    prefix = f"{where}: " if where else ""
+    if name in FUNCTIONS:
+        return _build_call(name, dict(values), prefix)
+    kind = public(name) if name in TRANSFORMS or name in CONTROLS else registered(name)
+    if kind is None:
+        own = "; imgkit.register(...) or --import MODULE makes a transform of your own known"
+        raise ValueError(f"{prefix}unknown operation {name!r}: {suggest(name, known_names())}{own}")
+    specs = {spec.name: spec for spec in kind.specs if spec.init}
+    for key in values:
+        if key not in specs:
+            raise ValueError(f"{prefix}{name} has no parameter {key!r}: {suggest(key, specs)}")
+    for key, spec in specs.items():
+        if key not in values and _is_required(spec):
+            raise ValueError(f"{prefix}{name} needs {key}: write {name}: {{{key}: ...}}")
+    owner = f"{where}.{name}" if where else name
+    arguments = {key: _argument(key, value, owner) for key, value in values.items()}
+    try:
+        built: Transform = kind(**arguments)
+        return built
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{prefix}{name}: {error}") from None
+
+
+def _build_call(name: str, values: dict[str, Any], prefix: str) -> Call:
+    if name not in functions():
+        raise ValueError(f"{prefix}{name} does not return an image: {suggest(name, functions())}")
+    p = values.pop("p", 1.0)
+    try:
+        return Call(public(name), p, **values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{prefix}{error}") from None
+
+
+def _is_required(spec: dataclasses.Field[Any]) -> bool:
+    return spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
+
+
+def _argument(key: str, value: Any, owner: str) -> Any:
+    """Return what a transform takes: numbers and words as they are, a `Choice`, nested ops."""
+    where = f"{owner}.{key}"
+    if key == "ops":
+        if not isinstance(value, tuple):
+            raise ValueError(f"{where} is {value!r}: it takes a list of transforms")
+        return tuple(read_op(item, f"{where}[{i}]") for i, item in enumerate(value))
+    if not isinstance(value, Mapping):
+        return value
+    if list(value) != ["choice"]:
+        raise ValueError(f"{where} is {value!r}: write a number, a pair or {{choice: [...]}}")
+    try:
+        return Choice(read_value(value["choice"]))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+# --- the command line -------------------------------------------------------------------
+
+
+def parse_op(text: str) -> Transform:
+    """Read one op as the command line writes it: a name, then name=value arguments.
+
+    >>> parse_op("Rotate degrees=-15,15")
+    Rotate(degrees=(-15.0, 15.0), interpolation='bilinear', antialias=True, border='constant', \
+fill=(0.0,), p=1.0)
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"op is {text!r}: {error}") from None
+    if not words:
+        raise ValueError("op is empty: write a name and name=value arguments")
+    values: dict[str, Any] = {}
+    for word in words[1:]:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise ValueError(f"{words[0]}: {word!r} is not an argument: write name=value")
+        if name in values:
+            raise ValueError(f"{words[0]}: {name} is given twice")
+        values[name] = parse_value(value)
+    return build_op(words[0], values)
+
+
+def parse_value(text: str) -> Any:
+    """Read a value: a number, true, a word, a list in brackets, or parts between commas.
+
+    >>> parse_value("60,90"), parse_value("1e-3"), parse_value("sobel_x")
+    ((60, 90), 0.001, 'sobel_x')
+    """
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    if isinstance(value, str) and "," in value:
+        return tuple(parse_value(part) for part in value.split(",") if part)
+    return read_value(value) if value is not None else text
+
+
+# --- text -------------------------------------------------------------------------------
 
 
 def parse_yaml(text: str) -> Any:
@@ -201,98 +338,6 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(f"not YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise ValueError("not YAML: lists are nested too deeply") from None
-
-
-def read_document(content: Any) -> tuple[list[Any], int | None]:
-    """Check the outer mapping of a pipeline; return its list of ops as written, and its seed."""
-    if not isinstance(content, dict):
-        raise ValueError("a pipeline is a mapping with the keys version and ops")
-    for key in content:
-        if key not in KEYS:
-            raise ValueError(f"key {key!r} is unknown: {suggest(key, KEYS)}")
-    if content.get("version") != VERSION or isinstance(content["version"], bool):
-        raise ValueError(f"version is {content.get('version')!r}: this imgkit reads version 1")
-    seed, ops = content.get("seed"), content.get("ops")
-    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
-        raise ValueError(f"seed is {seed!r}: it must be an integer")
-    check_choice(content.get("canvas", "cut"), "canvas", ("cut", "open"))
-    if not isinstance(ops, list):
-        raise ValueError("ops must be a list of at least one operation")
-    return ops, seed
-
-
-def read_item(item: Any, where: str) -> tuple[str, dict[str, Any]]:
-    """Read one item of `ops`, a name or {name: {parameter: value}}, as (name, parameters)."""
-    if isinstance(item, str):
-        return item, {}
-    if not isinstance(item, dict) or len(item) != 1:
-        raise ValueError(f"{where} is {item!r}: write a name, or name: {{parameter: value}}")
-    ((name, parameters),) = item.items()
-    parameters = {} if parameters is None else parameters
-    if not isinstance(parameters, dict):
-        raise ValueError(f"{where}: {name} has {parameters!r}: write {{parameter: value}}")
-    return str(name), {str(key): read_value(value) for key, value in parameters.items()}
-
-
-def read_value(value: Any) -> Any:
-    """Return lists as tuples, and numbers that YAML 1.1 takes for words (1e-3) as numbers."""
-    if isinstance(value, list):
-        return tuple(read_value(part) for part in value)
-    if isinstance(value, str) and NUMBER.fullmatch(value):
-        return float(value)
-    return value
-
-
-def _pipeline(content: Any) -> Pipeline:
-    from imgkit.augment.pipeline import Pipeline
-
-    items, seed = read_document(content)
-    ops = [_transform(item, f"ops[{i}]") for i, item in enumerate(items)]
-    return Pipeline(ops, seed, canvas=content.get("canvas", "cut"))
-
-
-def _transform(item: Any, where: str) -> Transform:
-    """Build the transform that an item describes."""
-    name, parameters = read_item(item, where)
-    if name not in KNOWN:
-        raise ValueError(f"{where}: {name} is no transform: {suggest(name, KNOWN)}")
-    kind = getattr(importlib.import_module(PUBLIC[name]), name)
-    specs = {spec.name: spec for spec in dataclasses.fields(kind) if spec.init}
-    for key in parameters:
-        if key not in specs:
-            raise ValueError(f"{where}: {name} has no parameter {key!r}: {suggest(key, specs)}")
-    for key, spec in specs.items():
-        if key not in parameters and _needed(spec):
-            raise ValueError(f"{where}: {name} needs {key}: write {name}: {{{key}: ...}}")
-    built = {key: _argument(key, value, f"{where}.{name}") for key, value in parameters.items()}
-    try:
-        return kind(**built)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{where}: {name}: {error}") from None
-
-
-def _needed(spec: dataclasses.Field[Any]) -> bool:
-    return spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
-
-
-def _argument(key: str, value: Any, owner: str) -> Any:
-    """Return what a transform takes: numbers and words as they are, a `Choice`, nested ops."""
-    where = f"{owner}.{key}"
-    if key == "ops":
-        if not isinstance(value, tuple):
-            raise ValueError(f"{where} is {value!r}: it takes a list of transforms")
-        return tuple(_transform(item, f"{where}[{i}]") for i, item in enumerate(value))
-    if not isinstance(value, Mapping):
-        return value
-    if list(value) != ["choice"]:
-        raise ValueError(f"{where} is {value!r}: write a number, a pair or {{choice: [...]}}")
-    try:
-        return Choice(read_value(value["choice"]))
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
-
-
-# --- text -------------------------------------------------------------------------------
 
 
 def _text(text_or_path: Any) -> str:

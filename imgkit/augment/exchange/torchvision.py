@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imgkit.augment.exchange.translate import (
+    Library,
     Ops,
     Output,
     Read,
@@ -14,7 +15,7 @@ from imgkit.augment.exchange.translate import (
     inner,
     normalize,
     one_or_two,
-    plain,
+    only_p,
     refuse,
     together,
     turned,
@@ -163,12 +164,12 @@ def _noise(t: Any, _: Output) -> Ops:
 
 
 def _apply(t: Any, out: Output) -> Ops:
-    ops = inner(t.transforms, KNOWN, REFUSED, out)
+    ops = inner(t.transforms, LIBRARY, out)
     return [together(ops, t.p)] if ops else []
 
 
 def _choice(t: Any, out: Output) -> Ops:
-    options = [together(inner([item], KNOWN, REFUSED, out))
+    options = [together(inner([item], LIBRARY, out))
                for item in t.transforms]  # fmt: skip
     equal = t.p is None or len(set(t.p)) == 1
     return [control.OneOf(options, None if equal else tuple(t.p))]
@@ -232,20 +233,20 @@ KNOWN: dict[str, Read] = {
     "RandomCrop": _random_crop,
     "RandomResizedCrop": _resized_crop,
     "Pad": _pad,
-    "RandomHorizontalFlip": plain(exact.HorizontalFlip),
-    "RandomVerticalFlip": plain(exact.VerticalFlip),
+    "RandomHorizontalFlip": only_p(exact.HorizontalFlip),
+    "RandomVerticalFlip": only_p(exact.VerticalFlip),
     "RandomRotation": _rotation,
     "RandomAffine": _affine,
     "RandomPerspective": _perspective,
     "ColorJitter": _jitter,
     "Grayscale": _gray,
-    "RandomGrayscale": plain(color.Grayscale),
-    "RandomInvert": plain(color.Invert),
+    "RandomGrayscale": only_p(color.Grayscale),
+    "RandomInvert": only_p(color.Invert),
     "RandomPosterize": lambda t, out: [color.Posterize(t.bits, p=t.p)],
     "RandomSolarize": lambda t, out: [color.Solarize(fraction(t.threshold, out), p=t.p)],
-    "RandomAutocontrast": plain(color.AutoContrast),
-    "RandomEqualize": plain(color.Equalize),
-    "RandomChannelPermutation": plain(color.ChannelShuffle),
+    "RandomAutocontrast": only_p(color.AutoContrast),
+    "RandomEqualize": only_p(color.Equalize),
+    "RandomChannelPermutation": only_p(color.ChannelShuffle),
     "GaussianBlur": _blur,
     "GaussianNoise": _noise,
     "JPEG": lambda t, out: [filters.JpegCompression(bounds(t.quality))],
@@ -276,3 +277,9 @@ REFUSED = {
     "SanitizeBoundingBoxes": _LABELS, "SanitizeKeyPoints": _LABELS, "SetClampingMode": _LABELS,
     "UniformTemporalSubsample": "it drops frames; do it before the pipeline",
 }  # fmt: skip
+LIBRARY = Library(
+    ("torchvision", "torch"),
+    KNOWN,
+    REFUSED,
+    frozenset({"RandomErasing", "ToPureTensor", "Identity", "ToDtype", "ConvertImageDtype"}),
+)

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from imgkit.augment.transforms import control, exact, output
-from imgkit.augment.transforms.base import Param, Transform
+from imgkit.augment.transforms.base import Transform
+from imgkit.augment.transforms.fields import Param
 from imgkit.checks import suggest
-
-if TYPE_CHECKING:
-    from imgkit.augment.pipeline import Pipeline
 
 Ops = list[Transform]
 CUT_OFF = 3  # a Gaussian cut off here keeps 99.7 % of its weight: within 1 level
@@ -44,73 +42,34 @@ class Output:
 Read = Callable[[Any, Output], Ops]
 
 
-def from_torchvision(transform: Any, seed: int | None = None) -> Pipeline:
-    """Translate a torchvision transform or Compose, v1 or v2.
+class Library(NamedTuple):
+    """How the transforms of another library read in imgkit, by class name."""
 
-    Args:
-        transform: a transform, a `Compose` or `nn.Sequential` of them, or a list.
-        seed: of the pipeline.
-
-    Returns:
-        The pipeline; ToCHW stands at its end if the list makes tensors of images.
-
-    Raises:
-        ValueError: naming the transform that means something else here, and why.
-
-    Example:
-        >>> from_torchvision([])
-        Pipeline([], seed=None)
-    """
-    from imgkit.augment.exchange.torchvision import KNOWN, REFUSED
-
-    return _translate(transform, seed, ("torchvision", "torch"), KNOWN, REFUSED)
+    packages: tuple[str, ...]  # whose transforms they are; the library's own comes first
+    known: dict[str, Read]
+    refused: dict[str, str]  # why one has no translation
+    after_normalize: frozenset[str]  # those that may stand after a normalization
 
 
-def from_albumentations(transform: Any, seed: int | None = None) -> Pipeline:
-    """Translate an albumentations transform or Compose.
-
-    Formats of boxes and keypoints are not read: they are named when the pipeline is called.
-
-    Args:
-        transform: a transform, a `Compose`, or a list.
-        seed: of the pipeline.
-
-    Returns:
-        The pipeline.
+def translate(transform: Any, library: Library) -> Ops:
+    """Translate a transform, a `Compose` or `nn.Sequential` of them, or a list.
 
     Raises:
         ValueError: naming the transform that means something else here, and why.
-
-    Example:
-        >>> from_albumentations([])
-        Pipeline([], seed=None)
     """
-    from imgkit.augment.exchange.albumentations import KNOWN, REFUSED
-
-    return _translate(transform, seed, ("albumentations",), KNOWN, REFUSED)
-
-
-def _translate(
-    transform: Any,
-    seed: int | None,
-    packages: tuple[str, ...],
-    known: dict[str, Read],
-    refused: dict[str, str],
-) -> Pipeline:
-    from imgkit.augment.pipeline import Pipeline
-
     out = Output()
-    ops = []
+    ops: Ops = []
     for place, item in enumerate(_flat(transform)):
         name = type(item).__name__
         where = f"transforms[{place}]: {name}"
-        if type(item).__module__.partition(".")[0] not in packages:
-            raise ValueError(f"{where} is no transform of {packages[0]}; translate it by hand")
+        if type(item).__module__.partition(".")[0] not in library.packages:
+            owner = library.packages[0]
+            raise ValueError(f"{where} is not a transform of {owner}; translate it by hand")
         try:
-            ops += _read(item, out, known, refused)
+            ops += _read(item, out, library)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{where}: {error}") from None
-    return Pipeline(ops + out.ops(), seed)
+    return ops + out.ops()
 
 
 def _flat(transform: Any) -> Iterable[Any]:
@@ -129,22 +88,16 @@ def _flat(transform: Any) -> Iterable[Any]:
         yield from _flat(part)
 
 
-def _read(item: Any, out: Output, known: dict[str, Read], refused: dict[str, str]) -> Ops:
+def _read(item: Any, out: Output, library: Library) -> Ops:
     """Translate one transform."""
     name = type(item).__name__
-    if name in refused:
-        raise ValueError(refused[name])
-    if name not in known:
-        raise ValueError(f"it has no translation; {suggest(name, known)}")
-    if out.normalize is not None and name not in AFTER_NORMALIZE:
+    if name in library.refused:
+        raise ValueError(library.refused[name])
+    if name not in library.known:
+        raise ValueError(f"it has no translation; {suggest(name, library.known)}")
+    if out.normalize is not None and name not in library.after_normalize:
         raise ValueError("it comes after Normalize, which is last in imgkit; move it before")
-    return known[name](item, out)
-
-
-AFTER_NORMALIZE = (
-    "RandomErasing", "ToPureTensor", "Identity", "ToTensorV2", "NoOp", "ToDtype",
-    "ConvertImageDtype",
-)  # fmt: skip
+    return library.known[name](item, out)
 
 
 # --- reading parameters -----------------------------------------------------------------
@@ -191,22 +144,20 @@ def together(ops: Ops, p: float = 1.0) -> Transform:
     return control.SomeOf(ops, len(ops), p=p)
 
 
-def inner(
-    items: Iterable[Any], known: dict[str, Read], refused: dict[str, str], out: Output
-) -> Ops:
+def inner(items: Iterable[Any], library: Library, out: Output) -> Ops:
     """Translate what a container holds; it cannot hold output ops."""
     before = dataclasses.replace(out)
     ops: Ops = []
     for item in _flat(list(items)):
         try:
-            ops += _read(item, out, known, refused)
+            ops += _read(item, out, library)
         except ValueError as error:
             raise ValueError(f"{type(item).__name__}: {error}") from None
     refuse(out != before, "it holds an output op, which would happen to some images only")
     return ops
 
 
-def plain(kind: Callable[..., Transform]) -> Read:
+def only_p(kind: Callable[..., Transform]) -> Read:
     """Read a transform whose only parameter is p."""
     return lambda t, _: [kind(p=getattr(t, "p", 1.0))]
 

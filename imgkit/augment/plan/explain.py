@@ -1,8 +1,8 @@
-"""A pipeline, told: which ops became one stage, why each stage was begun, what was saved.
+"""Explains a pipeline: which ops became one stage, why each stage starts, what was saved.
 
 With a size, the numbers of one key are drawn and each run of geometric ops resolved as a backend
 would, so that exact moves, resizes and warps can be told apart, and whether a uint8 RGB batch on
-CUDA is one fused kernel. What keeps it from that stands under `CUDA` (`backends.device`).
+CUDA is one fused kernel. What prevents that stands under `CUDA` (`backends.cuda.capability`).
 """
 
 from __future__ import annotations
@@ -10,36 +10,37 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from imgkit import geometry, stages
-from imgkit.augment.plan import compile as recipe
+from imgkit.augment.plan.compile import CompiledPipeline, FusedGroup, Node
 from imgkit.augment.plan.plan import Plan, describe
-from imgkit.backends.cuda import capability as device
-from imgkit.registry import HOST_ONLY
-
-if TYPE_CHECKING:
-    from imgkit.augment.pipeline import Pipeline
+from imgkit.augment.plan.planner import Planner
+from imgkit.augment.transforms.base import Transform
+from imgkit.backends.cuda import capability
+from imgkit.draws import parse_key
 
 WIDTH = 100
 KIND = 11  # columns of a stage's kind
 LABEL = 8  # columns of a line's label
-IMAGE_CURVES = ("Equalize", "AutoContrast")
-FIELDS = ("Elastic", "GridDistortion")
-STILL = {"degrees": 0, "rotate": 0, "translate": 0, "shear": 0, "x": 0, "y": 0, "scale": 1,
-         "factor": 1}  # what a warp's parameters are where they change nothing  # fmt: skip
 Line = tuple[str, str]  # a label and what it says
 
 
-def explain(pipeline: Pipeline, size: tuple[int, int] | None = None, key: Any = (0, 0)) -> str:
-    """Say which ops share a stage, why each stage was begun, and how sizes change.
+def explain(
+    planner: Planner,
+    size: tuple[int, int] | None = None,
+    key: Any = (0, 0),
+    seed: int | None = None,
+) -> str:
+    """Return as text which ops share a stage, why each stage starts, and how sizes change.
 
     Args:
-        pipeline: any.
-        size: (H, W) of an image; without it the structure alone is told.
-        key: whose numbers to draw; of several samples the first is told.
+        planner: of any pipeline.
+        size: (H, W) of an image; without it only the structure is explained.
+        key: whose numbers to draw; of several samples the first is explained.
+        seed: of the pipeline, for the heading.
 
     Returns:
         Plain text, at most 100 columns wide.
@@ -50,48 +51,48 @@ def explain(pipeline: Pipeline, size: tuple[int, int] | None = None, key: Any = 
     Example:
         >>> import imgkit as ik
         >>> aug = ik.Pipeline([ik.HorizontalFlip(p=0.5), ik.Rotate((-15, 15)), ik.Invert()])
-        >>> print(explain(aug))
+        >>> print(aug.explain())
         3 ops in 2 stages
         <BLANKLINE>
          1  resample   HorizontalFlip p=0.5 + Rotate
                        shares  2 ops, one interpolation
          2  curve      Invert
-                       begun   curve ends the run of geometric ops
+                       starts because  curve follows geometry
     """
-    compiled: recipe.Recipe = pipeline._recipe
-    plan = None if size is None else pipeline.plan(size, key)
-    blocks = [_heading(compiled, plan, key, pipeline.seed), ""]
+    compiled = planner.compiled
+    plan = None if size is None else planner.plan(size, parse_key(key))
+    blocks = [_heading(compiled, plan, key, seed), ""]
     running = iter(plan.stages) if plan else iter(())
     place = 0  # of the stage in the plan
-    for number, template in enumerate(compiled.templates, 1):
-        before = compiled.templates[number - 2] if number > 1 else None
-        lines = _told(template, before, compiled)
+    for number, group in enumerate(compiled.groups, 1):
+        before = compiled.groups[number - 2] if number > 1 else None
+        lines = _reasons(group, before, compiled)
         if plan is None:
-            lines += _on_cuda(_host(template, compiled), _apart(template, number - 1, compiled))
+            lines += _on_cuda(_host(group, compiled), _fusion_blocker(group, number - 1, compiled))
         else:
-            stage = next(running) if _happens(template, compiled, plan) else None
-            lines += _drawn(template, compiled, plan, stage)
+            stage = next(running) if _happens(group, compiled, plan) else None
+            lines += _drawn(group, compiled, plan, stage)
             if stage is not None:
                 lines += _on_cuda(
-                    device.host_reason(stage), device.stage_fusion_blocker(stage, place)
+                    capability.host_reason(stage), capability.stage_fusion_blocker(stage, place)
                 )
                 place += 1
-        blocks += _block(number, template.kind, _names(template, compiled), lines)
+        blocks += _block(number, group.kind, _names(group, compiled), lines)
     return "\n".join(blocks).rstrip()
 
 
 # --- words for structure ----------------------------------------------------------------
 
 
-def _heading(compiled: recipe.Recipe, plan: Plan | None, key: Any, seed: int | None) -> str:
+def _heading(compiled: CompiledPipeline, plan: Plan | None, key: Any, seed: int | None) -> str:
     ops = sum(not node.op.children for node in compiled.nodes)
-    text = f"{_many(ops, 'op')} in {_many(len(compiled.templates), 'stage')}"
+    text = f"{_many(ops, 'op')} in {_many(len(compiled.groups), 'stage')}"
     if seed is not None:
         text += f", seed {seed}"
     if plan is None:
         return text
     text = f"{text}\n{_size(plan.in_size)} -> {_size(plan.out_size)} for key {key}"
-    apart = device.fusion_blocker(plan.stages)
+    apart = capability.fusion_blocker(plan.stages)
     return f"{text}\n" + (
         f"on CUDA torch operations run: {apart}"
         if apart
@@ -99,12 +100,12 @@ def _heading(compiled: recipe.Recipe, plan: Plan | None, key: Any, seed: int | N
     )
 
 
-def _names(template: recipe.Template, compiled: recipe.Recipe) -> str:
+def _names(group: FusedGroup, compiled: CompiledPipeline) -> str:
     """Return the ops of a stage in order; those of one choice in brackets."""
-    places = list(dict.fromkeys(node for node, _ in template.entries))
+    places = list(dict.fromkeys(node for node, _ in group.entries))
     names = []
-    for parent, group in itertools.groupby(places, key=lambda place: compiled.nodes[place].parent):
-        inside = [_name(compiled.nodes[place]) for place in group]
+    for parent, inner in itertools.groupby(places, key=lambda place: compiled.nodes[place].parent):
+        inside = [_name(compiled.nodes[place]) for place in inner]
         if parent < 0:
             names += inside
             continue
@@ -114,28 +115,28 @@ def _names(template: recipe.Template, compiled: recipe.Recipe) -> str:
     return " + ".join(names)
 
 
-def _name(node: recipe.Node) -> str:
+def _name(node: Node) -> str:
     return node.op.name if node.op.p == 1 else f"{node.op.name} p={node.op.p:g}"
 
 
-def _why(template: recipe.Template, before: recipe.Template) -> str:
-    """Say why a stage could not join the one before."""
-    if template.reason != f"{template.kind} after {before.kind}":
-        return template.reason
+def _why(group: FusedGroup, before: FusedGroup) -> str:
+    """Return why a stage could not join the one before."""
+    if group.reason != f"{group.kind} follows {before.kind}":
+        return group.reason
     if before.kind == "resample":
-        return f"{template.kind} ends the run of geometric ops"
-    if template.kind == "resample":
-        return f"a new run of geometric ops, for {before.kind} lies between"
-    return template.reason
+        return f"{group.kind} follows geometry"
+    if group.kind == "resample":
+        return f"{before.kind} lies between it and the geometry before"
+    return group.reason
 
 
-def _told(
-    template: recipe.Template, before: recipe.Template | None, compiled: recipe.Recipe
+def _reasons(
+    group: FusedGroup, before: FusedGroup | None, compiled: CompiledPipeline
 ) -> list[Line]:
-    """Say why a stage was begun and what its ops share."""
-    lines = [("begun", _why(template, before))] if before else []
-    lines += [("always", text) for text in _always(template, compiled)]
-    count = len(dict.fromkeys(node for node, _ in template.entries))
+    """Return why a stage starts and what its ops share."""
+    lines = [("starts because", _why(group, before))] if before else []
+    lines += [("always", text) for text in _always(group, compiled)]
+    count = len(dict.fromkeys(node for node, _ in group.entries))
     if count < 2:
         return lines
     shared = {
@@ -145,81 +146,76 @@ def _told(
         "curve": f"{count} curves of one value, one table",
         "normalize": f"{count} ops, one last pass",
     }
-    names = {compiled.nodes[node].op.name for node, _ in template.entries}
-    text = shared.get(template.kind, "")
-    if template.kind == "curve" and names & set(IMAGE_CURVES):
-        text += f", cut where {' and '.join(sorted(names & set(IMAGE_CURVES)))} reads the image"
+    whole = {op.name for op in _members(group, compiled) if op.needs_whole_image}
+    text = shared.get(group.kind, "")
+    if group.kind == "curve" and whole:
+        text += f", cut where {' and '.join(sorted(whole))} reads the image"
     return [*lines, ("shares", text)]
 
 
-def _always(template: recipe.Template, compiled: recipe.Recipe) -> Iterator[str]:
-    """Yield the parameters of warps that are one number, which no image draws anew."""
-    for place in dict.fromkeys(node for node, _ in template.entries):
-        op = compiled.nodes[place].op
-        if op.motion != "warp":
-            continue
-        values = {name: getattr(op, name, still) for name, still in STILL.items()}
-        fixed = {
-            name: value
-            for name, value in values.items()
-            if isinstance(value, float) and value != STILL[name]
-        }
+def _always(group: FusedGroup, compiled: CompiledPipeline) -> Iterator[str]:
+    """Yield the parameters of warps that are one number, the same for every image."""
+    for op in dict.fromkeys(_members(group, compiled)):
+        fixed = {}
+        for spec in op.specs:
+            neutral = spec.metadata.get("limits", {}).get("neutral")
+            value = getattr(op, spec.name)
+            if neutral is not None and isinstance(value, float) and value != neutral:
+                fixed[spec.name] = value, neutral
         if fixed:
-            told = ", ".join(f"{name}={value:g}" for name, value in fixed.items())
-            most = next((abs(v) for name, v in fixed.items() if not STILL[name]), None)
-            pair = "" if most is None else f"; (-{most:g}, {most:g}) would be drawn"
-            yield f"{op.name} {told}{pair}"
+            values = ", ".join(f"{name}={value:g}" for name, (value, _) in fixed.items())
+            widest = next((abs(v) for v, neutral in fixed.values() if not neutral), None)
+            pair = "" if widest is None else f"; (-{widest:g}, {widest:g}) would be drawn"
+            yield f"{op.name} {values}{pair}"
 
 
 def _on_cuda(host: str, apart: str) -> list[Line]:
-    """Say what a stage does to a batch on CUDA."""
+    """Return what a stage does to a batch on CUDA."""
     if host:
         return [("CUDA", f"the batch goes to the host and back: {host}")]
     return [("CUDA", f"not for the fused kernel: {apart}")] if apart else []
 
 
-def _host(template: recipe.Template, compiled: recipe.Recipe) -> str:
-    """Say why a stage to be leaves the device."""
-    return next((HOST_ONLY[name] for name in _members(template, compiled) if name in HOST_ONLY), "")
+def _host(group: FusedGroup, compiled: CompiledPipeline) -> str:
+    """Return why a stage to be leaves the capability."""
+    return next((op.host_only for op in _members(group, compiled) if op.host_only), "")
 
 
-def _apart(template: recipe.Template, place: int, compiled: recipe.Recipe) -> str:
-    """Say what is known without numbers of why a stage is not for the fused kernel."""
-    names = _members(template, compiled)
-    if template.kind == "resample" and not place and any(name in FIELDS for name in names):
-        return device.FIELD
-    if template.kind == "curve" and any(name in IMAGE_CURVES for name in names):
-        return device.WHOLE
-    return device.kind_fusion_blocker(template.kind, place)
+def _fusion_blocker(group: FusedGroup, place: int, compiled: CompiledPipeline) -> str:
+    """Return what is known without numbers of why the fused kernel cannot run a stage."""
+    members = _members(group, compiled)
+    if group.kind == "resample" and not place and any(op.motion == "field" for op in members):
+        return capability.FIELD
+    if group.kind == "curve" and any(op.needs_whole_image for op in members):
+        return capability.WHOLE
+    return capability.kind_fusion_blocker(group.kind, place)
 
 
-def _members(template: recipe.Template, compiled: recipe.Recipe) -> list[str]:
-    """Return the names of a stage's ops."""
-    return [compiled.nodes[node].op.name for node, _ in template.entries]
+def _members(group: FusedGroup, compiled: CompiledPipeline) -> list[Transform]:
+    """Return the ops of a stage."""
+    return [compiled.nodes[node].op for node, _ in group.entries]
 
 
 # --- words for numbers ------------------------------------------------------------------
 
 
-def _happens(template: recipe.Template, compiled: recipe.Recipe, plan: Plan) -> bool:
-    """Tell whether a plan has the stage: it is left out if none of its ops happens."""
-    if getattr(template, "built", None) is not None:
+def _happens(group: FusedGroup, compiled: CompiledPipeline, plan: Plan) -> bool:
+    """Return whether a plan has the stage: it is left out if none of its ops happens."""
+    if getattr(group, "built", None) is not None:
         return True
     return any(
-        np.any(compiled.nodes[node].op.happens(part, plan.ops[node]))
-        for node, part in template.entries
+        np.any(compiled.nodes[node].op.happens(index, plan.ops[node]))
+        for node, index in group.entries
     )
 
 
-def _drawn(
-    template: recipe.Template, compiled: recipe.Recipe, plan: Plan, stage: Any
-) -> list[Line]:
-    """Say what a stage does with the numbers of the first sample."""
+def _drawn(group: FusedGroup, compiled: CompiledPipeline, plan: Plan, stage: Any) -> list[Line]:
+    """Return what a stage does with the numbers of the first sample."""
     if stage is None:
         return [("runs", "not for this key: none of its ops happens")]
     idle = [
         compiled.nodes[node].op.name
-        for node in dict.fromkeys(node for node, _ in template.entries)
+        for node in dict.fromkeys(node for node, _ in group.entries)
         if not plan.ops[node]["active"][0]
     ]
     lines = [("idle", ", ".join(idle))] if idle else []
@@ -227,37 +223,35 @@ def _drawn(
         sizes = f"{_size(stage.in_size)} -> {_size(stage.out_size)}"
         return [*lines, ("size", sizes), ("runs", _geometry(stage))]
     if isinstance(stage, stages.Color):
-        return [*lines, ("runs", _color(template, compiled, plan, stage))]
+        return [*lines, ("runs", _color(group, compiled, plan, stage))]
     return [*lines, ("runs", describe(stage)[KIND:])]
 
 
 def _geometry(stage: stages.Resample) -> str:
-    """Say how the pixels of the first sample move."""
-    how = geometry.resolve(stage.geometric_steps, 0)
-    cut = len(how.canvases) + sum(link.canvas is not None for link in how.links)
+    """Return how the pixels of the first sample move."""
+    sampling = geometry.resolve(stage.geometric_steps, 0)
+    cut = len(sampling.canvases) + sum(link.canvas is not None for link in sampling.links)
     cuts = f"; {_many(cut, 'canvas', 'canvases')} between may cut" if cut else ""
-    if how.kind == "move":
+    if sampling.kind == "move":
         return "exact: pixels move whole, nothing is interpolated"
-    quality = f"{how.interpolation}{', antialiased' if how.antialias else ''}"
-    if how.kind == "resize":
-        moved = "" if (how.move == np.eye(3)).all() else ", then an exact move"
-        height, width = how.window[2:]
-        return f"one resize of {height} x {width} to {_size(how.resized)}, {quality}{moved}"
+    quality = f"{sampling.interpolation}{', antialiased' if sampling.antialias else ''}"
+    if sampling.kind == "resize":
+        moved = "" if (sampling.move == np.eye(3)).all() else ", then an exact move"
+        height, width = sampling.window[2:]
+        return f"one resize of {height} x {width} to {_size(sampling.resized)}, {quality}{moved}"
     how_many = len([step for step in stage.geometric_steps if step.kind != "move"])
     maps_ = "the map" if how_many == 1 else f"the product of {how_many} maps"
-    way = f"by {maps_}" if how.kind == "warp" else "along the composed fields"
+    way = f"by {maps_}" if sampling.kind == "warp" else "along the composed fields"
     return f"one warp {way}, {quality}{cuts}"
 
 
-def _color(
-    template: recipe.Template, compiled: recipe.Recipe, plan: Plan, stage: stages.Color
-) -> str:
-    """Say how many linear steps multiplied."""
+def _color(group: FusedGroup, compiled: CompiledPipeline, plan: Plan, stage: stages.Color) -> str:
+    """Return how many linear steps multiplied."""
     before = 0
-    for node, part in template.entries:
+    for node, index in group.entries:
         op, numbers = compiled.nodes[node].op, plan.ops[node]
-        if op.happens(part, numbers)[0]:
-            before += _busy(op.lower(part, numbers, plan.out_size)[0])
+        if op.happens(index, numbers)[0]:
+            before += _busy(op.lower(index, numbers, plan.out_size)[0])
     after = _busy(stage.steps[0])
     if before == after or after == 0:
         return _many(after, "linear step") if after else "nothing changes for this key"
@@ -278,7 +272,7 @@ def _block(number: int, kind: str, names: str, lines: list[Line]) -> Iterator[st
     yield from _wrapped(f"{number:2d}  {kind:<{KIND}}", names)
     indent = " " * (4 + KIND)
     for label, text in lines:
-        yield from _wrapped(f"{indent}{label:<{LABEL}}", text)
+        yield from _wrapped(f"{indent}{label:<{LABEL - 2}}  ", text)
 
 
 def _wrapped(start: str, text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Open canvases: which neighboring geometric ops become one warp, decided from the list alone.
 
 An op that does not happen to a sample is an identity in the product. It still lends the warp its
-look and keeps the stretch a warp, so that a sample is the same in every batch and alone.
+sampling options and keeps the group a warp, so that a sample is the same in every batch and alone.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from imgkit.augment.transforms.base import Transform
 from imgkit.geometry.matrix import products
@@ -26,22 +26,22 @@ class OpenCanvasGroup(NamedTuple):
     fill: tuple[float, ...]
 
 
-def stretches(ops: Sequence[Transform]) -> tuple[OpenCanvasGroup | None, ...]:
-    """Return the stretch of each op of a run, or None where ops keep steps of their own.
+def open_groups(ops: Sequence[Transform]) -> tuple[OpenCanvasGroup | None, ...]:
+    """Return the group of each op of a run, or None where ops keep steps of their own.
 
-    Fields end a stretch. Border and fill are those of its first warp; one without any warp stays
+    Fields end a group. Border and fill are those of its first warp; one without any warp stays
     as it is: its moves and resizes lose nothing by being followed one by one.
     """
     found: list[OpenCanvasGroup | None] = []
     for _, group in itertools.groupby(ops, key=lambda op: op.motion == "field"):
         members = list(group)
         warp = next((op for op in members if op.motion == "warp" and op.p), None)
-        stretch = None if warp is None else _look(len(found), warp, members)
-        found += [stretch] * len(members)
+        joined = None if warp is None else _sampling(len(found), warp, members)
+        found += [joined] * len(members)
     return tuple(found)
 
 
-def _look(place: int, warp: Transform, members: Sequence[Transform]) -> OpenCanvasGroup:
+def _sampling(place: int, warp: Transform, members: Sequence[Transform]) -> OpenCanvasGroup:
     return OpenCanvasGroup(
         place,
         getattr(warp, "interpolation", "bilinear"),
@@ -51,8 +51,8 @@ def _look(place: int, warp: Transform, members: Sequence[Transform]) -> OpenCanv
     )
 
 
-def opened(run: Any, owners: Sequence[OpenCanvasGroup | None]) -> Resample:
-    """Make one hop of each stretch, so that no canvas within cuts; `owners` has one per hop."""
+def open_canvas(run: Resample, owners: Sequence[OpenCanvasGroup | None]) -> Resample:
+    """Join the steps of each group, so that no canvas within cuts; `owners` has one a step."""
     return Resample(tuple(_joined(run.geometric_steps, owners)))
 
 
@@ -60,9 +60,9 @@ def _joined(
     steps: Sequence[GeometricStep], owners: Sequence[OpenCanvasGroup | None]
 ) -> Iterator[GeometricStep]:
     pairs = zip(steps, owners, strict=True)
-    for stretch, group in itertools.groupby(pairs, key=lambda pair: pair[1]):
+    for joined, group in itertools.groupby(pairs, key=lambda pair: pair[1]):
         members = [step for step, _ in group]
-        if stretch is None:
+        if joined is None:
             yield from members
             continue
         matrices = [step.matrix for step in members if step.matrix is not None]
@@ -70,6 +70,6 @@ def _joined(
             " + ".join(step.name for step in members), "warp", members[0].in_size,
             members[-1].out_size, functools.reduce(lambda first, last: products(last, first),
                                                    matrices),
-            interpolation=stretch.interpolation, antialias=stretch.antialias,
-            border=stretch.border, fill=stretch.fill,
+            interpolation=joined.interpolation, antialias=joined.antialias,
+            border=joined.border, fill=joined.fill,
         )  # fmt: skip

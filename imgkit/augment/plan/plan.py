@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit import stages
+from imgkit.augment.exchange.document import read_op, write_op
+from imgkit.augment.transforms.base import AppliedTransform
 from imgkit.checks import suggest
 
 Array = npt.NDArray[Any]
@@ -46,7 +48,7 @@ class Plan:
         return isinstance(other, Plan) and self.to_dict() == other.to_dict()
 
     def __hash__(self) -> int:
-        return hash(self.to_json())
+        return hash(json.dumps(self.to_dict(), default=repr))
 
     def __str__(self) -> str:
         lines = [f"plan of {len(self)} x {_size(self.in_size)} -> {_size(self.out_size)}"]
@@ -68,7 +70,14 @@ class Plan:
         }
 
     def to_json(self) -> str:
-        """Return the plan as JSON, every number exact."""
+        """Return the plan as JSON, every number exact.
+
+        Raises:
+            ValueError: a stage calls a function or a transform that is not registered.
+        """
+        for stage in self.stages:
+            if isinstance(stage, stages.Call) and isinstance(stage.function, AppliedTransform):
+                write_op(stage.function.op)
         return json.dumps(self.to_dict())
 
     @classmethod
@@ -91,7 +100,7 @@ class Plan:
                 tuple(_back(stage) for stage in data["stages"]),
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"text is no plan: {error}") from None
+            raise ValueError(f"text is not a plan: {error}") from None
 
 
 # --- to plain values and back ---------------------------------------------------------------
@@ -102,11 +111,13 @@ RECORDS: dict[str, type] = {**stages.STAGES, "step": stages.GeometricStep, "fiel
 def _plain(value: Any) -> Any:
     """Return arrays as lists, with their dtype where a list would not tell it."""
     if isinstance(value, np.ndarray):
-        told = value.dtype.name in ("float64", "int64", "bool") and value.size
+        listed = value.dtype.name in ("float64", "int64", "bool") and value.size
         data = value.tolist()
-        return data if told else {"dtype": value.dtype.name, "shape": value.shape, "data": data}
+        return data if listed else {"dtype": value.dtype.name, "shape": value.shape, "data": data}
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, AppliedTransform):
+        return {"applied": _named(value.op), "where": value.where}
     if isinstance(value, tuple):
         return {"tuple": [_plain(v) for v in value]}
     if isinstance(value, dict):
@@ -120,6 +131,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _named(op: Any) -> Any:
+    """Return an op as documents write it; as text if it has no name there."""
+    try:
+        return write_op(op)
+    except ValueError:
+        return {"unregistered": repr(op)}
+
+
 def _record_kind(value: Any) -> str:
     return next(kind for kind, record in RECORDS.items() if type(value) is record)
 
@@ -129,6 +148,8 @@ def _back(value: Any) -> Any:
         return np.array(value)
     if not isinstance(value, dict):
         return value
+    if "applied" in value:
+        return AppliedTransform(read_op(value["applied"], value["where"]), value["where"])
     if "tuple" in value:
         return tuple(_back(v) for v in value["tuple"])
     if "dict" in value:
@@ -171,6 +192,8 @@ def describe(stage: Any) -> str:
         return f"noise      {stage.name} {_few(stage.amount)}"
     if isinstance(stage, stages.Erase):
         return f"erase      {stage.rectangles.shape[1]} rectangle(s)"
+    if isinstance(stage, stages.Call):
+        return f"call       {stage.name}"
     if isinstance(stage, stages.Mix):
         return f"mix        {len(stage.branches)} branches"
     layout = ", channels first" if stage.chw else ""

@@ -30,7 +30,7 @@ class PointMap(NamedTuple):
     area.
     """
 
-    legs: list[geometry.Segment]
+    segments: list[geometry.Segment]
     start: Canvas
     end: Canvas
     lenient: bool
@@ -61,15 +61,24 @@ def _result_dtype(values: Any) -> np.dtype[Any]:
     return np.dtype(np.float32 if getattr(values, "dtype", None) == np.float32 else np.float64)
 
 
+def _follow(shapes: list[Array], point_map: PointMap) -> polygons.Remains:
+    """Return what is left of polygons at the end of the map."""
+    return polygons.follow(shapes, point_map.segments, point_map.start, point_map.lenient)
+
+
 # --- boxes --------------------------------------------------------------------------------------
 
 
-def transform_boxes(values: Any, form: str, normalized: bool, way: PointMap) -> tuple[Array, Array]:
-    """Return boxes (N, 4) at the end of the way, NaN where nothing is left, and their shares."""
-    boxes = _read_boxes(values, form, normalized, way.start, way.lenient)
+def transform_boxes(
+    values: Any, form: str, normalized: bool, point_map: PointMap
+) -> tuple[Array, Array]:
+    """Return boxes (N, 4) at the end of the map, NaN where nothing is left, and their shares."""
+    boxes = _read_boxes(values, form, normalized, point_map.start, point_map.lenient)
     shapes = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]  # corners, (N, 4, 2)
-    left, share = polygons.follow(list(shapes), way.legs, way.start, way.lenient)
-    written = _write_boxes(polygons.bounds(left), form, normalized, way.end)
+    left, share = polygons.follow(
+        list(shapes), point_map.segments, point_map.start, point_map.lenient
+    )
+    written = _write_boxes(polygons.bounds(left), form, normalized, point_map.end)
     return written.astype(_result_dtype(values)), share
 
 
@@ -143,31 +152,33 @@ def _write_boxes(boxes: Array, form: str, normalized: bool, size: Canvas) -> Arr
 # --- oriented boxes -----------------------------------------------------------------------------
 
 
-def transform_oriented(values: Any, way: PointMap) -> tuple[Array, Array]:
+def transform_oriented(values: Any, point_map: PointMap) -> tuple[Array, Array]:
     """Return oriented boxes (N, 5) around what is left of each, and their shares."""
-    shapes, axes = _read_oriented(values, way.start, way.lenient)
-    left, share = polygons.follow(list(shapes), way.legs, way.start, way.lenient)
+    shapes, axes = _read_oriented(values, point_map.start, point_map.lenient)
+    left, share = polygons.follow(
+        list(shapes), point_map.segments, point_map.start, point_map.lenient
+    )
     found = np.full((len(shapes), 5), np.nan)
     seen = [row for row, polygon in enumerate(left) if len(polygon)]
     if seen:
         middles = np.array([left[row].mean(axis=0) for row in seen])
         turned = np.linalg.pinv(
-            _slopes(geometry.inverse_segments(way.legs, way.start), middles)
+            _slopes(geometry.inverse_segments(point_map.segments, point_map.start), middles)
         ) @ axes[seen].swapaxes(1, 2)
         for row, sides in zip(seen, turned, strict=True):
             found[row] = polygons.rectangle(left[row], sides[:, 0], sides[:, 1])
     return _write_oriented(found).astype(_result_dtype(values)), share
 
 
-def _slopes(legs: Sequence[geometry.Segment], at: Array) -> Array:
+def _slopes(segments: Sequence[geometry.Segment], at: Array) -> Array:
     """Return the derivatives (N, 2, 2) of a way at positions (N, 2)."""
     columns = []
     for half in (np.array([HALF, 0.0]), np.array([0.0, HALF])):
         ahead, behind = at + half, at - half
-        for leg in legs:
+        for segment in segments:
             ahead, behind = (
-                geometry.follow_segment(leg, ahead),
-                geometry.follow_segment(leg, behind),
+                geometry.follow_segment(segment, ahead),
+                geometry.follow_segment(segment, behind),
             )
         columns.append(np.nan_to_num(ahead - behind))
     return np.stack(columns, axis=-1)
@@ -201,10 +212,13 @@ def _write_oriented(rectangles: Array) -> Array:
 # --- polygons -----------------------------------------------------------------------------------
 
 
-def transform_polygons(values: Any, way: PointMap) -> tuple[list[Array], Array]:
+def transform_polygons(values: Any, point_map: PointMap) -> tuple[list[Array], Array]:
     """Return what is left of polygons, and their shares."""
     left, share = polygons.follow(
-        _read_polygons(values, way.start, way.lenient), way.legs, way.start, way.lenient
+        _read_polygons(values, point_map.start, point_map.lenient),
+        point_map.segments,
+        point_map.start,
+        point_map.lenient,
     )
     kinds = [_result_dtype(value) for value in values]
     return [(p + HALF).astype(k) for p, k in zip(left, kinds, strict=True)], share
@@ -234,10 +248,12 @@ def _read_polygons(values: Any, size: Canvas, lenient: bool) -> list[Array]:
 # --- keypoints ----------------------------------------------------------------------------------
 
 
-def transform_keypoints(values: Any, way: PointMap) -> tuple[Array, Array]:
+def transform_keypoints(values: Any, point_map: PointMap) -> tuple[Array, Array]:
     """Return keypoints where they went, and whether they were on every canvas."""
     table = _as_table(values, "keypoints", (2, 3)).copy()
-    table[:, :2], inside = geometry.transform_points(way.legs, way.start, table[:, :2])
-    if table.shape[1] == 3 and not way.lenient:
+    table[:, :2], inside = geometry.transform_points(
+        point_map.segments, point_map.start, table[:, :2]
+    )
+    if table.shape[1] == 3 and not point_map.lenient:
         table[~inside, 2] = 0
     return table.astype(_result_dtype(values)), inside

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from imgkit import geometry
+from imgkit.augment.plan.planner import Planner
 from imgkit.augment.targets import boxes
-from imgkit.augment.targets.run import carry, check_fill
+from imgkit.augment.targets.run import check_fill, transform_shapes
 from imgkit.augment.targets.sample import (
     PIXELS,
     SHAPES,
@@ -20,7 +21,7 @@ from imgkit.augment.targets.sample import (
     check_mask,
     check_one_place,
     check_size,
-    read,
+    read_targets,
     sample_contexts,
     split,
 )
@@ -28,18 +29,15 @@ from imgkit.backends import backend
 from imgkit.draws import parse_key
 from imgkit.geometry import identity_grid
 
-if TYPE_CHECKING:
-    from imgkit.augment.pipeline import Pipeline
-
 Array = npt.NDArray[Any]
 WHOLE = 1 - 1e-6  # the share of its area that a valid shape has kept
 
 
-def invert_targets(pipeline: Pipeline, size: Any, key: Any, targets: Named) -> Named:
+def invert_targets(planner: Planner, size: Any, key: Any, targets: Named) -> Named:
     """Map predictions on the output back to the source image.
 
     Args:
-        pipeline: the pipeline.
+        planner: of the pipeline.
         size: (H, W) of the source; for a batch also a list of them.
         key: the key of the call that made the output; with several indices all targets hold
             one entry for each.
@@ -62,7 +60,7 @@ def invert_targets(pipeline: Pipeline, size: Any, key: Any, targets: Named) -> N
         >>> found["keypoints"].tolist(), found["keypoints_valid"].tolist()
         ([[10.0, 5.0], [60.0, 5.0]], [True, False])
     """
-    named, options = read(targets)
+    named, options = read_targets(targets)
     keys = parse_key(key)
     samples = None if keys.scalar else len(keys.indices)
     rows = [named] if samples is None else split(named, samples)
@@ -71,38 +69,40 @@ def invert_targets(pipeline: Pipeline, size: Any, key: Any, targets: Named) -> N
         raise ValueError(f"size has {len(size)} entries: the key names {samples} images")
     sizes = [check_size(s) for s in size] if several else [check_size(size)] * len(rows)
     results = []
-    for row, scene in zip(rows, sample_contexts(pipeline, keys, sizes, options), strict=True):
-        check_one_place(scene.plan, row)
-        results.append(_invert(row, scene))
+    for row, context in zip(rows, sample_contexts(planner, keys, sizes, options), strict=True):
+        check_one_place(context.plan, row)
+        results.append(_invert(row, context))
     if samples is None:
         return results[0]
     names = results[0] if results else named
     return {name: _join_back(name, [result[name] for result in results]) for name in names}
 
 
-def _invert(row: Named, scene: SampleContext) -> Named:
+def _invert(row: Named, context: SampleContext) -> Named:
     """Map one sample's predictions back."""
     result: Named = {}
     for name, value in row.items():
         if name in SHAPES:
-            result[name], share = carry(name, value, scene.home, scene.options)
+            result[name], share = transform_shapes(name, value, context.inverse, context.options)
             result[f"{name}_valid"] = share > WHOLE
         elif name == "keypoints":
-            result[name], result["keypoints_valid"] = boxes.transform_keypoints(value, scene.home)
+            result[name], result["keypoints_valid"] = boxes.transform_keypoints(
+                value, context.inverse
+            )
         elif name == "labels":
             result[name] = value
     if any(name in row for name in PIXELS):
-        result |= _pull(row, scene)
+        result |= _pull(row, context)
     return result
 
 
-def _pull(row: Named, scene: SampleContext) -> Named:
+def _pull(row: Named, context: SampleContext) -> Named:
     """Read the output's pixels at the places where the source's pixels went."""
     at, inside = geometry.transform_points(
-        scene.way.legs, scene.source, identity_grid(scene.source)
+        context.forward.segments, context.source, identity_grid(context.source)
     )
-    at, valid = at.reshape(*scene.source, 2), inside.reshape(scene.source)
-    last = scene.plan.stages[-1] if scene.plan.stages else None
+    at, valid = at.reshape(*context.source, 2), inside.reshape(context.source)
+    last = context.plan.stages[-1] if context.plan.stages else None
     channels_first = last is not None and last.kind == "normalize" and last.chw
 
     def one(name: str, pixels: Any) -> Array:
@@ -110,11 +110,11 @@ def _pull(row: Named, scene: SampleContext) -> Named:
         turn = channels_first and not is_mask and getattr(pixels, "ndim", 0) == 3
         pixels = pixels.transpose(1, 2, 0) if turn else pixels
         found = (check_mask if is_mask else check_frame)(name, pixels)
-        if found != scene.output:
+        if found != context.output:
             raise ValueError(
-                f"{name} is {by(found)} (H x W): the output of this plan is {by(scene.output)}"
+                f"{name} is {by(found)} (H x W): the output of this plan is {by(context.output)}"
             )
-        fill = scene.options.fill_mask if is_mask else 0
+        fill = context.options.fill_mask if is_mask else 0
         if is_mask:
             check_fill(fill, pixels.dtype)
         how = "nearest" if is_mask else "bilinear"

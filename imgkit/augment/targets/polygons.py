@@ -27,7 +27,10 @@ class Remains(NamedTuple):
 
 
 def follow(
-    shapes: Sequence[Array], legs: Sequence[geometry.Segment], size: tuple[int, int], lenient: bool
+    shapes: Sequence[Array],
+    segments: Sequence[geometry.Segment],
+    size: tuple[int, int],
+    lenient: bool,
 ) -> Remains:
     """Carry polygons along, from a canvas of `size`; what any canvas cuts off stays away.
 
@@ -38,20 +41,20 @@ def follow(
     share = _trim(left, size)
     if not lenient:
         share = np.ceil(share)
-    for leg in legs:
-        if leg.field is not None:
+    for segment in segments:
+        if segment.field is not None:
             left = [densify(polygon) for polygon in left]
-        left = _advance(leg, left)
-        share *= _trim(left, leg.size)
+        left = _advance(segment, left)
+        share *= _trim(left, segment.size)
     return Remains(left, share)
 
 
-def _advance(leg: geometry.Segment, polygons: list[Array]) -> list[Array]:
+def _advance(segment: geometry.Segment, polygons: list[Array]) -> list[Array]:
     """Move all vertices at once."""
     if not polygons:
         return []
     ends = np.cumsum([len(polygon) for polygon in polygons])
-    return np.split(geometry.follow_segment(leg, np.concatenate(polygons)), ends[:-1])
+    return np.split(geometry.follow_segment(segment, np.concatenate(polygons)), ends[:-1])
 
 
 def _trim(polygons: list[Array], size: tuple[int, int]) -> Array:

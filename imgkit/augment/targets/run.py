@@ -34,12 +34,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from imgkit import geometry
+from imgkit.augment.layout import stack
+from imgkit.augment.plan.planner import Planner, run_stages
 from imgkit.augment.targets import boxes
 from imgkit.augment.targets.sample import (
     PIXELS,
@@ -51,26 +53,23 @@ from imgkit.augment.targets.sample import (
     a_tensor,
     batch_size,
     check_one_place,
-    read,
+    read_targets,
     sample_contexts,
     source_size,
     split,
 )
 from imgkit.backends import backend
-
-if TYPE_CHECKING:
-    from imgkit.augment.pipeline import Pipeline
-    from imgkit.draws import Key
+from imgkit.draws import Key
 
 Array = npt.NDArray[Any]
 ROUNDING = 1e-9  # of shares of areas
 
 
-def run_targets(pipeline: Pipeline, key: Any, targets: Named) -> Named:
+def run_targets(planner: Planner, key: Any, targets: Named) -> Named:
     """Run a pipeline on named targets; see the module.
 
     Args:
-        pipeline: the pipeline.
+        planner: of the pipeline.
         key: as in a call.
         targets: the targets and options by name.
 
@@ -89,20 +88,20 @@ def run_targets(pipeline: Pipeline, key: Any, targets: Named) -> Named:
         >>> flip(image=image, keypoints=[[0, 0]])["keypoints"].tolist()
         [[19.0, 0.0]]
     """
-    named, options = read(targets)
+    named, options = read_targets(targets)
     samples = batch_size(named, key)
     tensor = next((v for value in named.values() if (v := a_tensor(value)) is not None), None)
     if tensor is not None:
-        return _run_tensors(pipeline, key, named, options, samples, backend(tensor, "targets"))
+        return _run_tensors(planner, key, named, options, samples, backend(tensor, "targets"))
     rows = [named] if samples is None else split(named, samples)
     sizes = [source_size(row, options) for row in rows]
     return _run_arrays(
-        pipeline, pipeline.keys(key, samples), named, rows, sizes, options, samples is not None
+        planner, planner.keys(key, samples), named, rows, sizes, options, samples is not None
     )
 
 
 def _run_tensors(
-    pipeline: Pipeline, key: Any, named: Named, options: Options, samples: int | None, tensors: Any
+    planner: Planner, key: Any, named: Named, options: Options, samples: int | None, tensors: Any
 ) -> Named:
     """Run a pipeline on targets with tensors among them: see `imgkit.backends.tensor.targets`."""
     batched = samples is not None
@@ -110,60 +109,64 @@ def _run_tensors(
     seen = {n: v if n in pixels else tensors.as_arrays(n, v, batched) for n, v in named.items()}
     rows = [seen] if samples is None else split(seen, samples)
     sizes = [source_size(row, options) for row in rows]
-    keys = pipeline.keys(key, samples)
+    keys = planner.keys(key, samples)
     others = {name: value for name, value in seen.items() if name not in pixels}
     rows = [{name: row[name] for name in others} for row in rows]
     moved: Named = {}
     if others:
-        moved = _run_arrays(pipeline, keys, others, rows, sizes, options, batched)
+        moved = _run_arrays(planner, keys, others, rows, sizes, options, batched)
         moved = {n: tensors.as_tensors(n, v, named[n], batched) for n, v in moved.items()}
     indices = keys.indices if batched else int(keys.indices[0])
     for name, value in pixels.items():
-        moved[name] = tensors.run_pixels(pipeline, name, value, keys.epoch, indices)
+        moved[name] = tensors.run_pixels(planner.run, name, value, keys.epoch, indices)
     return {name: moved[name] for name in named}
 
 
 def _run_arrays(
-    pipeline: Pipeline, keys: Key, named: Named, rows: list[Named], sizes: list[Canvas],
+    planner: Planner, keys: Key, named: Named, rows: list[Named], sizes: list[Canvas],
     options: Options, batched: bool,
 ) -> Named:  # fmt: skip
     """Run a pipeline on rows of targets, one for each sample, of images of these sizes."""
     results = []
-    for row, scene in zip(rows, sample_contexts(pipeline, keys, sizes, options), strict=True):
-        check_one_place(scene.plan, row)
-        results.append(_run(row, scene))
+    for row, context in zip(rows, sample_contexts(planner, keys, sizes, options), strict=True):
+        check_one_place(context.plan, row)
+        results.append(_run(row, context))
     if not batched:
         return results[0]
     if not rows:
-        return _none(pipeline, named, keys)
+        return _none(planner, named, keys)
     return {name: _join(name, value, [r[name] for r in results]) for name, value in named.items()}
 
 
-def _run(row: Named, scene: SampleContext) -> Named:
+def _run(row: Named, context: SampleContext) -> Named:
     """Run one sample."""
     result: Named = {}
     shares: dict[str, Array] = {}
     for name, value in row.items():
         if name in SHAPES:
-            moved, shares[name] = carry(name, value, scene.way, scene.options)
-            result[name] = _select(moved, _seen(shares[name], scene.options))
+            moved, shares[name] = transform_shapes(name, value, context.forward, context.options)
+            result[name] = _select(moved, _seen(shares[name], context.options))
         elif name == "keypoints":
-            result[name] = boxes.transform_keypoints(value, scene.way)[0]
+            result[name] = boxes.transform_keypoints(value, context.forward)[0]
         else:
-            result[name] = value if name == "labels" else RUN[name](value, scene)
+            result[name] = value if name == "labels" else RUN[name](value, context)
     owner = next((name for name in SHAPES if name in row), None)
     if "labels" in row and owner is not None:
         _check_labels(row["labels"], owner, len(shares[owner]))
-        result["labels"] = _select(row["labels"], _seen(shares[owner], scene.options))
+        result["labels"] = _select(row["labels"], _seen(shares[owner], context.options))
     return result
 
 
-def carry(name: str, value: Any, way: boxes.PointMap, options: Options) -> tuple[Any, Array]:
-    """Carry shapes along; return them and the share of each that is left."""
+def transform_shapes(
+    name: str, value: Any, point_map: boxes.PointMap, options: Options
+) -> tuple[Any, Array]:
+    """Return shapes at the end of a point map, and the fraction of each that is left."""
     if name == "boxes":
-        return boxes.transform_boxes(value, options.box_format, bool(options.box_normalized), way)
-    carry = boxes.transform_oriented if name == "oriented_boxes" else boxes.transform_polygons
-    return carry(value, way)
+        return boxes.transform_boxes(
+            value, options.box_format, bool(options.box_normalized), point_map
+        )
+    transform = boxes.transform_oriented if name == "oriented_boxes" else boxes.transform_polygons
+    return transform(value, point_map)
 
 
 def _seen(share: Array, options: Options) -> Array:
@@ -185,42 +188,38 @@ def _check_labels(labels: Any, owner: str, rows: int) -> None:
         raise ValueError(f"labels {count}: {owner} has {rows} rows, and each takes one label")
 
 
-def _image(image: Array, scene: SampleContext) -> Array:
-    from imgkit.augment.pipeline import plain
-
-    scene.pipeline.check(image)
-    pixels = image[..., None] if image.ndim == 2 else image
-    moved = scene.pipeline.run(scene.plan, scene.sample, pixels)
-    return plain(moved, image.ndim, scene.plan.stages)
+def _image(image: Array, context: SampleContext) -> Array:
+    context.planner.check(image)
+    return run_stages(context.plan.stages, context.sample, image)
 
 
-def _images(frames: Any, scene: SampleContext) -> Any:
-    done = [_image(frame, scene) for frame in frames]
+def _images(frames: Any, context: SampleContext) -> Any:
+    done = [_image(frame, context) for frame in frames]
     return np.stack(done) if isinstance(frames, np.ndarray) else done
 
 
-def _mask(mask: Array, scene: SampleContext) -> Array:
-    return _move_masks([mask], scene)[0]
+def _mask(mask: Array, context: SampleContext) -> Array:
+    return _move_masks([mask], context)[0]
 
 
-def _masks(masks: Any, scene: SampleContext) -> Any:
-    moved = _move_masks(list(masks), scene)
+def _masks(masks: Any, context: SampleContext) -> Any:
+    moved = _move_masks(list(masks), context)
     if isinstance(masks, np.ndarray):
-        empty = np.empty((0, *scene.output, *masks.shape[3:]), masks.dtype)
+        empty = np.empty((0, *context.output, *masks.shape[3:]), masks.dtype)
         return np.stack(moved) if moved else empty
     return moved
 
 
-def _move_masks(masks: list[Array], scene: SampleContext) -> list[Array]:
+def _move_masks(masks: list[Array], context: SampleContext) -> list[Array]:
     """Run the geometric stages on masks."""
     for mask in masks:
-        check_fill(scene.options.fill_mask, mask.dtype)
+        check_fill(context.options.fill_mask, mask.dtype)
     moved = masks
-    for stage in scene.plan.stages:
+    for stage in context.plan.stages:
         if stage.kind == "resample" and moved:
-            how = geometry.resolve(stage.geometric_steps, scene.sample)
+            how = geometry.resolve(stage.geometric_steps, context.sample)
             sample_mask = backend(moved[0], "masks").sample_mask
-            moved = [sample_mask(how, mask, scene.options.fill_mask) for mask in moved]
+            moved = [sample_mask(how, mask, context.options.fill_mask) for mask in moved]
     return [
         new.copy() if np.may_share_memory(new, old) else new
         for new, old in zip(moved, masks, strict=True)
@@ -258,15 +257,13 @@ def _join(name: str, value: Any, column: list[Any]) -> Any:
     return column
 
 
-def _none(pipeline: Pipeline, named: Named, keys: Key) -> Named:
+def _none(planner: Planner, named: Named, keys: Key) -> Named:
     """Return the targets of a batch of no images."""
-    from imgkit.augment.pipeline import stack
-
     result: Named = {}
     for name, value in named.items():
         result[name] = value if isinstance(value, np.ndarray) else []
         if name in ("image", "mask") and isinstance(value, np.ndarray):
-            plan = pipeline._plan((value.shape[1], value.shape[2]), keys)
+            plan = planner.plan((value.shape[1], value.shape[2]), keys)
             geometric = [stage for stage in plan.stages if stage.kind == "resample"]
             if name == "mask":
                 plan = dataclasses.replace(plan, stages=tuple(geometric))

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from imgkit import geometry
+from imgkit.augment.plan.plan import Plan
+from imgkit.augment.plan.planner import Planner
 from imgkit.augment.targets import boxes
 from imgkit.checks import check_choice, check_int, check_number, suggest
 from imgkit.draws import Key, parse_key
 from imgkit.image import check_array, image_size, is_tensor
 from imgkit.pillow import opened
-
-if TYPE_CHECKING:
-    from imgkit.augment.pipeline import Pipeline
-    from imgkit.augment.plan.plan import Plan
 
 Array = npt.NDArray[Any]
 Canvas = tuple[int, int]
@@ -43,7 +41,7 @@ class Options(NamedTuple):
 class SampleContext:
     """One sample of a call: its plan, and the canvases at both ends."""
 
-    pipeline: Pipeline
+    planner: Planner
     plan: Plan
     sample: int
     source: Canvas
@@ -51,8 +49,8 @@ class SampleContext:
     options: Options
 
     @cached_property
-    def way(self) -> boxes.PointMap:
-        """The way of coordinates from the source to the output."""
+    def forward(self) -> boxes.PointMap:
+        """The map of coordinates from the source to the output."""
         stages = [stage for stage in self.plan.stages if stage.kind == "resample"]
         steps = [step for stage in stages for step in stage.geometric_steps]
         return boxes.PointMap(
@@ -60,13 +58,16 @@ class SampleContext:
         )
 
     @cached_property
-    def home(self) -> boxes.PointMap:
-        """The way of predictions from the output to the source."""
-        legs = geometry.inverse_segments(self.way.legs, self.source)
-        return boxes.PointMap(legs, self.output, self.source, True)
+    def inverse(self) -> boxes.PointMap:
+        """The map of predictions from the output to the source."""
+        segments = geometry.inverse_segments(self.forward.segments, self.source)
+        return boxes.PointMap(segments, self.output, self.source, True)
 
 
 # --- reading a call -------------------------------------------------------------------------
+
+
+OPTIONS = Options._fields
 
 
 def a_tensor(value: Any) -> Any:
@@ -76,12 +77,12 @@ def a_tensor(value: Any) -> Any:
     return value if is_tensor(value) else None
 
 
-def read(targets: Named) -> tuple[Named, Options]:
+def read_targets(targets: Named) -> tuple[Named, Options]:
     """Tell targets from options, and check the options."""
     for name in targets:
         if name not in NAMES and name not in Options._fields:
             known = suggest(name, (*NAMES, *Options._fields))
-            raise TypeError(f"{name!r} is no target and no option of a call: {known}")
+            raise TypeError(f"{name!r} is not a target and not an option of a call: {known}")
     named = {name: opened(value, name) for name, value in targets.items() if name in NAMES}
     if not named:
         raise TypeError(f"no target was passed: {', '.join(NAMES)}")
@@ -187,21 +188,21 @@ def by(size: Canvas) -> str:
 
 
 def sample_contexts(
-    pipeline: Pipeline, key: Key, sizes: list[Canvas], options: Options
+    planner: Planner, key: Key, sizes: list[Canvas], options: Options
 ) -> list[SampleContext]:
     """Plan every sample: all at once where the sizes agree."""
     if not sizes:
         return []
     alike = len(set(sizes)) == 1
     if alike:
-        plan = pipeline._plan(sizes[0], key)
+        plan = planner.plan(sizes[0], key)
     sample_contexts = []
     for i, size in enumerate(sizes):
         if not alike:
-            plan = pipeline._plan(size, Key(key.epoch, key.indices[i : i + 1], True))
+            plan = planner.plan(size, Key(key.epoch, key.indices[i : i + 1], True))
         sample = i if alike else 0
         sample_contexts.append(
-            SampleContext(pipeline, plan, sample, size, _canvas(plan.out_size, sample), options)
+            SampleContext(planner, plan, sample, size, _canvas(plan.out_size, sample), options)
         )
     return sample_contexts
 

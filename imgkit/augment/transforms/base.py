@@ -1,251 +1,72 @@
-"""What a transform is: a frozen declaration of parameters that turns numbers into stages.
+"""What a transform is: a frozen declaration of fields that turns numbers into fragments of stages.
 
-A parameter takes a number (fixed), a pair (uniform between them) or `Choice([...])`. Sizes are
-``(H, W)`` or one integer for both. Intensities (`fill`, `threshold`, `std`) are fractions of the
-full range, so that one pipeline means the same on every dtype.
+A transform draws its numbers (its fields by their declaration, others by `draw`), then lowers them
+to one fragment for each of its `stage_kinds`; it never sees pixels, unless it is a user's with an
+`apply`. See docs/extending.md.
 
-A transform draws its numbers for N samples at once (`draw`), then lowers them to pieces of
-stages (`lower`); it never sees a pixel.
+Numbers are arrays of length N. Where the transform is `scalar`, they may be plain numbers of one
+sample: then "active" is a bool, and fragments hold lists of one sample in place of arrays.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+import functools
+import inspect
+from collections.abc import Iterator
+from dataclasses import field
+from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.checks import check_choice, check_int, check_number
-
-if TYPE_CHECKING:
-    from imgkit.draws import Draw
+from imgkit.augment.transforms import fields
+from imgkit.checks import check_number, suggest
+from imgkit.draws import FieldDraw
+from imgkit.registry import public
+from imgkit.stages import IDENTITY_STEP, GeometricStep, Size
 
 Array = npt.NDArray[Any]
-Numbers = dict[str, Array]  # what an op drew: arrays of length N
-Size = tuple[Any, Any]  # height and width, integers or arrays of length N
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several values, each as likely.
-
-    >>> Choice([90, 180, 270])
-    Choice(options=(90, 180, 270))
-    """
-
-    options: tuple[float, ...]
-
-    def __init__(self, options: Sequence[float]) -> None:
-        if not isinstance(options, (list, tuple)) or not options:
-            raise ValueError(f"options is {options!r}: Choice takes a list of at least one value")
-        object.__setattr__(self, "options", tuple(options))
-
-
-Param = float | tuple[float, float] | Choice
-
-
-# --- declaring parameters -------------------------------------------------------------
-
-
-def number(
-    default: Any = dataclasses.MISSING,
-    *,
-    low: float = -math.inf,
-    high: float = math.inf,
-    above: bool = False,
-    kw_only: bool = False,
-) -> Any:
-    """Declare a drawn parameter: a number, a pair or a `Choice` within ``low..high``."""
-
-    def check(value: Any, name: str) -> Param:
-        def one(v: Any, label: str) -> float:
-            return check_number(v, label, low, high, above=above)
-
-        return _check_param(value, name, one)
-
-    return declare(check, default, kw_only, low=low, high=high, above=above)
-
-
-def integer(
-    default: Any = dataclasses.MISSING,
-    *,
-    low: float = -math.inf,
-    high: float = math.inf,
-    odd: bool = False,
-    kw_only: bool = False,
-) -> Any:
-    """Declare a drawn integer; a pair is uniform over the integers from low to high inclusive."""
-
-    def check(value: Any, name: str) -> Param:
-        def one(v: Any, label: str) -> int:
-            v = check_int(v, label, low, high)
-            if odd and v % 2 == 0:
-                raise ValueError(f"{label} is {v}: it must be odd, such as {v + 1}")
-            return v
-
-        return _check_param(value, name, one)
-
-    return declare(check, default, kw_only, low=low, high=high, odd=odd)
-
-
-def fixed(
-    default: Any = dataclasses.MISSING,
-    *,
-    low: float = -math.inf,
-    high: float = math.inf,
-    above: bool = False,
-    kw_only: bool = False,
-) -> Any:
-    """Declare a number that is not drawn."""
-    return declare(
-        lambda value, name: check_number(value, name, low, high, above=above),
-        default, kw_only, low=low, high=high, above=above,
-    )  # fmt: skip
-
-
-def count(default: Any = dataclasses.MISSING, *, low: int = 1, kw_only: bool = False) -> Any:
-    """Declare an integer that is not drawn."""
-    return declare(lambda value, name: check_int(value, name, low), default, kw_only, low=low)
-
-
-def word(choices: Sequence[str], default: Any, kw_only: bool = True) -> Any:
-    """Declare one of several words."""
-    return declare(
-        lambda value, name: check_choice(value, name, choices), default, kw_only,
-        choices=tuple(choices),
-    )  # fmt: skip
-
-
-def flag(default: bool, kw_only: bool = True) -> Any:
-    """Declare yes or no."""
-    return declare(_check_flag, default, kw_only)
-
-
-def interval(default: Any, *, low: float, high: float = math.inf, kw_only: bool = False) -> Any:
-    """Declare a pair of numbers that bounds something drawn."""
-
-    def check(value: Any, name: str) -> tuple[float, float]:
-        if not isinstance(value, (list, tuple)) or len(value) != 2:
-            raise ValueError(f"{name} is {value!r}: it must be a pair (low, high)")
-        ends = tuple(check_number(v, f"{name}[{i}]", low, high) for i, v in enumerate(value))
-        if ends[0] > ends[1]:
-            raise ValueError(f"{name} is {value!r}: the first must not exceed the second")
-        return ends[0], ends[1]
-
-    return declare(check, default, kw_only, low=low, high=high)
-
-
-def image_size(default: Any = dataclasses.MISSING) -> Any:
-    """Declare a size: (H, W), or one integer for both."""
-
-    def check(value: Any, name: str) -> tuple[int, int]:
-        if isinstance(value, (list, tuple)):
-            if len(value) != 2:
-                raise ValueError(f"{name} is {value!r}: a size is (height, width) or one integer")
-            return check_int(value[0], f"{name}[0]", 1), check_int(value[1], f"{name}[1]", 1)
-        side = check_int(value, name, 1)
-        return side, side
-
-    return declare(check, default, False, low=1)
-
-
-def fill(default: Any = 0.0) -> Any:
-    """Declare a fill: a fraction of the full range, or one for each channel."""
-
-    def check(value: Any, name: str) -> tuple[float, ...]:
-        values = value if isinstance(value, (list, tuple)) else (value,)
-        if not values:
-            raise ValueError(f"{name} is {value!r}: it must be a number or one for each channel")
-        return tuple(check_number(v, f"{name}[{i}]", 0, 1) for i, v in enumerate(values))
-
-    return declare(check, default, True, low=0, high=1)
-
-
-def declare(
-    check: Callable[[Any, str], Any], default: Any, kw_only: bool = False, **limits: Any
-) -> Any:
-    """Declare a dataclass field whose value `check` validates and normalizes.
-
-    The limits say for readers what `check` demands: low, high, above, odd, choices.
-    """
-    return field(default=default, kw_only=kw_only, metadata={"check": check, "limits": limits})
-
-
-def _check_param(value: Any, name: str, one: Callable[[Any, str], Any]) -> Param:
-    if isinstance(value, Choice):
-        return Choice([one(v, f"{name}.options[{i}]") for i, v in enumerate(value.options)])
-    if isinstance(value, (list, tuple)):
-        if len(value) != 2:
-            raise ValueError(
-                f"{name} is {value!r}: it takes a number, a pair (low, high) or Choice([...])"
-            )
-        low, high = (one(v, f"{name}[{i}]") for i, v in enumerate(value))
-        if low > high:
-            raise ValueError(f"{name} is {value!r}: the first must not exceed the second")
-        return low, high
-    return one(value, name)
-
-
-def _check_flag(value: Any, name: str) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} is {value!r}: it must be true or false")
-    return bool(value)
+Numbers = dict[str, Any]  # what a transform drew: arrays of length N, or plain numbers
+GIVES = {"apply": "call", "matrix": "resample", "color": "color"}  # of a user's transform
 
 
 def _check_probability(value: Any, name: str) -> float:
     return check_number(value, name, 0, 1)
 
 
-# --- drawing ----------------------------------------------------------------------------
-
-
-def draw_number(draw: Draw, param: Param, samples: int) -> Array:
-    """Draw a parameter for every sample; a fixed one takes no word."""
-    if isinstance(param, tuple):
-        return draw.uniform(*param)
-    if isinstance(param, Choice):
-        return _picked(draw, param, np.float64)
-    return draw.constant(float(param))
-
-
-def draw_integer(draw: Draw, param: Param, samples: int) -> Array:
-    """Draw an integer parameter for every sample; a pair includes both ends."""
-    if isinstance(param, tuple):
-        return draw.integers(int(param[0]), int(param[1]) + 1)
-    if isinstance(param, Choice):
-        return _picked(draw, param, np.int64)
-    return draw.constant(int(param))
-
-
-def _picked(draw: Draw, param: Choice, dtype: npt.DTypeLike) -> Array:
-    """Draw one of the options of every sample; a plain number for `draws.ScalarDraw`."""
-    picked = draw.choice(np.asarray(param.options, dtype))
-    return picked if isinstance(picked, np.ndarray) else picked.item()
-
-
-def most(param: Param) -> float:
-    """Return the largest value that a parameter can take."""
-    if isinstance(param, Choice):
-        return max(param.options)
-    return param[1] if isinstance(param, tuple) else param
-
-
-# --- the base ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
+@dataclasses.dataclass(frozen=True)
 class Transform:
-    """The base of all transforms: checked parameters, and `p`, how often the op happens.
+    """The base of every transform, imgkit's and your own: checked fields and a probability `p`.
 
-    `parts` names the kinds of stages that the op lowers to, in order; `colors` says that the op
-    needs 1 (gray) or 3 (RGB) channels. An op that is `plain` draws and lowers one sample in plain
-    numbers as well: `draw` takes a `draws.ScalarDraw`, and where "active" is a bool the pieces hold
-    lists of one sample. `blocks` is how many blocks of four words it usually takes.
+    A subclass becomes a frozen dataclass. A field annotated `float` or `int` takes a number, a
+    pair (uniform) or a `Choice`, and arrives drawn in ``numbers``; a field of another type arrives
+    as given. A subclass of your own defines one of:
+
+    - ``apply(self, image, numbers)``: the pixels of one image (H, W, C), same shape and dtype back;
+    - ``matrix(self, numbers, size)``: a 3x3 map of pixel centers, input to output; it is fused
+      with its neighbors, and labels follow;
+    - ``color(self, numbers)``: a 3x4 matrix on RGB fractions of the full range; it is fused.
+
+    ``draw(self, rng, size)`` may return more numbers, from ``rng.uniform``, ``rng.integers``,
+    ``rng.normal`` and ``rng.choice``.
+
+    Args:
+        p: the probability that the transform happens to an image.
+
+    Raises:
+        TypeError: a subclass defines none of the three; a field is unknown or of a wrong type.
+        ValueError: a field is out of its range.
+
+    Example:
+        >>> import imgkit as ik, numpy as np
+        >>> class Shade(ik.Transform):
+        ...     share: float = 0.5
+        ...     def apply(self, image, numbers):
+        ...         return (image * numbers["share"]).astype(image.dtype)
+        >>> Shade((0.2, 0.8))(np.full((2, 2, 3), 100, np.uint8), key=3)[0, 0].tolist()
+        [62, 62, 62]
     """
 
     # spelled out for type checkers, which know dataclasses.field alone
@@ -255,42 +76,289 @@ class Transform:
         metadata={"check": _check_probability, "limits": {"low": 0, "high": 1}},
     )
 
-    parts: ClassVar[tuple[str, ...]] = ()
-    colors: ClassVar[bool] = False
-    plain: ClassVar[bool] = False
-    blocks: ClassVar[int] = 1
-    motion: ClassVar[str] = "aligned"  # of geometric ops; or "warp" by a matrix, or a "field"
+    # Traits, read by whoever plans, explains or runs; a subclass sets those that differ.
+    stage_kinds: ClassVar[tuple[str, ...]] = ()  # of the fragments, in order
+    colors: ClassVar[bool] = False  # needs 1 (gray) or 3 (RGB) channels
+    scalar: ClassVar[bool] = True  # draws and lowers one sample in plain numbers
+    vectorized: ClassVar[bool] = False  # draws and lowers N samples in arrays
+    blocks: ClassVar[int] = 1  # blocks of four random words that it usually takes
+    motion: ClassVar[str] = "aligned"  # of geometric ones; or "warp" by a matrix, or a "field"
+    exact: ClassVar[bool] = False  # keeps the source's pixels whole, and shows no other
+    changes_size: ClassVar[bool] = False
+    keeps_scale: ClassVar[bool] = False  # a result is as large in the image as before, or smaller
+    needs_whole_image: ClassVar[bool] = False  # its curve depends on all pixels
+    host_only: ClassVar[str] = ""  # why it has no device kernel
+    exclusive: ClassVar[bool] = False  # at most one of its children happens
+    specs: ClassVar[tuple[dataclasses.Field[Any], ...]] = ()  # the fields, as declared
+    drawn_fields: ClassVar[tuple[tuple[str, Any], ...]] = ()  # (name, how it is drawn)
+    draws_more: ClassVar[bool] = False  # has a `draw` of its own
+
+    def __init_subclass__(cls, init: bool = True, eq: bool = True) -> None:
+        super().__init_subclass__()
+        _declare_annotated(cls)
+        dataclasses.dataclass(frozen=True, init=init, eq=eq, repr=False)(cls)
+        del cls.__setattr__, cls.__delattr__  # so that a decorated subclass is one as well
+        cls.specs = dataclasses.fields(cls)
+        cls.drawn_fields = tuple(
+            (spec.name, spec.metadata["drawn"])
+            for spec in cls.specs
+            if spec.metadata.get("drawn") is not None
+        )
+        cls.draws_more = cls.draw is not Transform.draw
+        if init:
+            cls.__init__ = _explaining(cls)  # type: ignore[method-assign]
+        given = [name for name in GIVES if callable(getattr(cls, name, None))]
+        if given and not cls.vectorized:
+            cls.stage_kinds = tuple(GIVES[name] for name in given)
+            cls.colors = cls.colors or "color" in given
+            cls.motion = "warp" if "matrix" in given else cls.motion
 
     def __post_init__(self) -> None:
-        for spec in dataclasses.fields(self):
+        if not self.vectorized and len(self.stage_kinds) != 1:
+            count = "several" if self.stage_kinds else "none"
+            raise TypeError(f"{self.name} defines {count} of apply, matrix and color: define one")
+        for spec in self.specs:
             check = spec.metadata.get("check")
             if check is not None:
                 value = check(getattr(self, spec.name), spec.name)
                 object.__setattr__(self, spec.name, value)
 
+    def __call__(self, x: Any = None, /, *, key: Any = None, **targets: Any) -> Any:
+        """Run this transform alone; see `Pipeline.__call__`."""
+        return public("Pipeline")([self])(x, key=key, **targets)
+
+    def __repr__(self) -> str:
+        specs = sorted(self.specs, key=lambda spec: (spec.name == "p", spec.kw_only))
+        values = ", ".join(f"{s.name}={getattr(self, s.name)!r}" for s in specs if s.repr)
+        return f"{self.name}({values})"
+
     @property
     def name(self) -> str:
-        """The op's name, as pipelines and plans write it."""
+        """The transform's name, as pipelines and plans write it."""
         return type(self).__name__
 
     @property
     def commutes(self) -> bool:
-        """Whether the op is linear color that never clips: it commutes with resampling."""
+        """Whether it is linear color that never clips: then it commutes with resampling."""
         return False
 
     @property
     def children(self) -> tuple[Transform, ...]:
-        """The ops that a control op chooses from."""
+        """The transforms that a control transform chooses from."""
         return ()
 
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw what the op needs for images of `size`."""
+    @property
+    def is_drawing(self) -> bool:
+        """Whether it takes random words."""
+        return bool(self.drawn_fields) or self.draws_more or 0 < self.p < 1
+
+    @property
+    def is_random(self) -> bool:
+        """Whether its numbers differ from image to image."""
+        drawn = any(spec.kind != "constant" for spec in self.field_draws)
+        return drawn or self.draws_more or 0 < self.p < 1
+
+    @functools.cached_property
+    def field_draws(self) -> tuple[FieldDraw, ...]:
+        """How each drawn field of this transform is drawn."""
+        return tuple(how(name, getattr(self, name)) for name, how in self.drawn_fields)
+
+    def draw(self, rng: Any, size: Size) -> Numbers:
+        """Draw more numbers than the fields, for images of `size`."""
         return {}
 
-    def happens(self, part: int, numbers: Numbers) -> Array:
-        """Tell for which samples a part happens: all the op's, unless parts exclude each other."""
+    def happens(self, stage_index: int, numbers: Numbers) -> Any:
+        """Return where a stage happens: wherever the transform does, unless stages exclude."""
         return numbers["active"]
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Any:
-        """Turn numbers into the piece of a stage of kind ``parts[part]``."""
-        raise TypeError(f"{self.name} has no part {part}")
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> Any:
+        """Turn numbers into the fragment of a stage of kind ``stage_kinds[stage_index]``."""
+        return LOWER_CUSTOM[self.stage_kinds[stage_index]](self, numbers, size)
+
+
+def _refuse(self: Transform, name: str, *value: Any) -> None:
+    raise dataclasses.FrozenInstanceError(f"{self.name}.{name} cannot change: make another op")
+
+
+Transform.__setattr__ = Transform.__delattr__ = _refuse  # type: ignore[assignment, method-assign]
+
+
+def _declare_annotated(cls: type) -> None:
+    """Declare the fields annotated `float` or `int` as drawn numbers."""
+    for name, annotation in inspect.get_annotations(cls).items():
+        default = cls.__dict__.get(name, dataclasses.MISSING)
+        if isinstance(default, dataclasses.Field):
+            continue
+        if annotation in (float, "float"):
+            setattr(cls, name, fields.number(default))
+        elif annotation in (int, "int"):
+            setattr(cls, name, fields.integer(default))
+
+
+def _explaining(cls: type[Transform]) -> Any:
+    """Return the constructor of a transform, with errors that name the nearest parameter."""
+    build = cls.__init__
+    names = [spec.name for spec in cls.specs if spec.init]
+
+    @functools.wraps(build)
+    def init(self: Transform, *args: Any, **given: Any) -> None:
+        for name in given:
+            if name not in names:
+                raise TypeError(f"{cls.__name__} has no parameter {name!r}: {suggest(name, names)}")
+        try:
+            build(self, *args, **given)
+        except TypeError:
+            _check_arguments(cls, args, given)
+            raise
+
+    return init
+
+
+def _check_arguments(cls: type[Transform], args: tuple[Any, ...], given: dict[str, Any]) -> None:
+    """Raise for arguments that are missing or too many, in the words of the transform."""
+    positional = [s.name for s in cls.specs if s.init and not s.kw_only]
+    if len(args) > len(positional):
+        raise TypeError(
+            f"{cls.__name__} takes {len(positional)} arguments by place, not {len(args)}: name "
+            "the others"
+        ) from None
+    for spec in cls.specs:
+        placed = spec.name in positional[: len(args)] or spec.name in given
+        if spec.init and not placed and spec.default is dataclasses.MISSING:
+            raise TypeError(
+                f"{cls.__name__} needs {spec.name}: write {cls.__name__}({spec.name}=...)"
+            ) from None
+
+
+def is_scalar(numbers: Numbers) -> bool:
+    """Tell whether numbers are plain ones of one sample."""
+    return isinstance(numbers["active"], bool)
+
+
+def samples_of(numbers: Numbers) -> int:
+    """Return how many samples the numbers are of."""
+    return 1 if is_scalar(numbers) else len(numbers["active"])
+
+
+def matrices(numbers: Numbers, entries: Any) -> Any:
+    """Return (N, 3, 3) of entries, six or nine, that are numbers or arrays of length N.
+
+    For one sample in plain numbers it is a list of one tuple.
+    """
+    if isinstance(numbers["active"], bool):
+        return [(*map(float, entries), *LAST_ROW[len(entries) - 6 :])]
+    matrices = np.zeros((len(numbers["active"]), 9))
+    matrices[:, 8] = 1
+    for place, entry in enumerate(entries):
+        matrices[:, place] = entry
+    return matrices.reshape(-1, 3, 3)
+
+
+LAST_ROW = (0.0, 0.0, 1.0)
+
+
+# --- a user's transform ---------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class AppliedTransform:
+    """A user's `apply` as the function of a `Call` stage: it checks what comes back."""
+
+    op: Any
+    where: str = ""  # its place in the list
+
+    def __call__(self, image: Array, numbers: Numbers) -> Array:
+        """Return the pixels that the transform makes of an image (H, W, C)."""
+        result = self.op.apply(image, _given(self.op) | numbers)
+        place = f"{self.where}: {self.op.name}" if self.where else self.op.name
+        if not isinstance(result, np.ndarray):
+            raise TypeError(
+                f"{place} returned {type(result).__name__}: it must return an array (H, W, C)"
+            )
+        if result.dtype != image.dtype or result.shape != image.shape:
+            raise ValueError(
+                f"{place} returned shape {result.shape} and dtype {result.dtype} for shape "
+                f"{image.shape} and dtype {image.dtype}: it must keep both"
+            )
+        return result
+
+
+def _given(op: Transform) -> Numbers:
+    """Return the fields that are not drawn, as given."""
+    drawn = {name for name, _ in op.drawn_fields} | {"p"}
+    return {s.name: getattr(op, s.name) for s in op.specs if s.name not in drawn}
+
+
+def _each(op: Transform, numbers: Numbers) -> Iterator[tuple[int, Numbers | None]]:
+    """Yield each sample's numbers in plain form; None where the transform does not happen."""
+    given = _given(op)
+    if is_scalar(numbers):
+        yield 0, given | numbers
+        return
+    for sample, active in enumerate(numbers["active"].tolist()):
+        row = {k: v[sample] for k, v in numbers.items() if k != "active"}
+        plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
+        yield sample, (given | plain if active else None)
+
+
+def _lower_apply(op: Any, numbers: Numbers, size: Size) -> tuple[Any, Numbers]:
+    """Return the function and the numbers of a call."""
+    return AppliedTransform(op), {k: v for k, v in numbers.items() if k != "active"}
+
+
+def _lower_matrix(op: Any, numbers: Numbers, size: Size) -> GeometricStep:
+    """Return a warp by the matrix of each sample."""
+    rows = []
+    for sample, mine in _each(op, numbers):
+        here = tuple(int(v[sample]) if isinstance(v, np.ndarray) else int(v) for v in size)
+        rows.append(np.eye(3) if mine is None else _checked_matrix(op.matrix(mine, here)))
+    entries: Any = np.stack(rows) if rows else np.zeros((0, 3, 3))
+    if is_scalar(numbers):
+        entries = [tuple(rows[0].ravel().tolist())]
+    return GeometricStep(
+        op.name, "warp", size, size, entries,
+        interpolation=getattr(op, "interpolation", "bilinear"),
+        antialias=getattr(op, "antialias", True), border=getattr(op, "border", "constant"),
+        fill=getattr(op, "fill", (0.0,)),
+    )  # fmt: skip
+
+
+def _checked_matrix(value: Any) -> Array:
+    """Return the matrix that a user's transform gave, if it maps pixels."""
+    matrix = np.asarray(value, np.float64)
+    if matrix.shape == (2, 3):
+        matrix = np.vstack([matrix, LAST_ROW])
+    if matrix.shape != (3, 3):
+        raise ValueError(f"matrix returned shape {matrix.shape}: it must return (3, 3)")
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < SINGULAR:
+        raise ValueError(
+            f"matrix returned {matrix.tolist()}: it needs an inverse, of finite numbers"
+        )
+    return matrix
+
+
+SINGULAR = 1e-12  # a determinant below it has no inverse
+
+
+def _lower_color(op: Any, numbers: Numbers, size: Size) -> Any:
+    """Return the linear step (3, 7) of each sample."""
+    steps = []
+    for _, mine in _each(op, numbers):
+        step = IDENTITY_STEP if mine is None else _checked_color(op.color(mine))
+        steps.append(step)
+    if is_scalar(numbers):
+        return [steps[0].tolist()]
+    return np.stack(steps)[:, None] if steps else np.zeros((0, 1, 3, 7))
+
+
+def _checked_color(value: Any) -> Array:
+    """Return the step [A | 0 | c] of a 3x4 matrix [A | c] that a user's transform gave."""
+    matrix = np.asarray(value, np.float64)
+    if matrix.shape != (3, 4) or not np.isfinite(matrix).all():
+        raise ValueError(
+            f"color returned {matrix.tolist()}: it must return a 3x4 matrix of finite numbers"
+        )
+    return np.concatenate([matrix[:, :3], np.zeros((3, 3)), matrix[:, 3:]], axis=1)
+
+
+LOWER_CUSTOM = {"call": _lower_apply, "resample": _lower_matrix, "color": _lower_color}

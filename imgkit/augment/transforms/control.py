@@ -1,33 +1,32 @@
-"""Which ops happen: one of several, or some of them."""
+"""Transforms that choose which ops happen: one of several, or some of them."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from imgkit.augment.transforms.base import Array, Numbers, Size, Transform, declare
+from imgkit.augment.transforms.base import Array, Numbers, Transform
+from imgkit.augment.transforms.custom import as_ops
+from imgkit.augment.transforms.fields import declare
 from imgkit.checks import check_int, check_number
-
-if TYPE_CHECKING:
-    from imgkit.draws import Draw
+from imgkit.stages import Size
 
 
 def _ops(value: Any, name: str) -> tuple[Transform, ...]:
+    """Return the children; a nested pipeline is one child, of which every op happens."""
     if not isinstance(value, (list, tuple)) or not value:
         raise ValueError(f"{name} is {value!r}: it takes a list of at least one transform")
-    for place, op in enumerate(value):
-        if not isinstance(op, Transform):
-            raise TypeError(
-                f"{name}[{place}] is {op!r}: it must be a transform, such as Rotate(15)"
-            )
-        if "normalize" in op.parts:
+    children = []
+    for place, item in enumerate(value):
+        ops = as_ops(item, f"{name}[{place}]")
+        if any("normalize" in op.stage_kinds for op in ops):
             raise ValueError(
-                f"{name}[{place}] is {op.name}: output ops stand at the pipeline's end"
+                f"{name}[{place}] is {ops[-1].name}: output ops stand at the pipeline's end"
             )
-    return tuple(value)
+        children.append(ops[0] if len(ops) == 1 else SomeOf(ops, len(ops)))
+    return tuple(children)
 
 
 def _weights(value: Any, name: str) -> tuple[float, ...] | None:
@@ -44,37 +43,47 @@ def _ends(value: Any, name: str) -> tuple[int, int]:
     return ends[0], ends[1]
 
 
-@dataclass(frozen=True)
-class OneOf(Transform):
-    """Do one of several ops; `weights` say how often each, equally by default."""
+class Control(Transform):
+    """The base: ops to choose from."""
 
     ops: Any = declare(_ops, dataclasses.MISSING)
+    vectorized: ClassVar[bool] = True
+    scalar: ClassVar[bool] = False
+
+    @property
+    def children(self) -> tuple[Transform, ...]:
+        """The ops to choose from."""
+        ops: tuple[Transform, ...] = self.ops
+        return ops
+
+    def chosen(self, numbers: Numbers, branch: int) -> Array:
+        """Return for which samples a child happens."""
+        raise TypeError(f"{self.name} chooses nothing")
+
+
+class OneOf(Control):
+    """Do one of several ops; `weights` are their relative probabilities, equal by default."""
+
     weights: Any = declare(_weights, None)
+    exclusive: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.weights is not None and len(self.weights) != len(self.ops):
             raise ValueError(f"weights has {len(self.weights)} entries for {len(self.ops)} ops")
 
-    @property
-    def children(self) -> tuple[Transform, ...]:
-        """The ops to choose from."""
-        return self.ops
-
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+    def draw(self, rng: Any, size: Size) -> Numbers:
         """Draw which op happens."""
-        return {"choice": draw.choice(len(self.ops), self.weights)}
+        return {"choice": rng.choice(len(self.ops), self.weights)}
 
     def chosen(self, numbers: Numbers, branch: int) -> Array:
-        """Tell for which samples a child happens."""
-        return numbers["choice"] == branch
+        """Return for which samples a child happens."""
+        return np.asarray(numbers["choice"] == branch)
 
 
-@dataclass(frozen=True)
-class SomeOf(Transform):
+class SomeOf(Control):
     """Do some of several ops, in the order they are listed; `count` is a number or a pair."""
 
-    ops: Any = declare(_ops, dataclasses.MISSING)
     count: Any = declare(_ends, 1)
 
     def __post_init__(self) -> None:
@@ -82,18 +91,13 @@ class SomeOf(Transform):
         if self.count[1] > len(self.ops):
             raise ValueError(f"count is {self.count}: it must be at most {len(self.ops)}, the ops")
 
-    @property
-    def children(self) -> tuple[Transform, ...]:
-        """The ops to choose from."""
-        return self.ops
-
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+    def draw(self, rng: Any, size: Size) -> Numbers:
         """Draw how many ops happen, and the rank of each."""
         return {
-            "count": draw.integers(self.count[0], self.count[1] + 1),
-            "rank": np.argsort(draw.permutation(len(self.ops)), axis=1),
+            "count": rng.integers(self.count[0], self.count[1] + 1),
+            "rank": np.argsort(rng.permutation(len(self.ops)), axis=1),
         }
 
     def chosen(self, numbers: Numbers, branch: int) -> Array:
-        """Tell for which samples a child happens."""
+        """Return for which samples a child happens."""
         return np.asarray(numbers["rank"][:, branch] < numbers["count"])

@@ -2,59 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+import dataclasses
+from typing import Any, ClassVar
 
 import numpy as np
 
-from imgkit.augment.transforms.base import (
-    Array,
-    Numbers,
-    Param,
-    Size,
-    Transform,
-    count,
-    draw_number,
-    fill,
-    interval,
-    number,
-)
+from imgkit.augment.transforms.base import Array, Numbers, Transform
+from imgkit.augment.transforms.fields import Param, count, fill, interval, number
 from imgkit.augment.transforms.resizes import fit_box
+from imgkit.stages import Size
 
-if TYPE_CHECKING:
-    from imgkit.draws import Draw
-
-Piece = tuple[Array, tuple[float, ...]]
+Fragment = tuple[Array, tuple[float, ...]]  # rectangles and their fill
 
 
-@dataclass(frozen=True)
-class Erase(Transform):
-    """Fill a random rectangle; `scale` bounds its share of the area, `ratio` height by width.
+class Holes(Transform):
+    """The base: rectangles set to a fill."""
+
+    _: dataclasses.KW_ONLY
+    fill: Any = fill()
+    stage_kinds: ClassVar[tuple[str, ...]] = ("erase",)
+    vectorized: ClassVar[bool] = True
+    scalar: ClassVar[bool] = False
+    keeps_scale: ClassVar[bool] = True
+
+
+class Erase(Holes):
+    """Fill a random rectangle; `scale` bounds its fraction of the area, `ratio` height by width.
 
     Zhong et al., "Random erasing data augmentation", AAAI 2020; the ranges are torchvision's.
     """
 
     scale: Any = interval((0.02, 0.33), low=0)
     ratio: Any = interval((0.3, 3.3), low=1e-6)
-    fill: Any = fill()
-    parts: ClassVar[tuple[str, ...]] = ("erase",)
 
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+    def draw(self, rng: Any, size: Size) -> Numbers:
         """Draw a box; none if ten do not fit."""
-        none = (np.zeros(samples, np.int64),) * 4
+        none = (np.zeros(rng.samples, np.int64),) * 4
         wide_by_tall = (1 / self.ratio[1], 1 / self.ratio[0])
-        box = fit_box(draw, samples, size, self.scale, wide_by_tall, lambda: none)
+        box = fit_box(rng, size, self.scale, wide_by_tall, lambda: none)
         return dict(zip(("top", "left", "height", "width"), box, strict=True))
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> Fragment:
         """Return one rectangle."""
         top, left = numbers["top"], numbers["left"]
         right, bottom = left + numbers["width"], top + numbers["height"]
         return np.stack([left, top, right, bottom], axis=-1)[:, None], self.fill
 
 
-@dataclass(frozen=True)
-class GridMask(Transform):
+class GridMask(Holes):
     """Fill squares on a grid: `cells` along the shorter side, `ratio` of each cell, shifted.
 
     Chen et al., "GridMask data augmentation", 2020.
@@ -62,15 +57,12 @@ class GridMask(Transform):
 
     cells: int = count(4)
     ratio: Param = number(0.5, low=0, high=1)
-    fill: Any = fill()
-    parts: ClassVar[tuple[str, ...]] = ("erase",)
 
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw the ratio and the shift of the grid, a fraction of a cell."""
-        ratio = draw_number(draw, self.ratio, samples)
-        return {"ratio": ratio, "shift_x": draw.uniform(), "shift_y": draw.uniform()}
+    def draw(self, rng: Any, size: Size) -> Numbers:
+        """Draw the shift of the grid, a fraction of a cell."""
+        return {"shift_x": rng.uniform(), "shift_y": rng.uniform()}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> Fragment:
         """Return the squares, as many as the larger side needs."""
         height, width = (np.asarray(v, np.float64) for v in size)
         cell = np.minimum(height, width) / self.cells

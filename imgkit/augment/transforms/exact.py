@@ -1,73 +1,69 @@
-"""Geometric ops that keep pixels whole: flips, quarter turns, crops and pads."""
+"""Geometric transforms that keep pixels whole: flips, quarter turns, crops and pads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+import dataclasses
+from typing import Any, ClassVar
 
 import numpy as np
 
-from imgkit.augment.transforms.base import (
-    Array,
-    Numbers,
+from imgkit.augment.transforms.base import Array, Numbers, Transform, matrices
+from imgkit.augment.transforms.fields import (
     Param,
-    Size,
-    Transform,
+    border,
     count,
     declare,
-    draw_integer,
     fill,
     image_size,
     integer,
-    word,
 )
-from imgkit.augment.transforms.hops import RESAMPLE, crop, matrices, move
-from imgkit.border import BORDERS
 from imgkit.checks import check_int
-from imgkit.stages import GeometricStep
-
-if TYPE_CHECKING:
-    from imgkit.draws import Draw
+from imgkit.geometry.entries import crop_entries
+from imgkit.stages import GeometricStep, Size
 
 
-@dataclass(frozen=True)
-class HorizontalFlip(Transform):
+class ExactMove(Transform):
+    """The base: a map of whole pixels, given by `entries`, onto a canvas of any size."""
+
+    stage_kinds: ClassVar[tuple[str, ...]] = ("resample",)
+    vectorized: ClassVar[bool] = True
+    exact: ClassVar[bool] = True
+    keeps_scale: ClassVar[bool] = True
+
+    def entries(self, numbers: Numbers, size: Size) -> tuple[Any, Size]:
+        """Return the entries of the map, and the size of the canvas."""
+        raise TypeError(f"{self.name} has no map")
+
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> GeometricStep:
+        """Return a move."""
+        entries, out_size = self.entries(numbers, size)
+        return GeometricStep(self.name, "move", size, out_size, matrices(numbers, entries))
+
+
+class HorizontalFlip(ExactMove):
     """Mirror left and right."""
 
-    parts: ClassVar[tuple[str, ...]] = RESAMPLE
-    plain: ClassVar[bool] = True
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
-        """Return a move."""
-        return move(self, numbers, (-1.0, 0.0, size[1] - 1, 0.0, 1.0, 0.0), size, size)
+    def entries(self, numbers: Numbers, size: Size) -> tuple[Any, Size]:
+        """Return the mirror."""
+        return (-1.0, 0.0, size[1] - 1, 0.0, 1.0, 0.0), size
 
 
-@dataclass(frozen=True)
-class VerticalFlip(Transform):
+class VerticalFlip(ExactMove):
     """Mirror top and bottom."""
 
-    parts: ClassVar[tuple[str, ...]] = RESAMPLE
-    plain: ClassVar[bool] = True
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
-        """Return a move."""
-        return move(self, numbers, (1.0, 0.0, 0.0, 0.0, -1.0, size[0] - 1), size, size)
+    def entries(self, numbers: Numbers, size: Size) -> tuple[Any, Size]:
+        """Return the mirror."""
+        return (1.0, 0.0, 0.0, 0.0, -1.0, size[0] - 1), size
 
 
-@dataclass(frozen=True)
-class Rotate90(Transform):
+class Rotate90(ExactMove):
     """Turn counter-clockwise by `k` quarter turns; odd ones exchange height and width."""
 
     k: Param = integer((0, 3), low=-3, high=3)
-    parts: ClassVar[tuple[str, ...]] = RESAMPLE
-    plain: ClassVar[bool] = True
+    changes_size: ClassVar[bool] = True
 
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw the quarter turns."""
-        return {"k": draw_integer(draw, self.k, samples)}
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
-        """Return a move."""
+    def entries(self, numbers: Numbers, size: Size) -> tuple[Any, Size]:
+        """Return the turn."""
         k: Any = numbers["k"] % 4
         right, bottom = size[1] - 1, size[0] - 1
         turns = (
@@ -75,22 +71,9 @@ class Rotate90(Transform):
             (-1.0, 0.0, right, 0.0, -1.0, bottom), (0.0, -1.0, bottom, 1.0, 0.0, 0.0),
         )  # fmt: skip
         if not isinstance(k, np.ndarray):
-            return move(self, numbers, turns[k], size, size[::-1] if k % 2 else size)
+            return turns[k], (size[::-1] if k % 2 else size)
         entries = [np.choose(k, options) for options in zip(*turns, strict=True)]
-        return move(self, numbers, entries, size, _swapped(size, k % 2 == 1))
-
-
-@dataclass(frozen=True)
-class Transpose(Transform):
-    """Exchange rows and columns; height and width change places."""
-
-    parts: ClassVar[tuple[str, ...]] = RESAMPLE
-    plain: ClassVar[bool] = True
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
-        """Return a move."""
-        out_size = (size[1], size[0])
-        return move(self, numbers, (0.0, 1.0, 0.0, 1.0, 0.0, 0.0), size, out_size)
+        return entries, _swapped(size, k % 2 == 1)
 
 
 def _swapped(size: Size, odd: Array) -> Size:
@@ -103,45 +86,61 @@ def _swapped(size: Size, odd: Array) -> Size:
     return np.where(odd, width, height), np.where(odd, height, width)
 
 
-@dataclass(frozen=True)
-class CenterCrop(Transform):
-    """Keep the middle; what a smaller image lacks is filled."""
+class Transpose(ExactMove):
+    """Exchange rows and columns; height and width change places."""
 
-    size: Any = image_size()
-    border: str = word(tuple(BORDERS), "constant")
+    changes_size: ClassVar[bool] = True
+
+    def entries(self, numbers: Numbers, size: Size) -> tuple[Any, Size]:
+        """Return the map."""
+        return (0.0, 1.0, 0.0, 1.0, 0.0, 0.0), (size[1], size[0])
+
+
+class Window(ExactMove):
+    """The base of crops and pads: a window onto the image, given by `window`."""
+
+    _: dataclasses.KW_ONLY
+    border: str = border()
     fill: Any = fill()
-    parts: ClassVar[tuple[str, ...]] = RESAMPLE
-    plain: ClassVar[bool] = True
+    changes_size: ClassVar[bool] = True
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
-        """Return a move; an odd remainder rounds as torchvision's does."""
-        top, left = (np.rint((size[axis] - self.size[axis]) / 2.0) for axis in (0, 1))
-        matrix = matrices(numbers, crop(top, left))
-        return GeometricStep(self.name, "move", size, self.size, matrix, outside=True,
+    def window(self, numbers: Numbers, size: Size) -> tuple[Any, Any, Size, bool]:
+        """Return top, left and size of the window, and whether it may reach beyond the image."""
+        raise TypeError(f"{self.name} has no window")
+
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> GeometricStep:
+        """Return a move."""
+        top, left, out_size, outside = self.window(numbers, size)
+        matrix = matrices(numbers, crop_entries(top, left))
+        return GeometricStep(self.name, "move", size, out_size, matrix, outside=outside,
                              border=self.border, fill=self.fill)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class RandomCrop(Transform):
+class CenterCrop(Window):
+    """Keep the middle; what a smaller image lacks is filled."""
+
+    size: Any = image_size()
+
+    def window(self, numbers: Numbers, size: Size) -> tuple[Any, Any, Size, bool]:
+        """Return the window; an odd remainder rounds as torchvision's does."""
+        top, left = (np.rint((size[axis] - self.size[axis]) / 2.0) for axis in (0, 1))
+        return top, left, self.size, True
+
+
+class RandomCrop(Window):
     """Keep a window of `size` anywhere on the image, grown by `padding` on each side first."""
 
     size: Any = image_size()
     padding: int = count(0, low=0)
-    border: str = word(tuple(BORDERS), "constant")
-    fill: Any = fill()
-    parts: ClassVar[tuple[str, ...]] = RESAMPLE
-    plain: ClassVar[bool] = True
     blocks: ClassVar[int] = 2
 
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw top and left, each as likely."""
-        top, left = (
-            draw.integers(0, self._spare(size, axis) + 1) - self.padding for axis in (0, 1)
-        )
+    def draw(self, rng: Any, size: Size) -> Numbers:
+        """Draw top and left, each with equal probability."""
+        top, left = (rng.integers(0, self._spare(size, axis) + 1) - self.padding for axis in (0, 1))
         return {"top": top, "left": left}
 
     def _spare(self, size: Size, axis: int) -> Any:
-        """Return how many places less one the window has; `lower` tells whether it has any."""
+        """Return how many places the window has, less one; `window` checks that it has any."""
         spare = size[axis] + 2 * self.padding - self.size[axis]
         return np.maximum(spare, 0) if isinstance(spare, np.ndarray) else max(spare, 0)
 
@@ -159,12 +158,10 @@ class RandomCrop(Transform):
                     f"padding; Resize it first, or pad by at least {missing + 1 >> 1} more"
                 )
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
-        """Return a move."""
+    def window(self, numbers: Numbers, size: Size) -> tuple[Any, Any, Size, bool]:
+        """Return the drawn window."""
         self._check_fits(numbers["active"], size)
-        matrix = matrices(numbers, crop(numbers["top"], numbers["left"]))
-        return GeometricStep(self.name, "move", size, self.size, matrix, outside=self.padding > 0,
-                   border=self.border, fill=self.fill)  # fmt: skip
+        return numbers["top"], numbers["left"], self.size, self.padding > 0
 
 
 def _four_sides(value: Any, name: str) -> tuple[int, int, int, int]:
@@ -183,20 +180,13 @@ def _four_sides(value: Any, name: str) -> tuple[int, int, int, int]:
     )
 
 
-@dataclass(frozen=True)
-class Pad(Transform):
+class Pad(Window):
     """Add pixels around: one integer, (vertical, horizontal) or (top, bottom, left, right)."""
 
     padding: Any = declare(_four_sides, 0)
-    border: str = word(tuple(BORDERS), "constant")
-    fill: Any = fill()
-    parts: ClassVar[tuple[str, ...]] = RESAMPLE
-    plain: ClassVar[bool] = True
+    exact: ClassVar[bool] = False  # it shows pixels that the source does not have
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
-        """Return a move."""
+    def window(self, numbers: Numbers, size: Size) -> tuple[Any, Any, Size, bool]:
+        """Return a window larger than the image."""
         top, bottom, left, right = self.padding
-        out_size = (size[0] + top + bottom, size[1] + left + right)
-        matrix = matrices(numbers, crop(-top, -left))
-        return GeometricStep(self.name, "move", size, out_size, matrix, outside=True,
-                             border=self.border, fill=self.fill)  # fmt: skip
+        return -top, -left, (size[0] + top + bottom, size[1] + left + right), True

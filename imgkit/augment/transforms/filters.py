@@ -1,130 +1,73 @@
-"""What may happen in a neighborhood: blurs, sharpening, edges, compression.
+"""Transforms of a neighborhood: blurs, sharpening, edges, local contrast, compression.
 
 Results keep the image's shape and dtype.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
-from imgkit.augment.transforms.base import (
-    Array,
-    Numbers,
-    Param,
-    Size,
-    Transform,
-    draw_integer,
-    draw_number,
-    flag,
-    integer,
-    number,
-)
+import numpy as np
 
-if TYPE_CHECKING:
-    from imgkit.draws import Draw
-
-Piece = tuple[str, Numbers]
+from imgkit.augment.transforms.base import Numbers, Transform, samples_of
+from imgkit.augment.transforms.fields import Param, count, flag, integer, number
+from imgkit.stages import Size
 
 
-def _only(numbers: Numbers, *names: str) -> Numbers:
-    return {name: numbers[name] for name in names}
+class Filter(Transform):
+    """The base: `function` of a backend, and the drawn fields as its parameters."""
+
+    stage_kinds: ClassVar[tuple[str, ...]] = ("filter",)
+    vectorized: ClassVar[bool] = True
+    scalar: ClassVar[bool] = False
+    keeps_scale: ClassVar[bool] = True
+    function: ClassVar[str] = ""
+
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> tuple[str, Numbers]:
+        """Return the function and its parameters."""
+        return self.function, {name: numbers[name] for name, _ in self.drawn_fields}
 
 
-@dataclass(frozen=True)
-class GaussianBlur(Transform):
+class GaussianBlur(Filter):
     """Blur with a Gaussian of standard deviation `sigma`, in pixels."""
 
     sigma: Param = number(low=0)
-    parts: ClassVar[tuple[str, ...]] = ("filter",)
-
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw sigma."""
-        return {"sigma": draw_number(draw, self.sigma, samples)}
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
-        """Return a filter."""
-        return "gaussian_blur", _only(numbers, "sigma")
+    function: ClassVar[str] = "gaussian_blur"
 
 
-@dataclass(frozen=True)
-class BoxBlur(Transform):
+class BoxBlur(Filter):
     """Replace each pixel by the mean of a `size` x `size` square around it; `size` is odd."""
 
     size: Param = integer(3, low=1, odd=True)
-    parts: ClassVar[tuple[str, ...]] = ("filter",)
-
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw the size; of a pair, an odd one."""
-        return {"size": _odd(draw, self.size, samples)}
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
-        """Return a filter."""
-        return "box_blur", _only(numbers, "size")
+    function: ClassVar[str] = "box_blur"
 
 
-@dataclass(frozen=True)
-class MedianBlur(Transform):
+class MedianBlur(Filter):
     """Replace each pixel by the median of a `size` x `size` square around it; `size` is odd."""
 
     size: Param = integer(3, low=1, odd=True)
-    parts: ClassVar[tuple[str, ...]] = ("filter",)
-
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw the size; of a pair, an odd one."""
-        return {"size": _odd(draw, self.size, samples)}
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
-        """Return a filter."""
-        return "median_blur", _only(numbers, "size")
+    function: ClassVar[str] = "median_blur"
 
 
-def _odd(draw: Draw, param: Param, samples: int) -> Array:
-    """Draw an odd size."""
-    if isinstance(param, tuple):
-        low, high = (int(v) for v in param)
-        return low + 2 * draw.integers(0, (high - low) // 2 + 1)
-    return draw_integer(draw, param, samples)
-
-
-@dataclass(frozen=True)
-class MotionBlur(Transform):
+class MotionBlur(Filter):
     """Blur along a line of `size` pixels at `degrees`, counter-clockwise from the x axis."""
 
     size: Param = integer(7, low=1, odd=True)
     degrees: Param = number((-180.0, 180.0))
-    parts: ClassVar[tuple[str, ...]] = ("filter",)
-
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw size and direction."""
-        return {
-            "size": _odd(draw, self.size, samples),
-            "degrees": draw_number(draw, self.degrees, samples),
-        }
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
-        """Return a filter."""
-        return "motion_blur", _only(numbers, "size", "degrees")
+    function: ClassVar[str] = "motion_blur"
 
 
-@dataclass(frozen=True)
-class Sharpen(Transform):
-    """Add `amount` of what a 3 x 3 Laplacian finds; 0 changes nothing."""
+class Sharpen(Filter):
+    """Add `amount` of what a Gaussian blur of standard deviation 1 takes away; 0 changes nothing.
+
+    It is unsharp masking, `imgkit.sharpen` with its default `sigma`.
+    """
 
     amount: Param = number(1.0, low=0)
-    parts: ClassVar[tuple[str, ...]] = ("filter",)
-
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw the amount."""
-        return {"amount": draw_number(draw, self.amount, samples)}
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
-        """Return a filter."""
-        return "sharpen", _only(numbers, "amount")
+    function: ClassVar[str] = "sharpen"
 
 
-@dataclass(frozen=True)
-class Sharpness(Transform):
+class Sharpness(Filter):
     """Blend with a smoothed image: factor 0 is smooth, 1 changes nothing, above it sharpens.
 
     It is Pillow's and torchvision's sharpness: the smoothing is [1 1 1; 1 5 1; 1 1 1] / 13, and
@@ -132,68 +75,52 @@ class Sharpness(Transform):
     """
 
     factor: Param = number(low=0)
-    parts: ClassVar[tuple[str, ...]] = ("filter",)
-
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw the factor."""
-        return {"factor": draw_number(draw, self.factor, samples)}
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
-        """Return a filter."""
-        return "sharpness", _only(numbers, "factor")
+    function: ClassVar[str] = "sharpness"
 
 
-@dataclass(frozen=True)
-class Emboss(Transform):
+class Emboss(Filter):
     """Blend with a relief lit from the lower right; `strength` 0 changes nothing."""
 
     strength: Param = number(1.0, low=0, high=1)
-    parts: ClassVar[tuple[str, ...]] = ("filter",)
-
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw the strength."""
-        return {"strength": draw_number(draw, self.strength, samples)}
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
-        """Return a filter."""
-        return "emboss", _only(numbers, "strength")
+    function: ClassVar[str] = "emboss"
 
 
-@dataclass(frozen=True)
-class Sobel(Transform):
+class Sobel(Filter):
     """Replace the image by its Sobel gradient magnitude, clipped to the range."""
 
     normalized: bool = flag(True)
-    parts: ClassVar[tuple[str, ...]] = ("filter",)
+    function: ClassVar[str] = "sobel"
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
-        """Return a filter."""
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> tuple[str, Numbers]:
+        """Return the function."""
         return "sobel_normalized" if self.normalized else "sobel", {}
 
 
-@dataclass(frozen=True)
-class Laplacian(Transform):
+class Laplacian(Filter):
     """Replace the image by the size of its 4-neighbor Laplacian, clipped to the range."""
 
-    parts: ClassVar[tuple[str, ...]] = ("filter",)
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
-        """Return a filter."""
-        return "laplacian", {}
+    function: ClassVar[str] = "laplacian"
 
 
-@dataclass(frozen=True)
-class JpegCompression(Transform):
+class CLAHE(Filter):
+    """Equalize locally, with limited contrast, in a grid of tiles; on the host alone."""
+
+    clip_limit: Param = number(2.0, low=0, above=True)
+    tiles: int = count(8)
+    function: ClassVar[str] = "clahe"
+    colors: ClassVar[bool] = True
+    host_only: ClassVar[str] = "its tiles are OpenCV's"
+
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> tuple[str, Numbers]:
+        """Return the function and its parameters."""
+        tiles: Any = np.full(samples_of(numbers), self.tiles)
+        return self.function, {"clip_limit": numbers["clip_limit"], "tiles": tiles}
+
+
+class JpegCompression(Filter):
     """Encode and decode as JPEG of a quality from 1 to 100; on the host alone."""
 
     quality: Param = integer((40, 95), low=1, high=100)
-    parts: ClassVar[tuple[str, ...]] = ("filter",)
+    function: ClassVar[str] = "jpeg"
     colors: ClassVar[bool] = True
-
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
-        """Draw the quality."""
-        return {"quality": draw_integer(draw, self.quality, samples)}
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
-        """Return a filter."""
-        return "jpeg", _only(numbers, "quality")
+    host_only: ClassVar[str] = "the codec is OpenCV's"

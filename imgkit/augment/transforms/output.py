@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from imgkit.augment.transforms.base import Numbers, Size, Transform, declare
+from imgkit.augment.transforms.base import Numbers, Transform
+from imgkit.augment.transforms.fields import declare
 from imgkit.checks import check_choice, check_number
 from imgkit.ops.tone import LEAST_STD
 from imgkit.ops.tone import PRESETS as PRESETS
+from imgkit.stages import Size
 
 
-def _numbers(value: Any, name: str, low: float = -math.inf) -> tuple[float, ...]:
+def _channel_values(value: Any, name: str, low: float = -math.inf) -> tuple[float, ...]:
     """Return the numbers of a sequence, an array or one of them."""
     listed = value.tolist() if hasattr(value, "tolist") else value
     values = listed if isinstance(listed, (list, tuple)) else (listed,)
@@ -22,11 +23,18 @@ def _numbers(value: Any, name: str, low: float = -math.inf) -> tuple[float, ...]
 
 
 def _std(value: Any, name: str) -> tuple[float, ...] | None:
-    return None if value is None else _numbers(value, name, LEAST_STD)
+    return None if value is None else _channel_values(value, name, LEAST_STD)
 
 
-@dataclass(frozen=True)
-class Normalize(Transform):
+class Output(Transform):
+    """The base: what the last pass does."""
+
+    stage_kinds: ClassVar[tuple[str, ...]] = ("normalize",)
+    vectorized: ClassVar[bool] = True
+    keeps_scale: ClassVar[bool] = True
+
+
+class Normalize(Output):
     """Scale to 0..1, subtract the mean, divide by the std; or a preset: ``Normalize("imagenet")``.
 
     Mean and std are fractions of the full range, one number or one for each channel.
@@ -34,7 +42,6 @@ class Normalize(Transform):
 
     mean: Any = declare(lambda value, name: value, "imagenet")
     std: Any = declare(_std, None)
-    parts: ClassVar[tuple[str, ...]] = ("normalize",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,35 +50,29 @@ class Normalize(Transform):
             if self.std not in (None, preset[1]):
                 raise ValueError(f"std is {self.std}: the preset {self.mean!r} brings its own")
         else:
-            object.__setattr__(self, "mean", _numbers(self.mean, "mean"))
+            object.__setattr__(self, "mean", _channel_values(self.mean, "mean"))
             if self.std is None:
                 raise ValueError(
                     f"std is None: a mean of {self.mean} needs a std, or name a preset"
                 )
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> dict[str, Any]:
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> dict[str, Any]:
         """Return what the last pass does."""
         mean, std = PRESETS[self.mean] if isinstance(self.mean, str) else (self.mean, self.std)
         return {"to_float": True, "mean": mean, "std": std}
 
 
-@dataclass(frozen=True)
-class ToFloat(Transform):
+class ToFloat(Output):
     """Scale integers to floats in 0..1."""
 
-    parts: ClassVar[tuple[str, ...]] = ("normalize",)
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> dict[str, Any]:
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> dict[str, Any]:
         """Return what the last pass does."""
         return {"to_float": True}
 
 
-@dataclass(frozen=True)
-class ToCHW(Transform):
+class ToCHW(Output):
     """Put the channels first: (H, W, C) becomes (C, H, W)."""
 
-    parts: ClassVar[tuple[str, ...]] = ("normalize",)
-
-    def lower(self, part: int, numbers: Numbers, size: Size) -> dict[str, Any]:
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> dict[str, Any]:
         """Return what the last pass does."""
         return {"chw": True}

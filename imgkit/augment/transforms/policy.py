@@ -11,34 +11,27 @@ In a plan's `ops` a policy lists `ops`, the place of each slot's op in `magnitud
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from imgkit.augment.plan import compile as recipe
-from imgkit.augment.transforms.base import (
-    Array,
-    Numbers,
+from imgkit.augment.transforms.base import Array, Numbers
+from imgkit.augment.transforms.fields import (
     Param,
-    Size,
     count,
     draw_integer,
     fixed,
     flag,
     integer,
-    word,
+    one_of,
 )
 from imgkit.augment.transforms.magnitudes import AUGMIX, RAND, TRIVIAL, Table, policy_table
 from imgkit.augment.transforms.policy_base import Policy, own, slot_numbers, uniforms
 from imgkit.checks import check_number
 from imgkit.draws import WORD, inverse_normal
-
-if TYPE_CHECKING:
-    from imgkit.draws import Draw
+from imgkit.stages import Size
 
 
-@dataclass(frozen=True)
 class RandAugment(Policy):
     """Do `n` ops, each drawn from the table's, all of the same magnitude.
 
@@ -61,7 +54,7 @@ class RandAugment(Policy):
 
     n: int = count(2, low=0)
     magnitude: float = fixed(9, low=0)
-    table: str = word(tuple(RAND), "torchvision", kw_only=False)
+    table: str = one_of(tuple(RAND), "torchvision", kw_only=False)
     each: Any = own(lambda value, name: check_number(value, name, 0, 1))
     noise: float = fixed(0.0, low=0, kw_only=True)
 
@@ -90,10 +83,10 @@ class RandAugment(Policy):
         """How many ops happen."""
         return self.n
 
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+    def draw(self, rng: Any, size: Size) -> Numbers:
         """Draw the op, its sign, and with noise its magnitude, for each slot."""
         rules = self.rules
-        which, strength, sign, chance = uniforms(draw, samples, self.n)
+        which, strength, sign, chance = uniforms(rng, self.n)
         magnitude: Any = self.magnitude
         if self.noise:
             normal = inverse_normal(strength + WORD / 2)
@@ -101,11 +94,10 @@ class RandAugment(Policy):
         place = (which * len(rules.names)).astype(np.int64)
         numbers = slot_numbers(rules, place, magnitude, sign < 0.5, chance < self.each, size)
         if "Cutout" in rules.names:
-            numbers["center"] = np.moveaxis(uniforms(draw, samples, self.n, 2), 0, -1)
+            numbers["center"] = np.moveaxis(uniforms(rng, self.n, 2), 0, -1)
         return numbers
 
 
-@dataclass(frozen=True)
 class TrivialAugment(Policy):
     """Do one op of a random strength out of 31: no parameter to tune.
 
@@ -114,7 +106,7 @@ class TrivialAugment(Policy):
     docs/policies.md tells them apart.
     """
 
-    table: str = word(tuple(TRIVIAL), "torchvision", kw_only=False)
+    table: str = one_of(tuple(TRIVIAL), "torchvision", kw_only=False)
 
     @property
     def rules(self) -> Table:
@@ -126,16 +118,15 @@ class TrivialAugment(Policy):
         """One op happens."""
         return 1
 
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+    def draw(self, rng: Any, size: Size) -> Numbers:
         """Draw the op, its strength and its sign."""
         rules = self.rules
-        which, strength, sign, _ = uniforms(draw, samples, 1)
+        which, strength, sign, _ = uniforms(rng, 1)
         place = (which * len(rules.names)).astype(np.int64)
         magnitude = (strength * rules.bins).astype(np.int64)
         return slot_numbers(rules, place, magnitude, sign < 0.5, True, size)
 
 
-@dataclass(frozen=True)
 class AutoAugment(Policy):
     """Do one of 25 learned pairs of ops, each op by its own odds and magnitude.
 
@@ -147,7 +138,7 @@ class AutoAugment(Policy):
         interpolation, fill: "nearest" and black by default.
     """
 
-    policy: str = word(("imagenet", "cifar10", "svhn"), "imagenet", kw_only=False)
+    policy: str = one_of(("imagenet", "cifar10", "svhn"), "imagenet", kw_only=False)
 
     @property
     def rules(self) -> Table:
@@ -159,23 +150,22 @@ class AutoAugment(Policy):
         """Two ops happen at most."""
         return 2
 
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+    def draw(self, rng: Any, size: Size) -> Numbers:
         """Draw the pair, which of the two happen, and their signs."""
         rules, places, odds, magnitudes = policy_table(self.policy)
-        pair = draw.choice(len(places))
-        _, _, sign, chance = uniforms(draw, samples, 2)
+        pair = rng.choice(len(places))
+        _, _, sign, chance = uniforms(rng, 2)
         numbers = slot_numbers(
             rules, places[pair], magnitudes[pair], sign < 0.5, chance < odds[pair], size
         )
         return {"policy": pair} | numbers
 
 
-@dataclass(frozen=True)
 class Chain(Policy):
     """One branch of AugMix: `depth` slots of its table's ops."""
 
     depth: int = count(3)
-    table: str = word(tuple(AUGMIX), "torchvision")
+    table: str = one_of(tuple(AUGMIX), "torchvision")
 
     @property
     def rules(self) -> Table:
@@ -187,21 +177,7 @@ class Chain(Policy):
         """How many ops happen at most."""
         return self.depth
 
-    def build(self, numbers: Numbers, size: Size) -> tuple[Any, ...]:
-        """Return the stages of the branch."""
-        built = []
-        for template in recipe.compile_ops((self,)).templates:
-            pieces = []
-            for _, part in template.entries:
-                active = self.happens(part, numbers)
-                if active.any():
-                    pieces.append((self.lower(part, numbers, size), active))
-            if pieces:
-                built.append(recipe.BUILD[template.kind](pieces))
-        return tuple(built)
 
-
-@dataclass(frozen=True)
 class AugMix(Policy):
     """Mix the image with `width` augmented copies of itself.
 
@@ -223,10 +199,10 @@ class AugMix(Policy):
 
     severity: int = count(3)
     width: int = count(3)
-    depth: Param = integer((1, 3), low=1)
+    depth: Param = integer((1, 3), low=1, drawn=False)
     alpha: float = fixed(1.0, low=0, above=True)
     all_ops: bool = flag(True)
-    table: str = word(("torchvision", "paper"), "torchvision")
+    table: str = one_of(("torchvision", "paper"), "torchvision")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -251,41 +227,46 @@ class AugMix(Policy):
         return int(max(getattr(depth, "options", (depth,))))
 
     @property
-    def parts(self) -> tuple[str, ...]:  # type: ignore[override]
+    def stage_kinds(self) -> tuple[str, ...]:  # type: ignore[override]
         """One weighted sum."""
         return ("mix",)
 
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+    def draw(self, rng: Any, size: Size) -> Numbers:
         """Draw weights (N, width + 1), the image first, and the ops (N, width * slots)."""
         rules, slots = self.rules, self.slots
-        share = draw.dirichlet((self.alpha, self.alpha))
-        copies = draw.dirichlet((self.alpha,) * self.width)
+        share = rng.dirichlet((self.alpha, self.alpha))
+        copies = rng.dirichlet((self.alpha,) * self.width)
         weights = np.concatenate([share[:, :1], share[:, 1:] * copies], axis=1)
-        depths = [draw_integer(draw, self.depth, samples) for _ in range(self.width)]
+        depths = [
+            rng.fields((draw_integer("depth", self.depth),))["depth"] for _ in range(self.width)
+        ]
         deep = np.arange(slots) < np.stack(depths, axis=1)[:, :, None]  # (N, width, slots)
-        which, strength, sign, _ = uniforms(draw, samples, self.width * slots)
+        which, strength, sign, _ = uniforms(rng, self.width * slots)
         place = (which * len(rules.names)).astype(np.int64)
         if rules.bins:
             magnitude = (strength * self.severity).astype(np.int64)
         else:
             magnitude = 0.1 + strength * (self.severity - 0.1)
-        happens = deep.reshape(samples, self.width * slots)
+        happens = deep.reshape(rng.samples, self.width * slots)
         return {"weights": weights} | slot_numbers(
             rules, place, magnitude, sign < 0.5, happens, size
         )
 
-    def happens(self, part: int, numbers: Numbers) -> Array:
+    def happens(self, stage_index: int, numbers: Numbers) -> Array:
         """Tell which samples are mixed."""
         return numbers["active"]
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> tuple[tuple[Any, ...], Array]:
-        """Return the branches and their weights; a sample left alone keeps all of its own."""
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> tuple[list[Any], Array]:
+        """Return the branches, each a chain with its numbers, and their weights.
+
+        A sample that is left alone keeps all of its own pixels.
+        """
         slots = self.slots
         chain = Chain(slots, table=self._table_name, interpolation=self.interpolation,
-                      fill=self.fill)  # type: ignore[misc]  # fmt: skip
+                      fill=self.fill)  # fmt: skip
         branches = []
         for first in range(0, self.width * slots, slots):
             mine = {name: numbers[name][:, first : first + slots] for name in ("ops", "values")}
-            branches.append(chain.build(mine | {"active": numbers["active"]}, size))
+            branches.append((chain, mine | {"active": numbers["active"]}, size))
         alone = np.eye(1, self.width + 1)
-        return tuple(branches), np.where(numbers["active"][:, None], numbers["weights"], alone)
+        return branches, np.where(numbers["active"][:, None], numbers["weights"], alone)

@@ -6,22 +6,20 @@ the warps of two neighboring slots are one resample.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from imgkit import stages
-from imgkit.augment.transforms.base import INTERPOLATIONS, Array, Numbers, Size, Transform, declare
+from imgkit.augment.transforms.base import Array, Numbers, Transform
 from imgkit.augment.transforms.color import brightness_rows, contrast_rows, saturation_rows, stacked
+from imgkit.augment.transforms.fields import INTERPOLATIONS, declare
 from imgkit.augment.transforms.magnitudes import OPS, Table, values
 from imgkit.checks import check_choice, check_number
 from imgkit.draws import WORD
-
-if TYPE_CHECKING:
-    from imgkit.draws import Draw
+from imgkit.stages import IDENTITY_STEP, GeometricStep, Size
 
 CODE = {name: code for code, name in enumerate(OPS)}
 POSTERIZE = CODE["Posterize"]
@@ -31,7 +29,7 @@ NEVER.flags.writeable = False
 WORDS = 4  # a slot takes: which op, how strong, which sign, whether
 
 
-class Part(NamedTuple):
+class SlotStage(NamedTuple):
     """The stage that some ops of a slot become: `first <= op < last` in `OPS`."""
 
     slot: int
@@ -68,18 +66,18 @@ STEPS = {
 
 
 @functools.lru_cache(maxsize=64)
-def _parts(names: tuple[str, ...], slots: int) -> tuple[Part, ...]:
-    """Return the parts of all slots; resamples stand last in every other slot, else first."""
+def _slot_stages(names: tuple[str, ...], slots: int) -> tuple[SlotStage, ...]:
+    """Return the stages of all slots; resamples stand last in every other slot, else first."""
     codes = {CODE[name] for name in names}
-    result: list[Part] = []
+    result: list[SlotStage] = []
     for slot in range(slots):
         groups = [
-            Part(slot, kind, CODE[first], CODE[last] + 1)
+            SlotStage(slot, kind, CODE[first], CODE[last] + 1)
             for kind, first, last in GROUPS
             if codes & set(range(CODE[first], CODE[last] + 1))
         ]
         if slot % 2 == 0 and slot + 1 < slots:
-            groups.sort(key=lambda part: part.kind == "resample")
+            groups.sort(key=lambda stage: stage.kind == "resample")
         result.extend(groups)
     return tuple(result)
 
@@ -102,25 +100,25 @@ def _interpolation(value: Any, name: str) -> str:
     return check_choice(value, name, INTERPOLATIONS)
 
 
-@dataclass(frozen=True)
 class Policy(Transform):
     """The base of policies: numbers `ops` and `values` (N, slots) become stages.
 
     `interpolation` and `fill` are those of the table's source unless given.
     """
 
+    _: dataclasses.KW_ONLY
     interpolation: Any = own(_interpolation)
     fill: Any = own(_fill)
     colors: ClassVar[bool] = True
+    vectorized: ClassVar[bool] = True
+    scalar: ClassVar[bool] = False
     motion: ClassVar[str] = "warp"
-    stages: ClassVar[tuple[Part, ...]] = ()  # the parts, with what each stands for
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("interpolation", "fill"):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, getattr(self.rules, name))
-        object.__setattr__(self, "stages", _parts(self.rules.names, self.slots))
 
     @property
     def rules(self) -> Table:
@@ -133,28 +131,33 @@ class Policy(Transform):
         raise TypeError(f"{self.name} has no slots")
 
     @property
-    def parts(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The kinds of the stages."""
-        return tuple(part.kind for part in self.stages)
+    def slot_stages(self) -> tuple[SlotStage, ...]:
+        """What each stage stands for."""
+        return _slot_stages(self.rules.names, self.slots)
 
-    def happens(self, part: int, numbers: Numbers) -> Array:
-        """Tell which samples drew one of the ops of a part."""
+    @property
+    def stage_kinds(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The kinds of the stages."""
+        return tuple(stage.kind for stage in self.slot_stages)
+
+    def happens(self, stage_index: int, numbers: Numbers) -> Array:
+        """Return which samples drew one of the ops of a stage."""
         active = numbers["active"]
         if "ops" not in numbers:
             return active
-        slot, _, first, last = self.stages[part]
+        slot, _, first, last = self.slot_stages[stage_index]
         op = numbers["ops"]
         if len(op) == 1:  # comparing one integer in Python takes a sixth of the time
             return active if first <= op.item(slot) < last else NEVER
         return active & (op[:, slot] >= first) & (op[:, slot] < last)
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Any:
-        """Return the piece that the ops of a part make."""
-        slot, kind, first, _ = self.stages[part]
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> Any:
+        """Return the fragment that the ops of a stage make."""
+        slot, kind, first, _ = self.slot_stages[stage_index]
         op, value = numbers["ops"][:, slot], numbers["values"][:, slot]
         if kind == "resample":
             matrix = _matrices(op, value, size)
-            return stages.GeometricStep(self.name, "warp", size, size, matrix, antialias=False,
+            return GeometricStep(self.name, "warp", size, size, matrix, antialias=False,
                               interpolation=self.interpolation, fill=self.fill)  # fmt: skip
         if kind == "color":
             return _steps(op, value)
@@ -190,7 +193,7 @@ def _matrices(op: Array, value: Array, size: Size) -> Array:
 
 def _steps(op: Array, value: Array) -> Array:
     """Return (N, 1, 3, 7): the linear step of each sample's op."""
-    result = np.tile(stages.IDENTITY_STEP, (len(op), 1, 1, 1))
+    result = np.tile(IDENTITY_STEP, (len(op), 1, 1, 1))
     for code, step in STEPS.items():
         mine = op == code
         if mine.any():
@@ -208,9 +211,9 @@ def _holes(half: Array, center: Array, size: Size) -> Array:
     return np.stack(clipped, axis=-1).astype(np.int64)[:, None]
 
 
-def uniforms(draw: Draw, samples: int, slots: int, count: int = WORDS) -> Array:
+def uniforms(rng: Any, slots: int, count: int = WORDS) -> Array:
     """Return `count` uniform numbers for each sample and slot, (count, N, slots)."""
-    words = draw.words(count * slots).reshape(samples, slots, count)
+    words = rng.words(count * slots).reshape(rng.samples, slots, count)
     return (words * WORD).transpose(2, 0, 1)
 
 

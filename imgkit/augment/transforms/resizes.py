@@ -1,58 +1,54 @@
-"""Geometric ops that resize a window of the image, aligned with its axes."""
+"""Geometric transforms that resize a window of the image, aligned with its axes."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from imgkit.augment.transforms.base import (
+from imgkit.augment.transforms.base import Array, Numbers, Transform, matrices
+from imgkit.augment.transforms.fields import (
     INTERPOLATIONS,
-    Array,
-    Numbers,
-    Size,
-    Transform,
     fill,
     flag,
     image_size,
     interval,
-    word,
+    one_of,
 )
-from imgkit.augment.transforms.hops import RESAMPLE, crop, matrices, resize
 from imgkit.draws import ScalarDraw
-from imgkit.stages import GeometricStep
-
-if TYPE_CHECKING:
-    from imgkit.draws import Draw
+from imgkit.geometry.entries import crop_entries, resize_entries
+from imgkit.stages import GeometricStep, Size
 
 ATTEMPTS = 10  # of RandomResizedCrop and Erase to fit their box, as in torchvision
 
 
-@dataclass(frozen=True)
 class Resize(Transform):
     """Make the image `size`; or its shorter or longer `edge` alone, with the shape kept."""
 
     size: Any = image_size()
-    edge: str = word(("both", "shorter", "longer"), "both")
-    interpolation: str = word(INTERPOLATIONS, "bilinear")
+    _: dataclasses.KW_ONLY
+    edge: str = one_of(("both", "shorter", "longer"), "both")
+    interpolation: str = one_of(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
-    parts: ClassVar[tuple[str, ...]] = RESAMPLE
-    plain: ClassVar[bool] = True
+    stage_kinds: ClassVar[tuple[str, ...]] = ("resample",)
+    vectorized: ClassVar[bool] = True
+    changes_size: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.edge != "both" and self.size[0] != self.size[1]:
             raise ValueError(f"size is {self.size}: the {self.edge} edge takes one integer")
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a resize of the whole canvas."""
         out_size = self.size if self.edge == "both" else self._shaped(size)
-        matrix = matrices(numbers, resize(size, out_size))
+        matrix = matrices(numbers, resize_entries(size, out_size))
         return GeometricStep(self.name, "resize", size, out_size, matrix,
-                   interpolation=self.interpolation, antialias=self.antialias)  # fmt: skip
+                             interpolation=self.interpolation,
+                             antialias=self.antialias)  # fmt: skip
 
     def _shaped(self, size: Size) -> Size:
         """Return the size whose one edge is `size`, the other cut to whole pixels."""
@@ -62,28 +58,26 @@ class Resize(Transform):
         return (int(tall), int(wide)) if edge.ndim == 0 else (tall, wide)
 
 
-@dataclass(frozen=True)
 class RandomResizedCrop(Transform):
     """Cut a box of random area and shape and resize it; Inception's crop, as in torchvision.
 
-    `scale` bounds the area as a share of the image's, `ratio` its width by height. Ten boxes are
-    tried; if none fits, the largest centered one with a ratio in range is taken.
+    `scale` bounds the area as a fraction of the image's, `ratio` its width by height. Ten boxes
+    are tried; if none fits, the largest centered one with a ratio in range is taken.
     """
 
     size: Any = image_size()
     scale: Any = interval((0.08, 1.0), low=0)
     ratio: Any = interval((3 / 4, 4 / 3), low=1e-6)
-    interpolation: str = word(INTERPOLATIONS, "bilinear", kw_only=False)
+    interpolation: str = one_of(INTERPOLATIONS, "bilinear", kw_only=False)
     antialias: bool = flag(True, kw_only=False)
-    parts: ClassVar[tuple[str, ...]] = RESAMPLE
-    plain: ClassVar[bool] = True
+    stage_kinds: ClassVar[tuple[str, ...]] = ("resample",)
+    vectorized: ClassVar[bool] = True
+    changes_size: ClassVar[bool] = True
     blocks: ClassVar[int] = 2
 
-    def draw(self, draw: Draw, samples: int, size: Size) -> Numbers:
+    def draw(self, rng: Any, size: Size) -> Numbers:
         """Draw a box in whole pixels."""
-        box = fit_box(
-            draw, samples, size, self.scale, self.ratio, lambda: self._fallback(samples, size)
-        )
+        box = fit_box(rng, size, self.scale, self.ratio, lambda: self._fallback(rng.samples, size))
         return dict(zip(("top", "left", "height", "width"), box, strict=True))
 
     def _fallback(self, samples: int, size: Size) -> tuple[Array, ...]:
@@ -94,10 +88,10 @@ class RandomResizedCrop(Transform):
         wide = np.where(shape > high, np.rint(height * high), width).astype(np.int64)
         return (height - tall) // 2, (width - wide) // 2, tall, wide
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return a resize of the box."""
-        names = ("top", "left", "height", "width")
-        top, left, height, width = (numbers[name] for name in names)
+        top, left = numbers["top"], numbers["left"]
+        height, width = numbers["height"], numbers["width"]
         sx, sy = self.size[1] / width, self.size[0] / height
         dx, dy = (0.5 - left) * sx - 0.5, (0.5 - top) * sy - 0.5
         matrix = matrices(numbers, (sx, 0.0, dx, 0.0, sy, dy))
@@ -105,12 +99,12 @@ class RandomResizedCrop(Transform):
         many = isinstance(matrix, np.ndarray)
         window = np.stack(window, axis=-1).astype(np.float64) if many else [window]
         return GeometricStep(self.name, "resize", size, self.size, matrix, window=window,
-                   interpolation=self.interpolation, antialias=self.antialias)  # fmt: skip
+                             interpolation=self.interpolation,
+                             antialias=self.antialias)  # fmt: skip
 
 
 def fit_box(
-    draw: Any,
-    samples: int,
+    rng: Any,
     size: Size,
     scale: tuple[float, float],
     ratio: tuple[float, float],
@@ -120,20 +114,21 @@ def fit_box(
 
     Each attempt takes four words of every sample: area, log ratio, top, left.
     """
-    ratios = math.log(ratio[0]), math.log(ratio[1])
-    if isinstance(draw, ScalarDraw):
+    log_ratio = math.log(ratio[0]), math.log(ratio[1])
+    if isinstance(rng, ScalarDraw):
         for _ in range(ATTEMPTS):
-            box = _try_box(draw.words(4), *size, scale, ratios)
+            box = _try_box(rng.words(4), *size, scale, log_ratio)
             if box is not None:
                 return box
         return tuple(int(v[0]) for v in fallback())
+    samples = rng.samples
     heights, widths = (v.tolist() if isinstance(v, np.ndarray) else [v] * samples for v in size)
     boxes: list[tuple[int, int, int, int] | None] = [None] * samples
     missing = list(range(samples))
     for _ in range(ATTEMPTS):
-        words = draw.words(4).tolist()
+        words = rng.words(4).tolist()
         for i in missing:
-            boxes[i] = _try_box(words[i], heights[i], widths[i], scale, ratios)
+            boxes[i] = _try_box(words[i], heights[i], widths[i], scale, log_ratio)
         missing = [i for i in missing if boxes[i] is None]
         if not missing:
             break
@@ -150,37 +145,41 @@ def _try_box(
     log_ratio: tuple[float, float],
 ) -> tuple[int, int, int, int] | None:
     """Return the box that four words mean, or None if it does not fit."""
-    u = [word * 2.0**-32 for word in words]
-    area = (scale[0] + u[0] * (scale[1] - scale[0])) * height * width
-    shape = math.exp(log_ratio[0] + u[1] * (log_ratio[1] - log_ratio[0]))
+    first, second, third, fourth = words
+    area = (scale[0] + first * 2.0**-32 * (scale[1] - scale[0])) * height * width
+    shape = math.exp(log_ratio[0] + second * 2.0**-32 * (log_ratio[1] - log_ratio[0]))
     wide, tall = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
     if not (0 < wide <= width and 0 < tall <= height):
         return None
-    return int(u[2] * (height - tall + 1)), int(u[3] * (width - wide + 1)), tall, wide
+    top = int(third * 2.0**-32 * (height - tall + 1))
+    return top, int(fourth * 2.0**-32 * (width - wide + 1)), tall, wide
 
 
-@dataclass(frozen=True)
 class Letterbox(Transform):
     """Resize to fit inside `size` with the shape kept, and fill what remains on both sides."""
 
     size: Any = image_size()
-    interpolation: str = word(INTERPOLATIONS, "bilinear")
+    _: dataclasses.KW_ONLY
+    interpolation: str = one_of(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
     fill: Any = fill()
-    parts: ClassVar[tuple[str, ...]] = ("resample", "resample")
+    stage_kinds: ClassVar[tuple[str, ...]] = ("resample", "resample")
+    vectorized: ClassVar[bool] = True
+    scalar: ClassVar[bool] = False
+    changes_size: ClassVar[bool] = True
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> GeometricStep:
         """Return the resize, then the pad."""
-        if part == 0:
+        if stage_index == 0:
             inner = self._inner(size)
-            matrix = matrices(numbers, resize(size, inner))
+            matrix = matrices(numbers, resize_entries(size, inner))
             return GeometricStep(self.name, "resize", size, inner, matrix,
-                       interpolation=self.interpolation, antialias=self.antialias)  # fmt: skip
+                                 interpolation=self.interpolation,
+                                 antialias=self.antialias)  # fmt: skip
         top, left = ((self.size[axis] - np.asarray(size[axis])) // 2 for axis in (0, 1))
-        matrix = matrices(numbers, crop(-top, -left))
-        return GeometricStep(
-            self.name, "move", size, self.size, matrix, outside=True, fill=self.fill
-        )
+        matrix = matrices(numbers, crop_entries(-top, -left))
+        return GeometricStep(self.name, "move", size, self.size, matrix, outside=True,
+                             fill=self.fill)  # fmt: skip
 
     def _inner(self, size: Size) -> Size:
         """Return the size of the picture inside the box."""

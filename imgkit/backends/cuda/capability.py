@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from imgkit.registry import HOST_ONLY
-
 KINDS = ("resample", "color", "hue", "curve", "erase", "normalize")  # what the kernel runs
 HOLES = 8  # rectangles that the kernel tests in registers
 OF_THE_WHOLE = ("equalize", "autocontrast")  # curves that need the whole image first
 
 FIELD, WHOLE = "a displacement field", "a curve that needs the whole image"
 
-# Filters of a plan that have no device kernel, and the transforms they come from.
-HOST_FILTERS: Mapping[str, str] = MappingProxyType({"jpeg": "JpegCompression", "clahe": "CLAHE"})
+# Filters of a plan that have no device kernel, and why.
+HOST_FILTERS: Mapping[str, str] = MappingProxyType(
+    {"jpeg": "the codec is OpenCV's", "clahe": "its tiles are OpenCV's"}
+)
 
 
 def host_reason(stage: Any) -> str:
@@ -29,7 +29,7 @@ def host_reason(stage: Any) -> str:
         inner = (host_reason(each) for branch in stage.branches for each in branch)
         return next(filter(None, inner), "")
     if stage.kind == "filter" and stage.name in HOST_FILTERS:
-        return HOST_ONLY[HOST_FILTERS[stage.name]]
+        return HOST_FILTERS[stage.name]
     return ""
 
 

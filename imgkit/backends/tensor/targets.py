@@ -7,6 +7,7 @@ has a gradient is the image alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,29 +57,30 @@ def as_tensors(name: str, result: Any, value: Any, batched: bool) -> Any:
     return made.to(value.device, torch.float32 if counted else value.dtype)
 
 
-def run_pixels(pipeline: Any, name: str, value: Any, epoch: int, indices: Array | int) -> Any:
+def run_pixels(
+    run: Callable[..., Any], name: str, value: Any, epoch: int, indices: Array | int
+) -> Any:
     """Run a pipeline on the tensors of `image`, or on the frames of `images` with one draw."""
     if name == "image":
-        return pipeline(value, key=(epoch, indices))
+        return run(value, key=(epoch, indices))
     if not isinstance(indices, int):
         videos = [
-            run_pixels(pipeline, name, video, epoch, index)
+            run_pixels(run, name, video, epoch, index)
             for video, index in zip(value, indices.tolist(), strict=True)
         ]
         same = isinstance(value, Tensor) and len({video.shape for video in videos}) == 1
         return torch.stack(videos) if same else videos
     if not isinstance(value, Tensor):
-        return type(value)(pipeline(frame, key=(epoch, indices)) for frame in value)
+        return type(value)(run(frame, key=(epoch, indices)) for frame in value)
     frames = value[:, None] if value.ndim == 3 else value
-    made = pipeline(frames, key=(epoch, [indices] * len(frames)))
+    made = run(frames, key=(epoch, [indices] * len(frames)))
     return made[:, 0] if value.ndim == 3 else made
 
 
-def reference(pipeline: Any, x: Tensor, key: Any, fuse: bool) -> Any:
+def reference(run: Callable[[Array], Any], first: bool, x: Tensor) -> Any:
     """Run the oracle on a tensor; its result has the channels first and the float dtype of `x`."""
     array = _array(x)
-    result = pipeline.reference(array if x.ndim == 2 else np.moveaxis(array, -3, -1), key, fuse)
-    first = any(op.name == "ToCHW" and op.p for op in pipeline.ops)
+    result = run(array if x.ndim == 2 else np.moveaxis(array, -3, -1))
     if isinstance(result, list):
         return [_image(each, x, first) for each in result]
     return _image(result, x, first)
