@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,7 @@ from imgkit.geometry import matrix as matrices
 from imgkit.geometry.fields import sample_field
 from imgkit.geometry.matrix import EXACT
 from imgkit.geometry.resolve import IDENTITY, Canvas, Sampling
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def grid(size: tuple[int, int], dtype: npt.DTypeLike = np.float64) -> Array:

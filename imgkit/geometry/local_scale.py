@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.geometry.matrix import EXACT, Array, Size, apply, is_affine
+from imgkit.geometry.matrix import EXACT, Size, apply, is_affine
+from imgkit.image import Array
 
 SHRINKS = 1.375  # squared shrinking from which maps are prefiltered: below, the Gaussian that is
 # missing has a sigma under 0.25 pixel and gives a neighbor less than 1/2900
@@ -85,6 +86,3 @@ def antialias_sigmas(reach: Array, in_size: Size) -> Array:
     missing = np.where(squares > SHRINKS, (squares - 1) / 6, 0)
     variance = np.sum(axes**2 * missing[..., None, :], axis=-1)
     return np.asarray(np.minimum(np.sqrt(variance), max(in_size)))
-
-
-# --- fields -----------------------------------------------------------------------------

@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
+from imgkit.stages import IDENTITY_MATRIX, Entries
+
 Size = tuple[int, int]
 Point = Sequence[float] | Array
 
@@ -322,10 +324,6 @@ def exact_move(matrix: Array, in_size: Size) -> Move | None:
 # For one sample a tuple takes a sixth of the time of an array. The functions of stacks (N, 3, 3)
 # below add and multiply in the same order, so a batch gets the numbers of its samples bit for bit.
 
-Entries = tuple[float, float, float, float, float, float, float, float, float]  # row by row
-
-IDENTITY: Entries = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-
 
 def entries(matrix: Any) -> Entries:
     """Return the entries of an array (3, 3), or of what holds them already."""
@@ -349,8 +347,8 @@ def has_affine_row(matrix: Entries) -> bool:
 
 def product(second: Entries, first: Entries) -> Entries:
     """Return the matrix that runs `first`, then `second`."""
-    if first is IDENTITY or second is IDENTITY:
-        return second if first is IDENTITY else first
+    if first is IDENTITY_MATRIX or second is IDENTITY_MATRIX:
+        return second if first is IDENTITY_MATRIX else first
     a, b, c, d, e, f, g, h, i = second
     k, m, n, o, p, q, r, s, t = first
     return (

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.geometry import matrix as matrices
 from imgkit.geometry.fields import displacement
-from imgkit.geometry.matrix import EXACT, Entries, entries, inverse, product, shift
-from imgkit.stages import GeometricStep
+from imgkit.geometry.matrix import EXACT, inverse, product, shift
+from imgkit.image import Array
+from imgkit.stages import IDENTITY_MATRIX, Entries, GeometricStep, size_of
 
-Array = npt.NDArray[Any]
 IDENTITY = np.eye(3)
 IDENTITY.flags.writeable = False
 Window = tuple[int, int, int, int]  # top, left, height, width
@@ -22,10 +21,10 @@ Pad = tuple[str, tuple[float, ...]]  # a border and its fill
 
 
 class Canvas(NamedTuple):
-    """A canvas between two steps; outside it the later hop shows its fill.
+    """A canvas between two steps; outside it the later step shows its fill.
 
     `matrix` maps output pixel centers to canvas pixel centers (None in runs with fields, where
-    `positions` follows the steps).
+    `sampling_positions` follows the steps).
     """
 
     matrix: Array | None
@@ -34,19 +33,19 @@ class Canvas(NamedTuple):
 
 
 class Link(NamedTuple):
-    """One hop, followed backward: output position to input position."""
+    """One step, followed backward: output position to input position."""
 
     inverse: Array | None  # (3, 3)
     displacement: Array | None  # (H, W, 2)
-    canvas: Canvas | None  # the hop's input canvas, where it cuts
+    canvas: Canvas | None  # the step's input canvas, where it cuts
 
 
 class Sampling(NamedTuple):
     """A resolved run; see the module's docstring.
 
-    `kind` says how little is enough: "move" (pixels stay whole), "resize" (the window fills
-    `resized`, then pixels move), "warp" (one matrix) or "field" (follow `links`). `window` is
-    top, left, height, width, and may exceed the source, where `pad` shows.
+    `kind` is the cheapest route that suffices: "move" (pixels stay whole), "resize" (the window
+    fills `resized`, then pixels move), "warp" (one matrix) or "field" (follow `links`). `window`
+    is top, left, height, width, and may exceed the source, where `pad` shows.
     """
 
     kind: str
@@ -76,8 +75,8 @@ class SampleStep(NamedTuple):
 
 def resolve(declared: Sequence[GeometricStep], sample: int) -> Sampling:
     """Resolve a run of steps for one of its N samples."""
-    source = at_size(declared[0].in_size, sample)
-    steps = [step for step in (step_of(each, sample) for each in declared) if not is_idle(step)]
+    source = size_of(declared[0].in_size, sample)
+    steps = moving_steps(declared, sample)
     lead, leading, window, pad = _leading_moves(steps, source)
     rest = steps[lead:]
     out_size = rest[-1].out_size if rest else _turned(leading, window)
@@ -90,38 +89,25 @@ def resolve(declared: Sequence[GeometricStep], sample: int) -> Sampling:
     return _matrix_run(rest, leading, window, pad, out_size)
 
 
-def step_of(declared: GeometricStep, sample: int) -> SampleStep:
+def moving_steps(declared: Sequence[GeometricStep], sample: int) -> list[SampleStep]:
+    """Return the steps that change a sample, with its numbers."""
+    return [_step_of(step, sample) for step in declared if step.moves(sample)]
+
+
+def _step_of(declared: GeometricStep, sample: int) -> SampleStep:
     """Return a step with the numbers of one of its samples."""
-    matrix = None if declared.matrix is None else entries(declared.matrix[sample])
-    in_size = at_size(declared.in_size, sample)
+    in_size = size_of(declared.in_size, sample)
     same = declared.out_size is declared.in_size
-    out_size = in_size if same else at_size(declared.out_size, sample)
+    out_size = in_size if same else size_of(declared.out_size, sample)
     moved = None if declared.field is None else displacement(declared.field, sample, in_size)
-    return SampleStep(declared, matrix, moved, in_size, out_size)
-
-
-def at_size(size: tuple[Any, Any], sample: int) -> tuple[int, int]:
-    """Return one sample's height and width."""
-    height, width = size
-    if isinstance(height, np.ndarray):
-        height = height[sample]
-    if isinstance(width, np.ndarray):
-        width = width[sample]
-    return int(height), int(width)
-
-
-def is_idle(step: SampleStep) -> bool:
-    """Tell whether the hop leaves this sample alone."""
-    if step.matrix is None:
-        return step.displacement is not None and not step.displacement.any()
-    return step.matrix == matrices.IDENTITY and step.in_size == step.out_size
+    return SampleStep(declared, declared.matrix_of(sample), moved, in_size, out_size)
 
 
 def _leading_moves(
     steps: list[SampleStep], source: tuple[int, int]
 ) -> tuple[int, Entries, Window, Pad]:
     """Fold the moves that a run begins with into a window of the source."""
-    matrix = matrices.IDENTITY
+    matrix = IDENTITY_MATRIX
     pad: Pad = ("constant", (0.0,))
     window = whole = (0, 0, *source)
     for count, step in enumerate(steps):
@@ -196,7 +182,7 @@ def _matrix_run(
     """Resolve a run of matrices: their product, and the canvases that cut."""
     canvases: list[Canvas] = []
     places: list[int] = []
-    total = matrices.IDENTITY
+    total = IDENTITY_MATRIX
     for place in range(len(rest) - 1, -1, -1):
         step = rest[place]
         total = product(total, _matrix(step))
@@ -266,10 +252,10 @@ def _as_resize(
     if max(abs(low), abs(high), abs(upper), abs(lower)) > 1e-6:
         return None
     size = (tall, wide) if a else (wide, tall)
-    orient = matrices.IDENTITY if a > 0 and d > 0 else _orientation(matrix, size)
+    orient = IDENTITY_MATRIX if a > 0 and d > 0 else _orientation(matrix, size)
     for step in rest[1:]:
         orient = product(_matrix(step), orient)
-    return size, IDENTITY if orient == matrices.IDENTITY else matrices.array(orient)
+    return size, IDENTITY if orient == IDENTITY_MATRIX else matrices.array(orient)
 
 
 def _orientation(matrix: Entries, size: tuple[int, int]) -> Entries:

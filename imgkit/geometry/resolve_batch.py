@@ -1,7 +1,7 @@
 """A run of geometric steps, resolved for all N samples at once: `resolve` in arrays.
 
-Which steps a sample sits out, where its leading moves end and which canvases cut it are masks
-over the samples, so that no number is drawn, multiplied or inverted sample by sample.
+Masks over the samples say which steps change a sample, where its leading moves end and which
+canvases cut it, so that no number is multiplied or inverted sample by sample.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.border import BORDERS
 from imgkit.geometry.local_scale import antialias_sigmas, jacobian
 from imgkit.geometry.matrix import EXACT, apply, products, translation
 from imgkit.geometry.matrix import inverses as invert
-from imgkit.stages import GeometricStep
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
+from imgkit.stages import GeometricStep, Size, batched
 
 KINDS = ("move", "resize", "warp", "field")
 MOVE, RESIZE, WARP, FIELD = range(4)
@@ -28,11 +26,11 @@ ENDLESS = 2.0**40  # the size of a canvas that cuts nothing
 
 
 class Maps(NamedTuple):
-    """What `geometry.Sampling` says of one sample, for N.
+    """The numbers of `geometry.Sampling` for N samples.
 
-    `first` is the hop that each sample's matrices begin with (-1 in moves), `rest` (N, steps) the
-    steps behind its leading moves. `canvases` (N, M, 3, 3) of `canvas_sizes` (N, M, 2) cut where
-    `cuts` (N, M); M counts the steps, whose fills they show.
+    `first` is the step that each sample's matrices begin with (-1 in moves), `rest` (N, steps)
+    the steps behind its leading moves. `canvases` (N, M, 3, 3) of `canvas_sizes` (N, M, 2) cut
+    where `cuts` (N, M); M counts the steps, whose fills they show.
     """
 
     kind: Array  # (N,)
@@ -74,13 +72,17 @@ def resolve_batch(steps: Sequence[GeometricStep], samples: int, channels: int) -
         if step.kind == "resize" and step.window is not None:
             mine = first == place
             window = np.where(
-                mine[:, None], _resize_window(step.window, leading, led, window), window
+                mine[:, None],
+                _resize_window(batched(step.window), leading, led, window),
+                window,
             )
     entering = leading @ _shift(window)
     fills = np.stack([np.broadcast_to(step.fill, (channels,)) for step in steps])
     cut, backs, product = _canvases(steps, rest, first, sizes_in, out_size)
     starts_resized = _of_first(first, [step.kind == "resize" for step in steps], False)
-    border = np.where(starts_resized, EDGE, _of_first(first, [CODES[h.border] for h in steps], 0))
+    border = np.where(
+        starts_resized, EDGE, _of_first(first, [CODES[step.border] for step in steps], 0)
+    )
     fill = np.where(moves_only[:, None], 0.0, fills[first])
     bent = (rest & np.array([step.matrix is None for step in steps])).any(axis=1)
     flat = ~bent & ~moves_only
@@ -94,31 +96,36 @@ def resolve_batch(steps: Sequence[GeometricStep], samples: int, channels: int) -
     sampled = np.array([step.kind != "move" for step in steps])
     smooth = (rest & sampled & np.array([step.antialias for step in steps])).any(axis=1)
     words = [step.interpolation for step in steps if step.kind != "move"]
-    pad = np.where(padded < 0, CONSTANT, np.array([CODES[h.border] for h in steps])[padded])
+    pad = np.where(padded < 0, CONSTANT, np.array([CODES[step.border] for step in steps])[padded])
     pad_fill = np.where((padded < 0)[:, None], 0.0, fills[padded])
     return Maps(kind, window, pad, pad_fill, matrix, out_size, border, fill,
                 words[0] if words else "bilinear", smooth & (kind != FIELD), backs,
                 np.stack(sizes_in, axis=1), cut, fills, resized, move, entering, rest)  # fmt: skip
 
 
-def _sizes(size: Any, samples: int) -> Array:
+def _sizes(size: Size, samples: int) -> Array:
     """Return (N, 2) int64."""
     return np.stack([np.broadcast_to(side, (samples,)) for side in size], axis=1).astype(np.int64)
 
 
 def _of_first(first: Array, values: Sequence[Any], default: Any) -> Array:
-    """Return a value of each sample's first hop."""
+    """Return a value of each sample's first step."""
     return np.where(first < 0, default, np.asarray(values)[first])
 
 
-def _is_idle(step: Any, size_in: Array, size_out: Array) -> Array:
-    """Tell which samples a hop leaves alone."""
+def _is_idle(step: GeometricStep, size_in: Array, size_out: Array) -> Array:
+    """Return which samples a step leaves as they are: `GeometricStep.moves` in arrays."""
     if step.matrix is None:
         field = step.field
-        still = field.amount == 0
-        return still if field.kind == "elastic" else ~field.nodes.any(axis=(1, 2, 3))
+        assert field is not None  # a step has a matrix or a field
+        return np.asarray((field.amount == 0) & ~field.nodes.any(axis=(1, 2, 3)))
     same = (size_in == size_out).all(axis=1)
-    return np.asarray(same & (step.matrix == np.eye(3)).all(axis=(1, 2)))
+    return np.asarray(same & (_matrices(step) == np.eye(3)).all(axis=(1, 2)))
+
+
+def _matrices(step: GeometricStep) -> Array:
+    """Return the matrices (N, 3, 3) of a step; those of a field are identities."""
+    return np.eye(3)[None] if step.matrix is None else batched(step.matrix)
 
 
 def _leading_moves(
@@ -127,7 +134,7 @@ def _leading_moves(
     """Fold the moves that each sample begins with into a window of the source.
 
     Returns:
-        The hop where they end (N,), their matrix, the window, the hop that pads (or -1), and
+        The step where they end (N,), their matrix, the window, the step that pads (or -1), and
         whether there was any.
     """
     samples = len(idle)
@@ -145,7 +152,7 @@ def _leading_moves(
             continue
         ends = mine.copy()
         if step.kind == "move" and step.matrix is not None:
-            following = products(step.matrix, matrix)
+            following = products(_matrices(step), matrix)
             wanted = _source_window(following, sizes_out[place])
             beyond = mine & ~_inside(wanted, window) & step.outside
             ends = beyond & (window != source).any(axis=1)
@@ -197,7 +204,7 @@ def _canvases(
     sizes_in: list[Array],
     out_size: Array,
 ) -> tuple[Array, Array, Array]:
-    """Multiply each sample's matrices, last hop first, and find the canvases that cut."""
+    """Multiply each sample's matrices, last step first, and find the canvases that cut."""
     samples, count = rest.shape
     product = np.tile(np.eye(3), (samples, 1, 1))
     backs = np.tile(np.eye(3), (samples, count, 1, 1))
@@ -205,7 +212,7 @@ def _canvases(
     for place in range(count - 1, -1, -1):
         step, mine = steps[place], rest[:, place]
         if step.matrix is not None:
-            product = np.where(mine[:, None, None], products(product, step.matrix), product)
+            product = np.where(mine[:, None, None], products(product, _matrices(step)), product)
         if step.kind == "warp" or step.outside:
             backs[:, place] = invert(product)
             cuts = mine & (place > first)
@@ -239,7 +246,7 @@ def _window_cuts(
     cutting = np.array([step.kind == "warp" or bool(step.outside) for step in steps])
     place = np.arange(len(steps))
     behind = rest & (place > first[:, None])
-    ending = (behind & cutting).argmax(axis=1)  # the hop that a move may not follow
+    ending = (behind & cutting).argmax(axis=1)  # the step that a move may not follow
     between = behind & (place < ending[:, None])
     moves = np.array([step.kind == "move" for step in steps])
     same = np.stack(
@@ -272,12 +279,7 @@ def _as_resize(
     after = rest & (place > first[:, None])
     plain = np.array([step.kind == "move" for step in steps])  # none cuts: the caller has looked
     whole = ~(after & ~plain).any(axis=1)
-    starts = np.stack(
-        [
-            np.broadcast_to(np.eye(3) if h.matrix is None else h.matrix, (samples, 3, 3))
-            for h in steps
-        ]
-    )
+    starts = np.stack([np.broadcast_to(_matrices(step), (samples, 3, 3)) for step in steps])
     matrix = starts[first, everyone] @ entering
     height, width = window[:, 2], window[:, 3]
     low = matrix[:, :2, :2] @ np.full((samples, 2, 1), -0.5)
@@ -292,7 +294,7 @@ def _as_resize(
     for index, step in enumerate(steps):
         if step.kind == "move" and step.matrix is not None:
             follows = after[:, index, None, None]
-            orient = np.where(follows, step.matrix @ orient, orient)
+            orient = np.where(follows, _matrices(step) @ orient, orient)
     return size, orient, whole
 
 

@@ -12,7 +12,7 @@ import imgkit as ik
 from imgkit.backends.cuda import launch as fused
 from imgkit.backends.cuda import layout as fused_layout
 from imgkit.backends.cuda.capability import fusion_blocker
-from imgkit.backends.tensor import plan
+from imgkit.backends.tensor import native as device_plan
 from imgkit.backends.tensor.numpy_view import native
 from imgkit.border import BORDERS
 
@@ -131,9 +131,12 @@ def test_the_same_key_gives_the_same_pictures_everywhere(last):
     aug, key = ik.Pipeline(ops, seed=4), (1, range(4))
     tensor = torch.from_numpy(x).to(DEVICE).permute(0, 3, 1, 2)
     stages = aug.plan(SIZE, key).stages
-    steps = plan.prepared(stages, tensor)
-    work, numbers = tuple((s.kind, s.how) for s in steps), plan.uploaded(steps, tensor.device)
-    compiled = torch.compile(plan.execute, fullgraph=True, backend="aot_eager")
+    steps = device_plan.prepared_stages(stages, tensor)
+    work, numbers = (
+        tuple((s.kind, s.spec) for s in steps),
+        device_plan.uploaded(steps, tensor.device),
+    )
+    compiled = torch.compile(device_plan.execute, fullgraph=True, backend="aot_eager")
     with native():
         eager = aug(tensor, key=key)
     ways = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import imgkit as ik
-from imgkit.backends.array import conv_routes as routes
+from imgkit.backends.array.primitives import conv_routes as routes
 from imgkit.ops.conv import METHODS
 
 RNG = np.random.default_rng(3)

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 from imgkit.backends.cuda import launch as fused  # noqa: E402
 from imgkit.backends.cuda.capability import fusion_blocker  # noqa: E402
 from imgkit.backends.cuda.layout import ALONE, PIXELS, layout, share  # noqa: E402
+from imgkit.backends.tensor import plan as plan_of_tensors  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 JITTER = ik.ColorJitter(0.4, 0.4, 0.4, 0.1)
@@ -99,15 +100,15 @@ def test_a_batch_is_one_launch(colors, count):
 def test_with_contrast_programs_fill_the_device_once():
     made = spec(*CROP, JITTER, count=8)
     assert made.means == 1
-    assert [share(made, count, 132).parts for count in (64, 66, 67, 500)] == [2, 2, 1, 1]
-    assert [share(made, count, 108).parts for count in (32, 64)] == [3, 1]
-    assert share(made, 1, 132).parts == 98  # no more than there are tiles
+    assert [share(made, count, 132).programs for count in (64, 66, 67, 500)] == [2, 2, 1, 1]
+    assert [share(made, count, 108).programs for count in (32, 64)] == [3, 1]
+    assert share(made, 1, 132).programs == 98  # no more than there are tiles
 
 
 def test_a_mean_has_its_own_launch_where_one_program_would_be_long_alone():
     large = spec(ik.Resize(512), JITTER, count=2)
     assert share(large, 2).launches == (0, PIXELS)
-    assert share(large, 2).parts == share(large, 2).tiles
+    assert share(large, 2).programs == share(large, 2).tiles
     assert share(large, 67).launches == (ALONE,)  # a program a sample repeats nothing
     assert share(spec(ik.Resize(256), JITTER), 1).launches == (ALONE,)
     assert share(spec(ik.Resize(257), JITTER), 1).launches == (0, PIXELS)
@@ -119,7 +120,11 @@ def test_a_mean_has_its_own_launch_where_one_program_would_be_long_alone():
 def test_every_tile_of_a_batch_is_written_by_one_program():
     for count in (1, 7, 64, 150):
         work = share(spec(*CROP, JITTER), count)
-        written = [t for part in range(work.parts) for t in range(part, work.tiles, work.parts)]
+        written = [
+            tile
+            for program in range(work.programs)
+            for tile in range(program, work.tiles, work.programs)
+        ]
         assert sorted(written) == list(range(work.tiles))
         assert work.block * (work.tiles - 1) < 224 * 224 <= work.block * work.tiles
 
@@ -151,7 +156,7 @@ def test_packed_images_without_a_device_take_the_array_backend():
     packed = fused.Packed(flat, np.array([0, images[0].size]), np.array([(9, 14), (12, 8)]))
     aug = ik.Pipeline([ik.RandomResizedCrop(8), ik.Normalize("imagenet"), ik.ToCHW()], seed=2)
     key = (3, [5, 6])
-    made = fused.run_packed(
+    made = plan_of_tensors.run_packed(
         aug.plan(tuple(packed.sizes.T), key).stages, packed, torch.float16, True
     )
     wanted = np.stack([aug(image, key=(3, 5 + i)) for i, image in enumerate(images)])
@@ -165,7 +170,7 @@ def test_packed_images_that_end_in_several_sizes_are_refused():
     packed = fused.Packed(flat, np.array([0, 60]), np.array([(4, 5), (6, 7)]))
     plan = ik.Pipeline([ik.Invert()]).plan(tuple(packed.sizes.T), (0, range(2)))
     with pytest.raises(ValueError, match="end with one that has a `size`"):
-        fused.run_packed(plan.stages, packed)
+        plan_of_tensors.run_packed(plan.stages, packed)
     none = fused.Packed(flat[:0], np.zeros(0, int), np.zeros((0, 2), int))
     with pytest.raises(ValueError, match="packed holds no images"):
-        fused.run_packed(plan.stages, none)
+        plan_of_tensors.run_packed(plan.stages, none)

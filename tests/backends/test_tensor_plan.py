@@ -10,8 +10,9 @@ from imgkit.image import full_range, saturate
 from imgkit.registry import TRANSFORMS
 
 torch = pytest.importorskip("torch")
-from imgkit.backends.tensor import philox, plan  # noqa: E402
+from imgkit.backends.tensor import native as device_plan  # noqa: E402
 from imgkit.backends.tensor.numpy_view import native  # noqa: E402
+from imgkit.backends.tensor.primitives import philox  # noqa: E402
 from imgkit.geometry import resolve_batch as resolve  # noqa: E402
 
 SIZE = (33, 40)
@@ -272,10 +273,10 @@ def test_compiled_is_eager():
     x = torch.from_numpy(batch("float32", 3)).permute(0, 3, 1, 2).contiguous()
     aug = ik.Pipeline(COLORFUL["training"], seed=4)
     stages = aug.plan(SIZE, (0, range(3))).stages
-    steps = plan.prepared(stages, x)
-    work, numbers = tuple((s.kind, s.how) for s in steps), plan.uploaded(steps, x.device)
-    eager = plan.execute(x, work, numbers, x.dtype)
-    compiled = torch.compile(plan.execute, fullgraph=True, backend="aot_eager")
+    steps = device_plan.prepared_stages(stages, x)
+    work, numbers = tuple((s.kind, s.spec) for s in steps), device_plan.uploaded(steps, x.device)
+    eager = device_plan.execute(x, work, numbers, x.dtype)
+    compiled = torch.compile(device_plan.execute, fullgraph=True, backend="aot_eager")
     assert torch.allclose(compiled(x, work, numbers, x.dtype), eager, atol=1e-6)
 
 

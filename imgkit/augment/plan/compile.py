@@ -246,11 +246,11 @@ def _gate_step(hop: stages.GeometricStep, active: Array) -> stages.GeometricStep
     matrix = hop.matrix
     if matrix is not None:
         matrix = np.where(active[:, None, None], matrix, np.eye(3))
-    sizes = tuple(
+    height, width = (
         before if np.array_equal(before, after) else np.where(active, after, before)
         for before, after in zip(hop.in_size, hop.out_size, strict=True)
     )
-    return stages.GeometricStep(hop.name, hop.kind, hop.in_size, sizes, matrix, hop.field,
+    return stages.GeometricStep(hop.name, hop.kind, hop.in_size, (height, width), matrix, hop.field,
                       hop.window, hop.outside, hop.interpolation, hop.antialias, hop.border,
                       hop.fill)  # fmt: skip
 
@@ -284,8 +284,8 @@ def _curve(pieces: Pieces) -> stages.Curve:
 
 
 def _filter(pieces: Pieces) -> stages.Filter:
-    ((name, parameters), active) = pieces[0]
-    return stages.Filter(name, parameters, active)
+    ((name, parameters, *host_only), active) = pieces[0]
+    return stages.Filter(name, parameters, active, *host_only)
 
 
 def _noise(pieces: Pieces) -> stages.Noise:

@@ -26,6 +26,7 @@ from imgkit.augment.transforms.base import (
     number,
 )
 from imgkit.checks import check_number
+from imgkit.registry import HOST_ONLY
 from imgkit.stages import IDENTITY_STEP
 
 if TYPE_CHECKING:
@@ -412,7 +413,8 @@ class CLAHE(Transform):
         """Draw the limit."""
         return {"clip_limit": draw_number(draw, self.clip_limit, samples)}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> tuple[str, Numbers]:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> tuple[str, Numbers, str]:
         """Return a filter."""
         tiles = np.full(len(numbers["clip_limit"]), self.tiles)
-        return "clahe", {"clip_limit": numbers["clip_limit"], "tiles": tiles}
+        parameters = {"clip_limit": numbers["clip_limit"], "tiles": tiles}
+        return "clahe", parameters, HOST_ONLY[self.name]

@@ -20,6 +20,7 @@ from imgkit.augment.transforms.base import (
     integer,
     number,
 )
+from imgkit.registry import HOST_ONLY
 
 if TYPE_CHECKING:
     from imgkit.draws import Draw
@@ -194,6 +195,6 @@ class JpegCompression(Transform):
         """Draw the quality."""
         return {"quality": draw_integer(draw, self.quality, samples)}
 
-    def lower(self, part: int, numbers: Numbers, size: Size) -> Piece:
+    def lower(self, part: int, numbers: Numbers, size: Size) -> tuple[str, Numbers, str]:
         """Return a filter."""
-        return "jpeg", _only(numbers, "quality")
+        return "jpeg", _only(numbers, "quality"), HOST_ONLY[self.name]

@@ -11,14 +11,12 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
-from imgkit.backends.array.conv_routes import (
+from imgkit.backends.array.primitives.conv_routes import (
     CHANNELS,
     Choice,
     Problem,
@@ -38,8 +36,8 @@ from imgkit.backends.array.conv_routes import (
     zero_border,
 )
 from imgkit.border import source_index
+from imgkit.image import Array
 
-Array = npt.NDArray[Any]
 Run = Callable[[Array], Array]
 Filter = Callable[[Array, Sequence[int], int], Array]  # image, anchor on each axis, cv2 border
 

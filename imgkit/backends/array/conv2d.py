@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.border import source_index
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 GATHER_BYTES = 4 << 20  # of the input are laid out for one matrix product
 

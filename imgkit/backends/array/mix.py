@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.backends.array import resample
-from imgkit.image import full_range, saturate
+from imgkit.image import Array, full_range, saturate
 
-Array = npt.NDArray[Any]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 

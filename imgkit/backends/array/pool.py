@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from imgkit.backends.array.blur import median_blur
-from imgkit.backends.array.medians import adaptive_median, median_of, taps_of
-from imgkit.backends.array.pool_windows import (
-    Array,
+from imgkit.backends.array.primitives.medians import adaptive_median, median_of, taps_of
+from imgkit.backends.array.primitives.pool_windows import (
     Axes,
     Line,
     along,
@@ -29,7 +28,7 @@ from imgkit.backends.array.pool_windows import (
     padded,
     rows_in_cache,
 )
-from imgkit.image import full_range, saturate
+from imgkit.image import Array, full_range, saturate
 
 # Measured by `python -m benchmarks pool`: the 2048x1536x3 cases for strips (whole images take
 # twice as long, page faults included), 1024x1024x3 against 256x256x64 for rows, 1024x1024 for

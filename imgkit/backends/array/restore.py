@@ -8,16 +8,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import scipy.signal
 import scipy.sparse
 from scipy.sparse.linalg import LinearOperator
 from scipy.sparse.linalg import lsqr as scipy_lsqr
 
 from imgkit.border import BORDERS, source_index
-from imgkit.image import float_dtype
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array, float_dtype
 
 # Where the squared spectrum falls below this part of its maximum a frequency counts as lost.
 WIENER_FLOOR = 1e-4

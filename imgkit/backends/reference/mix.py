@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.backends.reference import resample
-from imgkit.image import saturate
+from imgkit.image import Array, saturate
 
-Array = npt.NDArray[Any]
 Box = tuple[int, int, int, int]
 
 

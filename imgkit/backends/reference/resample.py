@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +11,7 @@ from scipy import ndimage
 from imgkit import geometry
 from imgkit.border import source_index
 from imgkit.checks import check_ints
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def _cubic(t: float, a: float) -> float:

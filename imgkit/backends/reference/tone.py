@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def adjust_gamma(x: Array, gamma: float, gain: float, top: float) -> Array:

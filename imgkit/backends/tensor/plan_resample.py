@@ -10,10 +10,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from imgkit.backends.tensor.fields import LINK_NUMBERS, between_nodes, elastic, field_at
-from imgkit.backends.tensor.gather import floats, fold_any, interpolate, source_of
-from imgkit.backends.tensor.pixels import movable
-from imgkit.backends.tensor.positions import Numbers, Path, blend, centers, coverage, transform
+from imgkit.backends.tensor.primitives.fields import LINK_NUMBERS, between_nodes, elastic, field_at
+from imgkit.backends.tensor.primitives.gather import floats, fold_any, interpolate, source_of
+from imgkit.backends.tensor.primitives.pixels import movable
+from imgkit.backends.tensor.primitives.positions import (
+    Numbers,
+    Path,
+    blend,
+    centers,
+    coverage,
+    transform,
+)
 from imgkit.geometry.resolve_batch import CODES
 
 
@@ -23,13 +30,13 @@ class Resampling(NamedTuple):
     paths: tuple[Path, ...]
 
 
-def resample(x: Tensor, how: Resampling, numbers: Numbers) -> Tensor:
+def resample(x: Tensor, spec: Resampling, numbers: Numbers) -> Tensor:
     """Run a resampling stage on ``(N, C, H, W)``."""
     x = movable(x)
-    if len(how.paths) == 1:
-        return RUN[how.paths[0].kind](x, how.paths[0], _own(numbers, 0))
+    if len(spec.paths) == 1:
+        return RUN[spec.paths[0].kind](x, spec.paths[0], _own(numbers, 0))
     parts = []
-    for place, path in enumerate(how.paths):
+    for place, path in enumerate(spec.paths):
         mine = _own(numbers, place)
         parts.append(RUN[path.kind](x.index_select(0, mine["rows"]), path, mine))
     return torch.cat(parts).index_select(0, numbers["order"])

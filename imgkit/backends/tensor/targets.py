@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 COORDINATES = ("boxes", "oriented_boxes", "polygons", "keypoints")
 AXES = {"mask": 2, "masks": 3}  # without channels, of one sample

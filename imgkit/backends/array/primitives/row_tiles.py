@@ -11,18 +11,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.border import BORDERS, source_index
-from imgkit.image import saturate
+from imgkit.image import Array
 
-Array = npt.NDArray[Any]
 Inner = tuple[slice, slice]
 
 CHANNELS = 128  # OpenCV 5 takes no more in one array
-STRIP_VALUES = (
-    1 << 17
-)  # values of one strip; `benchmarks edges` is best, and flat, from here to 2**18
+STRIP_VALUES = 1 << 17  # of one strip; `benchmarks edges` is best, and flat, from here to 2**18
 
 
 def in_strips(
@@ -91,12 +87,7 @@ def padded(image: Array, rows: slice, radius: int, border: str, value: float) ->
     return np.asarray(strip)
 
 
-def room(strip: Array, out: Array, dtype: np.dtype[Any]) -> Array | None:
-    """Return `out` if OpenCV may write the filtered strip right into it."""
+def direct_output(strip: Array, out: Array, dtype: np.dtype[Any]) -> Array | None:
+    """Return `out` if OpenCV may write the filtered strip directly into it."""
     direct = out.shape == strip.shape and out.dtype == dtype and out.flags.c_contiguous
     return out if direct else None
-
-
-def store(values: Array, out: Array) -> None:
-    """Write floats into a result: rounded half to even and saturated where it holds integers."""
-    out[...] = saturate(values, out.dtype) if out.dtype.kind in "iu" else values

@@ -10,15 +10,14 @@ import functools
 import math
 from collections.abc import Iterator
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
 from imgkit.border import BORDERS
+from imgkit.image import Array
 
-Array = npt.NDArray[Any]
 Block = tuple[slice, ...]
 
 ROUTES = ("direct", "separable", "low-rank", "shift-add", "fft", "overlap-add")

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from imgkit.backends.array.pool_windows import Array, Axes, Line, empty, highest, padded
-from imgkit.image import saturate
+from imgkit.backends.array.primitives.pool_windows import Axes, Line, empty, highest, padded
+from imgkit.image import Array, saturate
 
 NETWORK_TAPS = 256  # `benchmarks pool`, "median"; beyond, a network grows with n log² n
 

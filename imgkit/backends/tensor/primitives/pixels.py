@@ -12,10 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imgkit.border import source_index
+from imgkit.geometry.resolve_batch import CODES
 from imgkit.image import full_range
-
-Array = npt.NDArray[Any]
 
 
 def constant(values: npt.ArrayLike, like: Tensor, dtype: Any = None) -> Tensor:
@@ -49,6 +47,24 @@ def full_precision(x: Tensor) -> Any:
 # --- borders ----------------------------------------------------------------------------
 
 
+def fold(index: Tensor, length: Tensor | int, code: int) -> Tensor:
+    """Map positions on an endless axis to pixels, as `border.source_index` does.
+
+    `code` is that of the border in `CODES`; positions beyond a constant border go to its edge.
+    """
+    if code == CODES["wrap"]:
+        return torch.remainder(index, length)
+    if code == CODES["symmetric"]:
+        folded = torch.remainder(index, 2 * length)
+        return torch.minimum(folded, 2 * length - 1 - folded)
+    if code == CODES["reflect"]:
+        last = length - 1
+        period = max(2 * last, 1) if isinstance(last, int) else (2 * last).clamp(min=1)
+        folded = torch.remainder(index, period)
+        return torch.minimum(folded, period - folded)
+    return index.clamp(min=0).clamp(max=length - 1)
+
+
 def extend(x: Tensor, pads: Sequence[tuple[int, int]], border: str, value: float) -> Tensor:
     """Continue the last axes by so many pixels before and after."""
     if border == "constant":
@@ -56,9 +72,8 @@ def extend(x: Tensor, pads: Sequence[tuple[int, int]], border: str, value: float
         return F.pad(x, flat, value=value) if any(flat) else x
     for axis, (before, after) in enumerate(pads, x.ndim - len(pads)):
         if before or after:
-            position = np.arange(-before, x.shape[axis] + after)
-            index = source_index(position, x.shape[axis], border)
-            x = x.index_select(axis, constant(index, x, torch.int64))
+            position = torch.arange(-before, x.shape[axis] + after, device=x.device)
+            x = x.index_select(axis, fold(position, x.shape[axis], CODES[border]))
     return x
 
 

@@ -11,23 +11,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from imgkit.backends.tensor.pixels import along
-from imgkit.backends.tensor.positions import FAR, Numbers, Path
+from imgkit.backends.tensor.primitives.pixels import along, fold
+from imgkit.backends.tensor.primitives.positions import FAR, Numbers, Path
 from imgkit.geometry.resolve_batch import CODES
-
-
-def fold(index: Tensor, length: Tensor, code: int) -> Tensor:
-    """Map positions on an endless axis to pixels, as `border.source_index` does."""
-    if code == CODES["wrap"]:
-        return torch.remainder(index, length)
-    if code == CODES["symmetric"]:
-        folded = torch.remainder(index, 2 * length)
-        return torch.minimum(folded, 2 * length - 1 - folded)
-    if code == CODES["reflect"]:
-        period = (2 * length - 2).clamp(min=1)
-        folded = torch.remainder(index, period)
-        return torch.minimum(folded, period - folded)
-    return torch.minimum(index.clamp(min=0), length - 1)
 
 
 def fold_any(index: Tensor, length: Tensor, codes: Tensor, present: tuple[int, ...]) -> Tensor:
@@ -36,6 +22,10 @@ def fold_any(index: Tensor, length: Tensor, codes: Tensor, present: tuple[int, .
     for code in present[1:]:
         folded = torch.where(codes == code, fold(index, length, code), folded)
     return folded
+
+
+# pixels along an axis, and which of them show the fill and the pad
+Pixels = tuple[Tensor, Tensor | None, Tensor | None]
 
 
 class Source(NamedTuple):
@@ -47,8 +37,8 @@ class Source(NamedTuple):
     path: Path
     numbers: Numbers
 
-    def axis(self, index: Tensor, axis: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Map window positions of an axis to pixels; tell which show the fill, which the pad."""
+    def axis(self, index: Tensor, axis: int) -> Pixels:
+        """Map window positions of an axis to pixels, with masks of the fill and of the pad."""
         path, numbers = self.path, self.numbers
         length = numbers["window"][:, 2 + axis, None]
         codes = numbers["border"][:, None]
@@ -71,15 +61,16 @@ class Source(NamedTuple):
         padded = (pads == constant) & ((index < 0) | (index >= whole))
         return fold_any(index, whole, pads, path.pads), outside, padded
 
-    def read(self, row: Any, column: Any) -> Tensor:
+    def read(self, row: Pixels, column: Pixels) -> Tensor:
         """Return the pixels (N, C, P) at the rows and columns that `axis` gave."""
         place = row[0] * self.size[1] + column[0]
         count, channels = self.planes.shape[:2]
         found = self.planes.gather(2, place[:, None].expand(count, channels, -1))
-        for way, name in ((2, "pad_fill"), (1, "fill")):
-            if row[way] is not None:
+        for mask, name in ((2, "pad_fill"), (1, "fill")):
+            beside, above = row[mask], column[mask]
+            if beside is not None and above is not None:
                 fill = self.numbers[name].to(found.dtype)[..., None]
-                found = torch.where((row[way] | column[way])[:, None], fill, found)
+                found = torch.where((beside | above)[:, None], fill, found)
         return found
 
 
@@ -88,9 +79,14 @@ def floats(x: Tensor) -> Tensor:
     return x.to(torch.float64 if x.dtype == torch.float64 else torch.float32)
 
 
-def _repeated(values: Tensor | None, size: tuple[int, int], axis: int) -> Tensor | None:
-    """Repeat what belongs to rows (N, H) or columns (N, W) over a canvas, (N, H * W)."""
-    return None if values is None else values.unsqueeze(axis).expand(-1, *size).flatten(1)
+def _repeated(pixels: Pixels, size: tuple[int, int], axis: int) -> Pixels:
+    """Repeat the pixels of rows (N, H) or columns (N, W) over a canvas, (N, H * W)."""
+    place, outside, padded = (
+        None if values is None else values.unsqueeze(axis).expand(-1, *size).flatten(1)
+        for values in pixels
+    )
+    assert place is not None  # the masks alone may be
+    return place, outside, padded
 
 
 def source_of(x: Tensor, path: Path, numbers: Numbers) -> Source:
@@ -104,9 +100,8 @@ def source_of(x: Tensor, path: Path, numbers: Numbers) -> Source:
     rows = torch.arange(-down, height + down, device=x.device)[None]
     columns = torch.arange(-across, width + across, device=x.device)[None]
     size = (rows.shape[1], columns.shape[1])
-    row = [_repeated(v, size, 2) for v in plain.axis(rows, 0)]
-    column = [_repeated(v, size, 1) for v in plain.axis(columns, 1)]
-    plane = plain.read(row, column).unflatten(2, size)
+    row, column = plain.axis(rows, 0), plain.axis(columns, 1)
+    plane = plain.read(_repeated(row, size, 2), _repeated(column, size, 1)).unflatten(2, size)
     for axis, name in ((2, "taps_y"), (3, "taps_x")):
         plane = along(plane, numbers[name].to(plane.dtype), axis)
     return Source(plane.flatten(2), (plane.shape[2], plane.shape[3]), margin, path, numbers)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from imgkit.backends.tensor import philox
-from imgkit.backends.tensor.positions import Link, Numbers
+from imgkit.backends.tensor.primitives import philox
+from imgkit.backends.tensor.primitives.positions import Link, Numbers
 
 LINK_NUMBERS = {
     "matrix": ("inverse",),

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
+
 ALIGNMENT = 16  # bytes; what views of any dtype need
 
 

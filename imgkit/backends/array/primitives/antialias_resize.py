@@ -5,16 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from imgkit.backends.array.primitives.cast import cast_into, merged, planes
 from imgkit.geometry import Size
-from imgkit.image import saturate
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array, float_dtype
 
 OVERSHOOT = ("bicubic", "lanczos")  # kernels with negative lobes
 
@@ -35,12 +32,12 @@ def resize_bands(image: Array, size: Size, interpolation: str, antialias: bool) 
     """
     if interpolation in OVERSHOOT and antialias and image.dtype.kind == "u":
         return _resize_rounding(image, size, interpolation)
-    planes = resize_planes(image, size, interpolation, antialias)
-    if planes.dtype == image.dtype:
-        return merged(planes)
-    whole = np.empty(planes.shape, image.dtype)
+    floats = resize_planes(image, size, interpolation, antialias)
+    if floats.dtype == image.dtype:
+        return merged(floats)
+    whole = np.empty(floats.shape, image.dtype)
     signed = interpolation in OVERSHOOT
-    store(planes.reshape(-1, size[1]), whole.reshape(-1, size[1]), signed)
+    cast_into(floats.reshape(-1, size[1]), whole.reshape(-1, size[1]), signed=signed, owned=True)
     return merged(whole)
 
 
@@ -69,39 +66,14 @@ def resize_planes(image: Array, size: Size, interpolation: str, antialias: bool)
     if shrinks and size[0] != height:
         rows = np.ascontiguousarray(image).reshape(height, -1)
         image = down(rows).reshape(size[0], -1, channels)
-    planes = _planes(image)
-    if planes.shape[2] != size[1]:
-        turned = cv2.transpose(planes.reshape(-1, planes.shape[2]))
+    result = planes(image)
+    if result.shape[2] != size[1]:
+        turned = cv2.transpose(result.reshape(-1, result.shape[2]))
         sums = _sum_rows(turned, size[1], interpolation, antialias)
-        planes = cv2.transpose(sums).reshape(channels, -1, size[1])
+        result = cv2.transpose(sums).reshape(channels, -1, size[1])
     if not shrinks:
-        planes = np.stack([down(plane) for plane in planes])
-    return planes.astype(_float_of(planes.dtype), copy=False)
-
-
-def _float_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return np.dtype(np.float64 if dtype == np.float64 else np.float32)
-
-
-def _planes(image: Array) -> Array:
-    """Return (H, W, C) as contiguous (C, H, W)."""
-    height, width, channels = image.shape
-    if channels == 1:
-        return np.ascontiguousarray(image).reshape(1, height, width)
-    if channels > 4:
-        return np.ascontiguousarray(image.transpose(2, 0, 1))
-    planes = np.empty((channels, height, width), image.dtype)
-    cv2.split(image, list(planes))
-    return planes
-
-
-def merged(planes: Array) -> Array:
-    """Return (C, H, W) as contiguous (H, W, C)."""
-    if len(planes) == 1:
-        return planes.reshape(*planes.shape[1:], 1)
-    if len(planes) > 4:
-        return np.ascontiguousarray(planes.transpose(1, 2, 0))
-    return np.asarray(cv2.merge(list(planes)))
+        result = np.stack([down(plane) for plane in result])
+    return result.astype(float_dtype(result.dtype), copy=False)
 
 
 def _sum_rows(rows: Array, m: int, interpolation: str, antialias: bool) -> Array:
@@ -114,17 +86,17 @@ def _sum_rows(rows: Array, m: int, interpolation: str, antialias: bool) -> Array
     (number, block, span), columns = blocks.shape, rows.shape[1]
     out = np.empty((m, columns), blocks.dtype)
     width = min(columns, max(TILE // span, 256))
-    follow_segment = max(1, block * len(rows) // m)
-    group = max(1, (TILE // width - span) // follow_segment + 1)
+    advance = max(1, block * len(rows) // m)
+    group = max(1, (TILE // width - span) // advance + 1)
     for start in range(0, number, group):
         places = range(start, min(start + group, number))
         first, last = low[start], low[places[-1]] + span
         for left in range(0, columns, width):
             tile = rows[first:last, left : left + width].astype(blocks.dtype, copy=False)
             for place in places:
-                part = out[place * block : (place + 1) * block, left : left + width]
-                seen = tile[low[place] - first : low[place] - first + span]
-                np.matmul(blocks[place, : len(part)], seen, out=part)
+                sums = out[place * block : (place + 1) * block, left : left + width]
+                inputs = tile[low[place] - first : low[place] - first + span]
+                np.matmul(blocks[place, : len(sums)], inputs, out=sums)
     return out
 
 
@@ -135,18 +107,8 @@ def _multiply(flat: Array, count: int, interpolation: str) -> Array:
     """Make `count` rows as weighted sums of the rows of a matrix of integers, saturated."""
     sums = _sum_rows(flat, count, interpolation, True)
     out = np.empty(sums.shape, flat.dtype)
-    store(sums, out, signed=True)
+    cast_into(sums, out, owned=True)
     return out
-
-
-def store(sums: Array, out: Array, signed: bool) -> None:
-    """Write floats into an array of an image dtype, rounded and saturated."""
-    if out.dtype == np.uint8:  # ten times as fast as np.rint, np.clip and astype
-        if signed:
-            cv2.threshold(sums, 0, 0, cv2.THRESH_TOZERO, dst=sums)
-        cv2.convertScaleAbs(sums, dst=out)
-    else:
-        out[...] = saturate(sums, out.dtype)
 
 
 @functools.lru_cache(maxsize=128)

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.image import full_range
+from imgkit.image import Array, full_range
 
-Array = npt.NDArray[Any]
 Axes = tuple[int, ...]
 
 

@@ -5,13 +5,10 @@ The curves are OpenCV's for 8-bit images: its padding, its clipping, its spreadi
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def apply_tiles(position: Array, coarse: Array, clip_limit: float, tiles: tuple[int, int]) -> Array:
