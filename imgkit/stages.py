@@ -171,11 +171,8 @@ class Curve:
     def curves_of(self, sample: int) -> list[tuple[str, float]]:
         """Return the name and parameter of each curve that changes a sample."""
         values, active = _plain(self.parameters, sample), _plain(self.active, sample)
-        return [
-            (name, float(value))
-            for name, value, on in zip(self.names, values, active, strict=True)
-            if on
-        ]
+        every = zip(self.names, values, active, strict=True)
+        return [(name, float(value)) for name, value, on in every if on]
 
     def acts(self, sample: int) -> bool:
         """Return whether the stage changes a sample."""
@@ -293,7 +290,7 @@ STAGES: dict[str, type] = {
 
 def is_identity(step: ColorStep) -> bool:
     """Return whether a linear step in plain numbers changes nothing."""
-    return all(tuple(row) == rest for row, rest in zip(step, IDENTITY_ROWS, strict=True))
+    return step is IDENTITY_ROWS or tuple(map(tuple, step)) == IDENTITY_ROWS
 
 
 def gives_floats(stages: Sequence[Stage]) -> bool:

@@ -1,4 +1,4 @@
-"""How far one output pixel reaches in the input: local scale of a map, and the blur it needs."""
+"""The reach of one output pixel in the input (the local scale of a map), and the blur it needs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def jacobian(matrix: Array, points: npt.ArrayLike) -> Array:
 
 
 def mean_inverse_jacobian(matrix: Array, in_size: Size, out_size: Size) -> Array:
-    """Return how far one output pixel reaches in the input, ``(..., 2, 2)``.
+    """Return the reach of one output pixel in the input, ``(..., 2, 2)``.
 
     A projective map reaches differently everywhere: the mean is over a 9x9 grid of input points,
     those that land on the output canvas (the identity if none does).
@@ -35,15 +35,15 @@ def mean_inverse_jacobian(matrix: Array, in_size: Size, out_size: Size) -> Array
     grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
     moved = apply(matrix, grid)
     limit = np.array([out_size[1] - 0.5, out_size[0] - 0.5])
-    seen = np.all((moved >= -0.5) & (moved <= limit), axis=-1)[..., None, None]
-    forward = np.where(seen, jacobian(matrix, grid), np.eye(2))
-    total = np.where(seen, np.linalg.inv(forward), 0).sum(axis=-3)
-    count = seen.sum(axis=-3)
+    visible = np.all((moved >= -0.5) & (moved <= limit), axis=-1)[..., None, None]
+    forward = np.where(visible, jacobian(matrix, grid), np.eye(2))
+    total = np.where(visible, np.linalg.inv(forward), 0).sum(axis=-3)
+    count = visible.sum(axis=-3)
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.eye(2)))
 
 
 def mean_field_jacobian(field: Array) -> Array:
-    """Return how far one output pixel reaches in the input under fields, ``(..., 2, 2)``.
+    """Return the reach of one output pixel in the input under fields, ``(..., 2, 2)``.
 
     The mean derivative over a row is the difference of its ends, so an elastic field that
     stretches here and shrinks there counts as what it does on the whole.

@@ -13,6 +13,7 @@ Sizes are ``(height, width)``; points are ``(x, y)``.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -308,7 +309,7 @@ def exact_move(matrix: Array, in_size: Size) -> Move | None:
     """
     found = np.asarray(matrix, np.float64).ravel().tolist()
     near = [round(v) if abs(v) < FAR else 0 for v in found]
-    if not all(abs(v - n) <= EXACT for v, n in zip(found, near, strict=True)):
+    if max(map(abs, map(operator.sub, found, near))) > EXACT:
         return None
     a, b, x, c, d, y, *last = near
     if last != [0, 0, 1] or (abs(a), abs(b), abs(c), abs(d)) not in ((1, 0, 0, 1), (0, 1, 1, 0)):

@@ -90,7 +90,7 @@ def backward(steps: Sequence[GeometricStep], sample: int, points: Array) -> tupl
 
 
 def within(at: Array, size: tuple[int, int], slack: float = EXACT) -> Array:
-    """Tell which positions (P, 2) lie on a canvas, to the outer edges of its pixels."""
+    """Return which positions (P, 2) lie on a canvas, to the outer edges of its pixels."""
     low, high = -0.5 - slack, np.array([size[1] - 0.5 + slack, size[0] - 0.5 + slack])
     return np.asarray(((at >= low) & (at <= high)).all(axis=1))
 

@@ -124,16 +124,16 @@ def _leading_moves(
 
 
 def _source_window(matrix: Entries, size: tuple[int, int]) -> Window:
-    """Return what part of the source a canvas shows, after whole-pixel moves."""
+    """Return the window of the source that a canvas shows after whole-pixel moves."""
     height, width = size
-    a, b, x0, d, e, y0, *_ = (round(v) for v in inverse(matrix))
+    a, b, x0, d, e, y0, *_ = map(round, inverse(matrix))
     x1 = x0 + a * (width - 1) + b * (height - 1)
     y1 = y0 + d * (width - 1) + e * (height - 1)
     return min(y0, y1), min(x0, x1), abs(y1 - y0) + 1, abs(x1 - x0) + 1
 
 
 def _inside(window: Window, other: Window) -> bool:
-    """Tell whether a window lies within another."""
+    """Return whether a window lies within another."""
     top, left, height, width = window
     above, before, tall, wide = other
     return (
@@ -158,7 +158,7 @@ def _turned(matrix: Entries, window: Window) -> tuple[int, int]:
 def _resize_window(
     step: SampleStep, sample: int, leading: Entries | None, window: Window
 ) -> Window:
-    """Return the part of the source that a leading resize reads."""
+    """Return the window of the source that a leading resize reads."""
     if step.declared.window is None:
         return window
     edges = step.declared.window[sample]
@@ -225,10 +225,10 @@ def _matrix(step: SampleStep) -> Entries:
 
 
 def _is_window(steps: list[SampleStep], window: Window) -> bool:
-    """Tell whether a canvas is the whole window, resized but not enlarged, and flipped perhaps.
+    """Return whether a canvas is the whole window, resized without enlarging, and perhaps flipped.
 
-    Then the window's own edge cuts as well: as soft as one of its pixels, which are no larger
-    than the canvas's.
+    Then the edge of the window cuts in place of the canvas: it is as soft as a pixel of the window,
+    which is not larger than a pixel of the canvas.
     """
     height, width = steps[0].out_size
     flips = all(s.declared.kind == "move" and s.out_size == s.in_size for s in steps[1:])
@@ -239,7 +239,7 @@ def _as_resize(
     rest: list[SampleStep], entering: Entries, window: Window
 ) -> tuple[tuple[int, int], Array] | None:
     """Return the size a window is resized to and the moves that follow, if that is the run."""
-    if any(step.declared.kind != "move" for step in rest[1:]):  # none cuts: the caller has looked
+    if any(step.declared.kind != "move" for step in rest[1:]):  # none cuts: the caller has checked
         return None
     matrix = product(_matrix(rest[0]), entering)
     a, b, x, c, d, y, *_ = matrix
@@ -271,7 +271,7 @@ def _orientation(matrix: Entries, size: tuple[int, int]) -> Entries:
 
 
 def _covers(back: Entries, canvas: tuple[int, int], out_size: tuple[int, int]) -> bool:
-    """Tell whether every output pixel lies on the canvas, so that it cuts nothing."""
+    """Return whether every output pixel lies on the canvas, which then cuts none."""
     height, width = out_size
     tall, wide = canvas
     a, b, c, d, e, f, g, h, i = back

@@ -167,7 +167,7 @@ def _leading_moves(
 
 
 def _source_window(matrix: Array, size: Array) -> Array:
-    """Return what part of the source canvases show, after whole-pixel moves."""
+    """Return the windows of the source that canvases show after whole-pixel moves."""
     inverse = np.rint(np.linalg.inv(matrix)).astype(np.int64)
     first = inverse[:, :2, 2]
     last = first + (inverse[:, :2, :2] @ (size[:, ::-1, None] - 1))[..., 0]
@@ -176,7 +176,7 @@ def _source_window(matrix: Array, size: Array) -> Array:
 
 
 def _inside(window: Array, other: Array) -> Array:
-    """Tell which windows (N, 4) lie within others."""
+    """Return which windows (N, 4) lie within others."""
     ends = window[:, :2] + window[:, 2:] <= other[:, :2] + other[:, 2:]
     return np.asarray(((window[:, :2] >= other[:, :2]) & ends).all(axis=1))
 
@@ -187,7 +187,7 @@ def _shift(window: Array) -> Array:
 
 
 def _resize_window(edges: Array, leading: Array, led: Array, window: Array) -> Array:
-    """Return the parts of the source that a leading resize reads."""
+    """Return the windows of the source that a leading resize reads."""
     corners = edges.reshape(-1, 2, 2).swapaxes(1, 2) - 0.5  # rows x and y, columns the two ends
     both = np.concatenate([corners, np.ones_like(corners[:, :1])], axis=1)
     through = np.sort((np.linalg.inv(leading) @ both)[:, :2] + 0.5, axis=2)
@@ -221,7 +221,7 @@ def _canvases(
 
 
 def _covers(back: Array, canvas: Array, out_size: Array) -> Array:
-    """Tell which canvases hold every output pixel, so that they cut nothing."""
+    """Return which canvases hold every output pixel and so cut none."""
     right, bottom = out_size[:, 1] - 1, out_size[:, 0] - 1
     zero, one = np.zeros_like(right), np.ones_like(right)
     corners = np.array([[zero, right, zero, right], [zero, zero, bottom, bottom], [one] * 4])
@@ -238,7 +238,7 @@ def _window_cuts(
     sizes_in: list[Array], sizes_out: list[Array], asked: Array,
     border: Array, fill: Array, fills: Array,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Let the window's own edge cut where a first canvas is all of a leading resize."""
+    """Let the edge of the window cut where the first canvas is a whole leading resize."""
     everyone = np.arange(len(cut))
     canvas = cut.argmax(axis=1)
     size = np.stack(sizes_in, axis=1)[everyone, canvas]
@@ -277,7 +277,7 @@ def _as_resize(
     everyone = np.arange(samples)
     place = np.arange(len(steps))
     after = rest & (place > first[:, None])
-    plain = np.array([step.kind == "move" for step in steps])  # none cuts: the caller has looked
+    plain = np.array([step.kind == "move" for step in steps])  # none cuts: the caller has checked
     whole = ~(after & ~plain).any(axis=1)
     starts = np.stack([np.broadcast_to(_matrices(step), (samples, 3, 3)) for step in steps])
     matrix = starts[first, everyone] @ entering
@@ -319,7 +319,7 @@ def inverses(resolved: Maps) -> Array:
 
 
 def _is_exact(matrix: Array) -> Array:
-    """Tell which matrices are flips, quarter turns and whole shifts (`exact_move`)."""
+    """Return which matrices are flips, quarter turns and whole shifts (`exact_move`)."""
     rounded = np.rint(matrix)
     near = np.abs(matrix - rounded).max(axis=(1, 2)) <= EXACT
     affine = (rounded[:, 2] == (0, 0, 1)).all(axis=1)
@@ -350,10 +350,10 @@ def _mean_reach(matrix: Array, in_size: Array, out_size: Array) -> Array:
     grid = np.stack(np.meshgrid(nine, nine), -1).reshape(-1, 2) * (in_size[:, None, ::-1] - 1)
     moved = apply(matrix, grid)
     inside = np.asarray((moved >= -0.5) & (moved <= out_size[:, None, ::-1] - 0.5))
-    seen = np.asarray(inside.all(axis=-1))[..., None, None]
-    forward = np.where(seen, jacobian(matrix, grid), np.eye(2))
-    total = np.where(seen, np.linalg.inv(forward), 0).sum(axis=1)
-    count = seen.sum(axis=1)
+    visible = np.asarray(inside.all(axis=-1))[..., None, None]
+    forward = np.where(visible, jacobian(matrix, grid), np.eye(2))
+    total = np.where(visible, np.linalg.inv(forward), 0).sum(axis=1)
+    count = visible.sum(axis=1)
     return np.where(count > 0, total / np.maximum(count, 1), np.eye(2))
 
 

@@ -8,6 +8,7 @@ would be mapped afresh on every call, which costs more than the arithmetic.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -122,10 +123,8 @@ def _add_linear(
             x, mean = _mean(steps, x)
             for line, seven in zip(matrix, color, strict=True):
                 line[3] += seven[3] * mean[0] + seven[4] * mean[1] + seven[5] * mean[2]
-        low = min(sum(min(v, 0.0) for v in line[:3]) * top + line[3] for line in matrix)
-        high = max(sum(max(v, 0.0) for v in line[:3]) * top + line[3] for line in matrix)
-        # floats may come in out of range: from a cubic kernel, or as the caller's
-        loose = dtype.kind == "f"
+        low, high = _ends(matrix, top)
+        loose = dtype.kind == "f"  # from a cubic kernel or the caller they may leave the range
         steps.append(
             LinearStep(
                 np.array(matrix),
@@ -134,6 +133,15 @@ def _add_linear(
             )
         )
     return x
+
+
+def _ends(matrix: list[list[float]], top: float) -> tuple[float, float]:
+    """Return the least and the largest value that a matrix gives for values in 0..top."""
+    low, high = math.inf, -math.inf
+    for a, b, c, shift in matrix:
+        low = min(low, (min(a, 0.0) + min(b, 0.0) + min(c, 0.0)) * top + shift)
+        high = max(high, (max(a, 0.0) + max(b, 0.0) + max(c, 0.0)) * top + shift)
+    return low, high
 
 
 def _mean(steps: list[StripStep], x: Array) -> tuple[Array, Sequence[float]]:

@@ -110,7 +110,7 @@ def _pair(
 
 
 def _is_spatial(strip: Array, cv_border: int) -> bool:
-    """Say whether OpenCV's exact int16 Sobel pair takes this strip."""
+    """Return whether OpenCV's exact int16 Sobel pair takes this strip."""
     return strip.dtype == np.uint8 and strip.ndim == 2 and cv_border in SPATIAL_BORDERS
 
 

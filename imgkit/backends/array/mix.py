@@ -55,8 +55,8 @@ def assemble(
     for image, tile, window in zip(images, tiles, windows, strict=True):
         left, top, right, bottom = tile
         if right > left and bottom > top:
-            part = image[window[1] : window[3], window[0] : window[2]]
-            out[top:bottom, left:right] = _resize(part, (bottom - top, right - left), nearest)
+            pixels = image[window[1] : window[3], window[0] : window[2]]
+            out[top:bottom, left:right] = _resize(pixels, (bottom - top, right - left), nearest)
     return out
 
 

@@ -161,11 +161,11 @@ def _resize_native(image: Array, size: Size, flag: int) -> Array:
     limit = 4 if flag == cv2.INTER_AREA else MAX_CV_CHANNELS
     if 1 < image.shape[-1] <= limit:
         return np.asarray(cv2.resize(image, size[::-1], interpolation=flag))
-    parts = [
+    groups = [
         cv2.resize(image[..., c : c + limit], size[::-1], interpolation=flag).reshape(*size, -1)
         for c in range(0, image.shape[-1], limit)
     ]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+    return groups[0] if len(groups) == 1 else np.concatenate(groups, axis=-1)
 
 
 # --- warping ----------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def _warp_one(
 
 
 def _reach(chart: Array, inverse: Array | None, in_size: Size, size: Size) -> Array:
-    """Return how far one output pixel reaches in the input, (2, 2)."""
+    """Return the reach of one output pixel in the input, (2, 2)."""
     if inverse is None:
         return geometry.mean_field_jacobian(chart)
     if geometry.is_affine(chart):
@@ -241,7 +241,7 @@ def blur_plane(
 
     Returns:
         The blurred image in floats (the image itself if there is nothing to blur), and how far
-        right and down its first pixel went: a constant or repeated edge is blurred too, as far
+        right and down its first pixel moved: a constant or repeated edge is blurred too, as far
         as the kernel reaches.
     """
     taps_x, taps_y = (gaussian_taps(float(sigma)) for sigma in sigmas)

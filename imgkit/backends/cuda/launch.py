@@ -1,14 +1,14 @@
 """The default pipeline on CUDA in one Triton kernel: resample, color, curve, normalize, cast.
 
 The source is a batch tensor, or a packed ragged one (a flat uint8 buffer, where each image begins,
-and its size). One copy brings the numbers of the plan, nothing waits for the device, and each
-output pixel is written once, by one launch. A plan is fused if it starts with at most one matrix
+and its size). One copy brings the numbers of the plan, no call waits for the device, and one
+launch writes each output pixel once. A plan is fused if it starts with at most one matrix
 resampling of uint8 RGB and goes on with color, hue, curves, a few rectangles and normalization;
 `capability.fusion_blocker` says what keeps it from that. `imgkit.backends.tensor.plan` decides.
 
 Contrast needs the mean of a whole image before its first pixel can be written: each program adds it
 up by itself, up to the sample's own contrast, wherever that stands in its order
-(`layout.share`). Sums are made in a fixed order: the same key gives the same bits.
+(`layout.share`). Sums are added in a fixed order: the same key gives the same bits.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def has_triton() -> bool:
         return False
     import triton
 
-    return tuple(int(part) for part in triton.__version__.split(".")[:2]) >= TRITON
+    return tuple(int(number) for number in triton.__version__.split(".")[:2]) >= TRITON
 
 
 def launch_batch(
@@ -63,7 +63,7 @@ def launch_batch(
     dtype: torch.dtype = torch.float32,
     channels_last: bool = False,
 ) -> Tensor:
-    """Run the kernel on a uint8 batch (N, 3, H, W), N >= 1; `fusion_blocker` found nothing."""
+    """Run the kernel on a uint8 batch (N, 3, H, W), N >= 1; no stage is a `fusion_blocker`."""
     count, _, height, width = x.shape
     offsets = np.arange(count) * x.stride(0)
     sizes = np.tile([height, width], (count, 1))
@@ -153,7 +153,7 @@ def _(
 
 @functools.cache
 def processors(device: torch.device) -> int:
-    """Return how many multiprocessors a device has; those of an H100 where it is no GPU."""
+    """Return the number of multiprocessors of a device; that of an H100 if it is not a GPU."""
     if device.type != "cuda":
         return PROCESSORS
     return int(torch.cuda.get_device_properties(device).multi_processor_count)

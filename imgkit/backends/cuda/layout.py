@@ -1,7 +1,7 @@
-"""The numbers of the fused kernel: what a launch is compiled for, and how its work is shared out.
+"""The numbers of the fused kernel: the constants of a launch, and the work of its programs.
 
-NumPy alone. `layout` turns a plan into one row of numbers a sample and says which kernel reads
-them; `share` says how many programs there are and what each of them does.
+NumPy alone. `layout` turns a plan into one row of numbers a sample and the spec of the kernel that
+reads them; `share` returns the number of programs and the work of each.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class KernelSpec(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """How many pixels a sample has."""
+        """The number of pixels of a sample."""
         return self.out_size[0] * self.out_size[1]
 
 
@@ -58,7 +58,7 @@ ALONE_LIMIT = 2**16  # pixels that a program computes for its own means and othe
 
 
 class Share(NamedTuple):
-    """How the programs of a batch share its pixels."""
+    """The programs of a batch, and the pixels of each."""
 
     launches: tuple[int, ...]  # PIXELS, ALONE, or the numbers of means
     programs: int  # of a sample
@@ -68,12 +68,12 @@ class Share(NamedTuple):
 
     @property
     def block(self) -> int:
-        """How many pixels a tile has."""
+        """The number of pixels of a tile."""
         return 32 * self.warps
 
 
 def share(spec: KernelSpec, samples: int, processors: int = PROCESSORS) -> Share:
-    """Say how a batch is shared out.
+    """Distribute a batch over programs.
 
     Without contrast every tile has a program of its own. Contrast is relative to the mean of a
     whole image. One launch is enough where each program adds up the means of its sample by itself,
@@ -164,7 +164,7 @@ def _stops(reads: list[tuple[int, Array]], samples: int) -> Array:
 def _source(
     stage: Resample | None, sizes: Array, offsets: Array, pitches: Array
 ) -> tuple[dict[str, Any], list[Array]]:
-    """Lay out how the source is read."""
+    """Lay out the numbers of reading the source."""
     samples = len(sizes)
     head = [offsets[:, None], sizes, pitches[:, None]]
     if stage is None:
@@ -174,8 +174,8 @@ def _source(
         maps = resolve.resolve_batch(stage.geometric_steps, samples, 3)
         out_size = prepare.uniform(stage.out_size)
     inverse = resolve.inverses(maps)
-    word = "nearest" if (maps.kind == resolve.MOVE).all() else maps.interpolation
-    reach = KERNELS[word]
+    interpolation = "nearest" if (maps.kind == resolve.MOVE).all() else maps.interpolation
+    reach = KERNELS[interpolation]
     smooth = (maps.kind == resolve.RESIZE) & maps.antialias & (reach > 0)
     shrink = np.maximum(maps.window[:, :1:-1] / np.maximum(maps.resized[:, ::-1], 1), 1.0)
     stretch = np.where(smooth[:, None], shrink, 1.0)
@@ -218,7 +218,7 @@ def _source(
 
 
 def _still(sizes: Array) -> resolve.Maps:
-    """Return the maps of a plan that moves nothing."""
+    """Return the maps of a plan without geometric ops."""
     size = (sizes[:, 0], sizes[:, 1])
     matrix = np.tile(np.eye(3), (len(sizes), 1, 1))
     step = GeometricStep("identity", "move", size, size, matrix, antialias=False)
@@ -237,7 +237,7 @@ def _gaussian(taps: Array, spread: int) -> Array:
 
 
 def _steps(stage: Stage, samples: int) -> list[tuple[str, Array]]:
-    """Lay out the numbers of a stage behind the resampling, one part a step of the kernel."""
+    """Lay out the numbers of a stage behind the resampling, one block a step of the kernel."""
     if stage.kind == "resample":
         return []
     prepared = prepare.prepare(stage, prepare.BatchShape(samples, 3, (1, 1), 255.0, True))

@@ -40,7 +40,7 @@ def is_native() -> bool:
 
 
 def is_plain(x: Tensor) -> bool:
-    """Whether a tensor is memory and nothing else: no transform of torch.func wraps it."""
+    """Whether a tensor is plain memory, without a transform of torch.func around it."""
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor(x)
     return type(x) in PLAIN and not wrapped and forward_ad._current_level < 0
 
@@ -65,7 +65,7 @@ def viewed(together: bool = False) -> Callable[[Function], Function]:
 
     Args:
         together: whether the channels of a pixel belong together. Where they do not, the planes
-            of a contiguous tensor are seen as gray images and stay where they are.
+            of a contiguous tensor are viewed as gray images and stay where they are.
     """
 
     def decorate(function: Function) -> Function:

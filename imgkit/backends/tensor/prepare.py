@@ -111,8 +111,8 @@ def _resample(stage: Resample, shape: BatchShape) -> DeviceStage:
 def _rows(maps: Maps, rows: Array) -> Maps:
     """Return the maps of some samples."""
     shared = ("interpolation", "canvas_fills")
-    parts: dict[str, Any] = maps._asdict()
-    return Maps(**{name: v if name in shared else v[rows] for name, v in parts.items()})
+    columns: dict[str, Any] = maps._asdict()
+    return Maps(**{name: v if name in shared else v[rows] for name, v in columns.items()})
 
 
 def _levels(fill: Any, shape: BatchShape) -> Array:

@@ -177,7 +177,7 @@ def warp(
     if antialias and interpolation != "nearest" and len(maps):
         plane, shift = _blur(x, _sigmas(maps, inverse, moves, in_size, size), border, fill)
     if inverse is not None:
-        exact = np.array([how is not None for how in moves], bool)[:, None, None]
+        exact = np.array([move_of is not None for move_of in moves], bool)[:, None, None]
         inverse = np.where(exact, np.rint(inverse), inverse)
         at = _positions(constant(inverse, x, torch.float64), size)
     else:
@@ -255,7 +255,7 @@ def _sigmas(
 def _blur(x: Tensor, sigmas: Array, border: str, fill: Array) -> tuple[Tensor, tuple[int, int]]:
     """Blur each image by its own sigmas, with what its border shows around it.
 
-    Returns the blurred images and how far right and down their first pixel went.
+    Returns the blurred images and how far right and down their first pixel moved.
     """
     lines = [[gaussian_taps(float(s)) for s in sigmas[:, i]] for i in (0, 1)]
     rx, ry = (max(len(taps) for taps in line) // 2 for line in lines)
@@ -279,24 +279,24 @@ def _sample(x: Tensor, at: Tensor, interpolation: str, border: str, fill: Array)
         return look(movable(x), row, column)
     floats = work(x)
     base = at.floor()
-    part = (at - base).to(floats.dtype)
+    fraction = (at - base).to(floats.dtype)
     column, row = base.to(torch.int64).unbind(-1)
     offsets = (0, 1) if interpolation == "bilinear" else (-1, 0, 1, 2)
-    across, down = (_shares(part[..., i], interpolation) for i in (0, 1))
+    across, down = (_shares(fraction[..., i], interpolation) for i in (0, 1))
     total: Any = 0.0
     for dy, below in zip(offsets, down, strict=True):
         for dx, beside in zip(offsets, across, strict=True):
-            seen = look(floats, row + dy, column + dx)
-            total = total + seen * (beside * below)[:, None]
+            pixels = look(floats, row + dy, column + dx)
+            total = total + pixels * (beside * below)[:, None]
     return total
 
 
-def _shares(part: Tensor, interpolation: str) -> list[Tensor]:
+def _shares(fraction: Tensor, interpolation: str) -> list[Tensor]:
     """Return the weight of each neighbor on one axis."""
     if interpolation == "bilinear":
-        return [1 - part, part]
+        return [1 - fraction, fraction]
     near, far = (functools.partial(f, a=-0.75) for f in (_near, _far))
-    return [far(part + 1), near(part), near(1 - part), far(2 - part)]
+    return [far(fraction + 1), near(fraction), near(1 - fraction), far(2 - fraction)]
 
 
 def _near(t: Tensor, a: float) -> Tensor:
@@ -315,8 +315,8 @@ def _look_up(x: Tensor, row: Tensor, column: Tensor, *, border: str, fill: Array
     code = CODES[border]
     rows, columns = fold(row, height, code), fold(column, width, code)
     index = (rows * width + columns).flatten(1)[:, None].expand(-1, x.shape[1], -1)
-    seen = x.flatten(2).gather(2, index).reshape(*x.shape[:2], *row.shape[1:])
+    pixels = x.flatten(2).gather(2, index).reshape(*x.shape[:2], *row.shape[1:])
     if border != "constant":
-        return seen
+        return pixels
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    return torch.where(inside[:, None], seen, constant(fill, x).reshape(1, -1, 1, 1))
+    return torch.where(inside[:, None], pixels, constant(fill, x).reshape(1, -1, 1, 1))

@@ -121,12 +121,12 @@ def _band(
     row = np.minimum(np.arange(number * block), m - 1)
     if not antialias or interpolation == "area":
         taps, weights = tap_weights(n, m, interpolation, antialias)
-        seen = np.clip(taps[row], 0, n - 1).reshape(number, block, -1)
-        low, high = seen.min(axis=(1, 2)), seen.max(axis=(1, 2)) + 1
+        inputs = np.clip(taps[row], 0, n - 1).reshape(number, block, -1)
+        low, high = inputs.min(axis=(1, 2)), inputs.max(axis=(1, 2)) + 1
         span = int((high - low).max())
         low = np.minimum(low, n - span)
         place = np.arange(number * block).reshape(number, block, 1) * span
-        column = (place + seen - low[:, None, None]).ravel()
+        column = (place + inputs - low[:, None, None]).ravel()
         dense = np.bincount(column, weights[row].ravel(), number * block * span)
         blocks = dense.reshape(number, block, span)
     else:  # the same weights, evaluated where the blocks lie: crops ask for ever new sizes
@@ -146,7 +146,7 @@ def _band(
 
 
 def tap_weights(n: int, m: int, interpolation: str, antialias: bool) -> tuple[Array, Array]:
-    """Return which inputs each output sees and with what weight, both ``(m, taps)``."""
+    """Return the inputs of each output and their weights, both ``(m, taps)``."""
     scale = n / m
     if interpolation == "area":
         start = np.arange(m)[:, None] * scale
@@ -166,7 +166,7 @@ def tap_weights(n: int, m: int, interpolation: str, antialias: bool) -> tuple[Ar
 
 
 def _profile(interpolation: str, antialias: bool) -> tuple[int, Callable[[Array], Array]]:
-    """Return how far a kernel reaches, and its weight at a distance."""
+    """Return the reach of a kernel, and its weight at a distance."""
     if interpolation == "bilinear":
         return 1, lambda t: np.maximum(1 - t, 0)
     if interpolation == "bicubic":

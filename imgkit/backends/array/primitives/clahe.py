@@ -16,12 +16,12 @@ def apply_tiles(position: Array, coarse: Array, clip_limit: float, tiles: tuple[
     padding = _tile_padding(coarse.shape, tiles)
     curves = tile_curves(coarse, clip_limit, tiles, padding)
     level = np.fmax(position, 0).astype(np.intp)  # NaN reads the first curve, and stays NaN
-    part = position - level
+    fraction = position - level
     result = np.zeros(coarse.shape)
     for row, row_weight in _neighbors(coarse.shape[0], padding[0], tiles[0]):
         for column, column_weight in _neighbors(coarse.shape[1], padding[1], tiles[1]):
             tile = (row[:, None], column[None, :])
-            value = (1 - part) * curves[*tile, level] + part * curves[*tile, level + 1]
+            value = (1 - fraction) * curves[*tile, level] + fraction * curves[*tile, level + 1]
             result += row_weight[:, None] * column_weight * value
     return result
 

@@ -213,7 +213,7 @@ def cv2_border(p: Problem) -> int:
 
 
 def zero_border(p: Problem) -> bool:
-    """Say whether pixels beyond the image are 0 (or none are seen)."""
+    """Return whether pixels beyond the image are 0, or none are read."""
     return p.mode == "valid" or (p.border == "constant" and p.value == 0)
 
 

@@ -27,17 +27,17 @@ class Line(NamedTuple):
         """One past the last element of the last window."""
         return self.first + (self.windows - 1) * self.stride + (self.size - 1) * self.dilation + 1
 
-    def part(self, low: int, high: int) -> Line:
-        """Windows `low` to `high` alone."""
+    def section(self, low: int, high: int) -> Line:
+        """Return the line of windows `low` to `high`."""
         return self._replace(first=self.first + low * self.stride, windows=high - low)
 
     def tap(self, j: int) -> slice:
-        """Element j of every window; nothing may lie outside."""
+        """Return element j of every window; no element may lie outside."""
         start = self.first + j * self.dilation
         return slice(start, start + (self.windows - 1) * self.stride + 1, self.stride)
 
     def inside(self, low: int, high: int) -> Array:
-        """How many elements of each window lie at positions `low` to `high`."""
+        """Return the number of elements of each window at positions `low` to `high`."""
         starts = self.first + self.stride * np.arange(self.windows)[:, None]
         position = starts + self.dilation * np.arange(self.size)
         return np.asarray(np.count_nonzero((position >= low) & (position < high), axis=1))
@@ -92,7 +92,7 @@ def padded(x: Array, axis: int, line: Line, fill: float) -> tuple[Array, Line]:
 
 
 def rows_in_cache(x: Array, axes: Axes, lines: list[Line], budget: int) -> int:
-    """How many windows of the first axis read about `budget` bytes."""
+    """Return the number of windows of the first axis that read about `budget` bytes."""
     row_bytes: int = max(1, x.nbytes // x.shape[axes[0]]) * lines[0].stride
     return max(1, budget // row_bytes)
 
@@ -104,15 +104,15 @@ def by_strips(
     rows: int,
     function: Callable[[Array, list[Line], slice], Array],
 ) -> Array:
-    """Run ``function(part of x, its lines, strip)`` on strips of `rows` windows of an axis."""
+    """Run ``function(tile of x, its lines, strip)`` on strips of `rows` windows of an axis."""
     axis, line = axes[0], lines[0]
     if rows >= line.windows:
         return function(x, lines, slice(0, line.windows))
     result = empty(x, axes, [other.windows for other in lines])
     for low in range(0, line.windows, rows):
         strip = slice(low, min(low + rows, line.windows))
-        part = line.part(low, strip.stop)
-        source = slice(max(0, part.first), max(0, min(x.shape[axis], part.end)))
-        part = part._replace(first=part.first - source.start)
-        result[at(axis, strip)] = function(x[at(axis, source)], [part, *lines[1:]], strip)
+        own = line.section(low, strip.stop)
+        source = slice(max(0, own.first), max(0, min(x.shape[axis], own.end)))
+        own = own._replace(first=own.first - source.start)
+        result[at(axis, strip)] = function(x[at(axis, source)], [own, *lines[1:]], strip)
     return result

@@ -40,7 +40,7 @@ def channel_groups(channels: int) -> list[slice]:
 
 
 def widens(shape: tuple[int, ...], size: Size, itemsize: int) -> bool:
-    """Tell whether three channels of an image are sampled sooner as four, bilinear."""
+    """Return whether bilinear sampling of three channels is faster as four."""
     pixels = shape[0] * shape[1]
     fits = pixels * 4 * itemsize <= WIDE_BYTES
     return shape[2] == 3 and fits and pixels <= WIDEN * size[0] * size[1]
@@ -58,8 +58,8 @@ def _bychannel_groups(
         return call(image, borderValue=fill.tolist()).reshape(*size, -1)
     out = np.empty((*size, image.shape[-1]), image.dtype)
     for group in groups:
-        part = np.ascontiguousarray(image[..., group])
-        out[..., group] = call(part, borderValue=fill[group].tolist()).reshape(*size, -1)
+        pixels = np.ascontiguousarray(image[..., group])
+        out[..., group] = call(pixels, borderValue=fill[group].tolist()).reshape(*size, -1)
     return out
 
 
@@ -128,7 +128,7 @@ def sample_field(
 
 
 def _is_beyond(image: Array, size: Size) -> bool:
-    """Whether OpenCV cannot sample an image at positions of a canvas, or not exactly."""
+    """Return whether OpenCV cannot sample an image at positions of a canvas exactly."""
     return image.dtype.char not in EXACT or max(*image.shape[:2], *size) >= SHRT_MAX
 
 
@@ -190,7 +190,7 @@ def _gather_strip(image: Array, at: Array, interpolation: str, border: str, fill
     if interpolation == "nearest":
         return _look_up(image, np.rint(at[..., 1]), np.rint(at[..., 0]), border, fill)
     base = np.floor(at)
-    part = at - base
+    fraction = at - base
     offsets = (0, 1) if interpolation == "bilinear" else (-1, 0, 1, 2)
     weigh: Callable[[Array], Array] = (
         (lambda t: 1 - t) if interpolation == "bilinear" else functools.partial(cubic, a=-0.75)
@@ -198,9 +198,9 @@ def _gather_strip(image: Array, at: Array, interpolation: str, border: str, fill
     total = np.zeros((*at.shape[:2], image.shape[-1]))
     for dy in offsets:
         for dx in offsets:
-            weight = weigh(np.abs(part[..., 0] - dx)) * weigh(np.abs(part[..., 1] - dy))
-            seen = _look_up(image, base[..., 1] + dy, base[..., 0] + dx, border, fill)
-            total += seen * weight[..., None]
+            weight = weigh(np.abs(fraction[..., 0] - dx)) * weigh(np.abs(fraction[..., 1] - dy))
+            pixels = _look_up(image, base[..., 1] + dy, base[..., 0] + dx, border, fill)
+            total += pixels * weight[..., None]
     return total
 
 
@@ -208,8 +208,8 @@ def _look_up(image: Array, y: Array, x: Array, border: str, fill: Array) -> Arra
     """Read pixels at whole positions, those outside from the border."""
     rows = source_index(y.astype(np.int64), image.shape[0], border)
     cols = source_index(x.astype(np.int64), image.shape[1], border)
-    seen = image[rows, cols]
+    pixels = image[rows, cols]
     outside = (rows < 0) | (cols < 0)
     if border == "constant" and outside.any():
-        seen[outside] = fill
-    return seen
+        pixels[outside] = fill
+    return pixels

@@ -1,4 +1,4 @@
-"""Displacement fields of a batch: smooth noise and bent grids, made from each sample's numbers."""
+"""Displacement fields of a batch: smooth noise and bent grids, from each sample's numbers."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def field_at(field: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def elastic(link: Link, own: Numbers) -> Tensor:
-    """Return the fields of smooth noise (N, 2, H, W), as `maps.displacement` does."""
+    """Return the fields of smooth noise (N, 2, H, W), as `geometry.displacement` does."""
     rows, columns = link.nodes
     down, across = own["lattice"][:, :1], own["lattice"][:, 1:]  # nodes of each sample
     raw = philox.words(own["key"], 2 * rows * columns)
     row = torch.arange(2 * rows * columns, device=raw.device)
-    part = torch.div(row, rows * columns, rounding_mode="floor")
+    axis = torch.div(row, rows * columns, rounding_mode="floor")
     line = torch.div(row, columns, rounding_mode="floor") % rows
-    place = (part * down + torch.minimum(line, down - 1)) * across
+    place = (axis * down + torch.minimum(line, down - 1)) * across
     place = place + torch.minimum(row % columns, across - 1)
     value = ((raw.gather(1, place) >> 40) & 0xFFFFFF).to(torch.float64) * 2.0**-23 - 1.0
     lattice = value.unflatten(1, (2, rows, columns))

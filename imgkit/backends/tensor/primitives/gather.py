@@ -65,13 +65,13 @@ class Source(NamedTuple):
         """Return the pixels (N, C, P) at the rows and columns that `axis` gave."""
         place = row[0] * self.size[1] + column[0]
         count, channels = self.planes.shape[:2]
-        found = self.planes.gather(2, place[:, None].expand(count, channels, -1))
+        pixels = self.planes.gather(2, place[:, None].expand(count, channels, -1))
         for mask, name in ((2, "pad_fill"), (1, "fill")):
             beside, above = row[mask], column[mask]
             if beside is not None and above is not None:
-                fill = self.numbers[name].to(found.dtype)[..., None]
-                found = torch.where((beside | above)[:, None], fill, found)
-        return found
+                fill = self.numbers[name].to(pixels.dtype)[..., None]
+                pixels = torch.where((beside | above)[:, None], fill, pixels)
+        return pixels
 
 
 def floats(x: Tensor) -> Tensor:
@@ -116,10 +116,10 @@ def interpolate(source: Source, x: Tensor, y: Tensor) -> Tensor:
         return source.read(source.axis(row, 0), source.axis(column, 1))
     left, upper = x.floor(), y.floor()
     kind = source.planes.dtype
-    part_x, part_y = (x - left).to(kind), (y - upper).to(kind)
+    fraction_x, fraction_y = (x - left).to(kind), (y - upper).to(kind)
     column, row = left.to(torch.int64), upper.to(torch.int64)
     first, weigh = (-1, _cubic) if interpolation == "bicubic" else (0, _linear)
-    weights_x, weights_y = weigh(part_x), weigh(part_y)
+    weights_x, weights_y = weigh(fraction_x), weigh(fraction_y)
     columns = [source.axis(column + first + i, 1) for i in range(len(weights_x))]
     total: Any = 0.0
     for i, weight_y in enumerate(weights_y):
@@ -131,13 +131,13 @@ def interpolate(source: Source, x: Tensor, y: Tensor) -> Tensor:
     return total
 
 
-def _linear(part: Tensor) -> tuple[Tensor, ...]:
-    return 1 - part, part
+def _linear(fraction: Tensor) -> tuple[Tensor, ...]:
+    return 1 - fraction, fraction
 
 
-def _cubic(part: Tensor, a: float = -0.75) -> tuple[Tensor, ...]:
+def _cubic(fraction: Tensor, a: float = -0.75) -> tuple[Tensor, ...]:
     """Return Keys' weights of the four pixels around a position."""
-    back = 1 - part
+    back = 1 - fraction
 
     def near(t: Tensor) -> Tensor:
         return ((a + 2) * t - (a + 3)) * t * t + 1
@@ -145,4 +145,4 @@ def _cubic(part: Tensor, a: float = -0.75) -> tuple[Tensor, ...]:
     def far(t: Tensor) -> Tensor:
         return ((t - 5) * t + 8) * t * a - 4 * a
 
-    return far(1 + part), near(part), near(back), far(1 + back)
+    return far(1 + fraction), near(fraction), near(back), far(1 + back)

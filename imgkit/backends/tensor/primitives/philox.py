@@ -33,7 +33,7 @@ def words(keys: Tensor, count: int) -> Tensor:
 
     Args:
         keys: (N, 2) int64.
-        count: how many.
+        count: the number of words.
 
     Returns:
         (N, count) int64.
@@ -55,5 +55,5 @@ def words(keys: Tensor, count: int) -> Tensor:
 def shorts(keys: Tensor, count: int) -> Tensor:
     """Return the first `count` 16-bit words under each key, (N, count) int64 in 0..65535."""
     whole = words(keys, -(-count // 4))
-    parts = [(whole >> shift) & 0xFFFF for shift in (0, 16, 32, 48)]
-    return torch.stack(parts, dim=2).flatten(1)[:, :count]
+    shorts = [(whole >> shift) & 0xFFFF for shift in (0, 16, 32, 48)]
+    return torch.stack(shorts, dim=2).flatten(1)[:, :count]

@@ -122,10 +122,10 @@ def along(x: Tensor, taps: Tensor, axis: int) -> Tensor:
     return found.reshape(n, c, *found.shape[2:])
 
 
-def length(*parts: Tensor) -> Tensor:
+def length(*components: Tensor) -> Tensor:
     """Return the length of vectors; where it is 0, so is its gradient."""
-    square = parts[0] * parts[0]
-    for part in parts[1:]:
-        square = square + part * part
+    square = components[0] * components[0]
+    for component in components[1:]:
+        square = square + component * component
     flat = square == 0
     return torch.where(flat, 0.0, torch.where(flat, 1.0, square).sqrt())

@@ -1,4 +1,4 @@
-"""Where the pixels of a batch are read: paths, positions, and what canvases cut.
+"""The positions where the pixels of a batch are read: paths, maps, and the cuts of canvases.
 
 Positions are float64, as 512 pixels in float32 leave 3e-5 of a pixel.
 """
@@ -17,16 +17,16 @@ TINY = 1e-154
 
 
 class Link(NamedTuple):
-    """One hop of a run with fields, followed backward."""
+    """One step of a run with fields, followed backward."""
 
     kind: str  # "matrix", "elastic" or "grid"
-    size: tuple[int, int]  # the canvas that the hop reads
+    size: tuple[int, int]  # the canvas that the step reads
     cuts: bool
     nodes: tuple[int, int] = (0, 0)  # of the lattice of an elastic field, the most of any sample
 
 
 class Path(NamedTuple):
-    """How some samples of a resampling stage are read; what is not a number of one sample."""
+    """The route of some samples of a resampling stage, without the numbers of any sample."""
 
     kind: str  # "position", "resize" or "field"
     out_size: tuple[int, int]
@@ -59,7 +59,7 @@ def transform(matrix: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def coverage(x: Tensor, y: Tensor, size: Tensor, interpolation: str) -> Tensor:
-    """Return how much of canvases (N, 2) each position sees (`maps.coverage`)."""
+    """Return the coverage of canvases (N, 2) at each position (`geometry.coverage`)."""
     height, width = size[:, :1], size[:, 1:]
     if interpolation == "nearest":
         x, y = (x + 0.5).floor(), (y + 0.5).floor()
