@@ -1,4 +1,4 @@
-"""Resampling and color by torch's own operations."""
+"""Resampling by torch's own operations."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from imgkit import geometry
 from imgkit.border import BORDERS
 
 torch = pytest.importorskip("torch")
-
 from imgkit.backends.tensor.numpy_view import native  # noqa: E402
 
 
@@ -148,43 +147,3 @@ def test_moving_pixels():
     for axis in ("horizontal", "vertical", "both"):
         same(ik.flip, photo(np.uint16), 0, axis)
     same(ik.warp, photo(), 0, geometry.translation(40, 2), value=(1, 2, 3))
-
-
-# --- color ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
-def test_color(dtype):
-    atol = 1 if np.dtype(dtype).kind == "u" else 1e-4
-    x = photo(dtype, (2, 9, 8, 3), seed=4)
-    for run, args in (
-        (ik.adjust_brightness, (0.4,)),
-        (ik.adjust_contrast, (2.5,)),
-        (ik.adjust_saturation, (0.2,)),
-        (ik.adjust_hue, (-0.4,)),
-        (ik.adjust_gamma, (0.3, 1.2)),
-        (ik.adjust_gamma, (0,)),
-        (ik.grayscale, (True,)),
-        (ik.posterize, (0,)),
-        (ik.posterize, (8,)),
-        (ik.equalize, ()),
-        (ik.autocontrast, ()),
-        (ik.normalize, ("imagenet",)),
-    ):
-        same(run, x, atol, *args)
-        same(run, x[:, :1, :2], atol, *args)
-        if args != ("imagenet",):
-            same(run, x[..., :1], atol, *args)
-
-
-def test_equalize_spreads_a_ramp():
-    ramp = np.arange(100, 116, dtype=np.uint8).repeat(256).reshape(64, 64, 1)
-    same(ik.equalize, ramp, 0)
-    same(ik.equalize, (ramp / np.float64(255)).astype(np.float32), 1e-6)
-    same(ik.autocontrast, ramp, 0)
-
-
-def test_grayscale_drops_the_channel_axis_of_one_image():
-    x = planar(photo())
-    assert ik.grayscale(x[0]).shape == (13, 17)
-    assert ik.grayscale(x).shape == (2, 1, 13, 17)

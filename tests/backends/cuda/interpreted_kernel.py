@@ -1,4 +1,4 @@
-"""The Triton kernel under its interpreter against the float64 oracle; run by `test_fused`.
+"""The Triton kernel under its interpreter against the float64 oracle; run by `test_kernel`.
 
 Triton looks at TRITON_INTERPRET when it is imported, so this runs in a process of its own (and on
 CUDA as it is, where a device is).
