@@ -326,7 +326,7 @@ def exact_move(matrix: Array, in_size: Size) -> Move | None:
 # below add and multiply in the same order, so a batch gets the numbers of its samples bit for bit.
 
 
-def entries(matrix: Any) -> Entries:
+def entries(matrix: Array | Entries) -> Entries:
     """Return the entries of an array (3, 3), or of what holds them already."""
     return tuple(matrix.ravel().tolist()) if isinstance(matrix, np.ndarray) else matrix
 

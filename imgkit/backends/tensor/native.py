@@ -112,7 +112,7 @@ def _resample(x: Tensor, spec: plan_resample.Resampling, numbers: Numbers, image
     return moved.clamp(0, image.top) if image.integer and cubic else moved  # cubics overshoot
 
 
-def _filter(x: Tensor, spec: Any, numbers: Numbers, image: Range) -> Tensor:
+def _filter(x: Tensor, spec: filters.Spec, numbers: Numbers, image: Range) -> Tensor:
     active = color_pass.each(numbers["active"])
     if image.integer:
         x = torch.where(active, color_pass.whole(x, image.top), x)

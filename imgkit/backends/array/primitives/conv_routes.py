@@ -106,7 +106,7 @@ class Costs(NamedTuple):
     fft: float  # a point of both transforms, for each doubling of the length
 
 
-SPECTRUM_BYTES = 4 << 20  # larger spectra of kernels are made anew on every call
+SPECTRUM_BYTES = 4 << 20  # larger spectra of kernels are computed on every call
 CACHE = 1 << 20  # bytes of an image that the second-level cache keeps
 # Measured by benchmarks/conv_constants.py.
 COSTS = {
