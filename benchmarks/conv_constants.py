@@ -1,8 +1,8 @@
 """Measure the constants of the cost model of `convolve`.
 
 ``python -m benchmarks.conv_constants`` prints the table `COSTS` of
-`imgkit/backends/array/conv_routes.py`: what the machine's primitives cost, one thread, fitted by
-least squares over small images (which stay in the cache) and large ones (which do not).
+`imgkit/backends/array/primitives/conv_routes.py`: what the machine's primitives cost, one thread,
+fitted by least squares over small images (which stay in the cache) and large ones (which do not).
 """
 
 import os
@@ -17,7 +17,7 @@ import numpy as np
 import scipy.fft
 import scipy.optimize
 
-from imgkit.backends.array.conv_routes import Costs
+from imgkit.backends.array.primitives.conv_routes import Costs
 
 NEAR = (64, 128, 256)
 FAR = (1024, 1536)

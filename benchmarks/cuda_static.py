@@ -93,7 +93,7 @@ def stages_of(pipeline: Any) -> tuple[Any, ...]:
     return stages
 
 
-def spec_of(pipeline: Any) -> tuple[fused.Spec, np.ndarray]:
+def spec_of(pipeline: Any) -> tuple[fused_layout.KernelSpec, np.ndarray]:
     """Return what a pipeline's kernel is compiled for, and the numbers of a batch."""
     sizes = np.tile(SOURCE, (SAMPLES, 1))
     count = SOURCE[0] * SOURCE[1] * 3
@@ -103,7 +103,7 @@ def spec_of(pipeline: Any) -> tuple[fused.Spec, np.ndarray]:
     return spec, numbers
 
 
-def compile_for(spec: fused.Spec, dtype: str, architecture: int, launch: int) -> Cost:
+def compile_for(spec: fused_layout.KernelSpec, dtype: str, architecture: int, launch: int) -> Cost:
     """Compile one launch of the kernel and return what it uses."""
     import triton
     from triton.backends.compiler import GPUTarget
@@ -192,13 +192,13 @@ def budget(variant: Variant) -> Budget:
     sample = source_footprint(variant.pipeline)
     source = SAMPLES * sample
     output = SAMPLES * 3 * spec.pixels * fused.DTYPES[variant.dtype]
-    sums = 2 * 12 * SAMPLES * spec.means * work.parts
+    sums = 2 * 12 * SAMPLES * spec.means * work.programs
     extra = 2 * numbers.nbytes + 2 * 256 * SAMPLES * spec.tables + sums
     if fused_layout.ALONE not in work.launches:
         return Budget(source + output, len(work.launches) * source + output + extra, 0, 0)
-    flying = sample * min(SAMPLES, -(-fused_layout.PROCESSORS // work.parts))
+    flying = sample * min(SAMPLES, -(-fused_layout.PROCESSORS // work.programs))
     passes = 1 if flying <= min(L2.values()) else 1 + spec.means
-    again = source * (work.parts * spec.means + 1 - passes)
+    again = source * (work.programs * spec.means + 1 - passes)
     return Budget(source + output, passes * source + output + extra, again, flying)
 
 
@@ -245,7 +245,7 @@ def _resources(listed: list[Variant]) -> list[str]:
             printable = " | ".join(f"{c.registers} / {c.spills} / {c.shared}" for c in cells)
             lines.append(
                 f"| {variant.name} | {variant.dtype} | {LAUNCHES.get(launch, 'mean')} | "
-                f"{SAMPLES * work.parts} | {work.warps} | {printable} |"
+                f"{SAMPLES * work.programs} | {work.warps} | {printable} |"
             )
     return [*lines, ""]
 

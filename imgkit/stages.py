@@ -1,8 +1,9 @@
-"""The stages of a plan: numbers for N samples, no pixels.
+"""The contract between planners and backends: the stages of a plan, as numbers for N samples.
 
-Every array has N as its first axis; for one sample alone lists may stand in their place
-(`imgkit.augment.plan.single`). A stage whose `active` is False for a sample leaves it alone.
-Fills and offsets are fractions of the full range.
+Every array has N as its first axis. A plan for one sample may hold sequences of plain numbers in
+place of arrays (`imgkit.augment.plan.single`): code that runs one sample reads them with the
+`..._of` methods, code that runs a batch calls `batched`. A stage does nothing to a sample for which
+`acts` is False. Fills and offsets are fractions of the full range.
 """
 
 from __future__ import annotations
@@ -12,15 +13,31 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-Size = tuple[Any, Any]  # height and width: integers, or arrays of length N
+from imgkit.image import Array
+
+Size = tuple[int | Array, int | Array]  # height and width: integers, or arrays (N,)
+Entries = tuple[float, float, float, float, float, float, float, float, float]  # a matrix by rows
+ColorStep = Sequence[Sequence[float]]  # three rows of seven numbers: see `Color`
+
+Column = Array | Sequence[float]  # (N,)
+Rows = Array | Sequence[Sequence[float]]  # (N, K)
+Matrices = Array | Sequence[Entries]  # (N, 3, 3)
+ColorSteps = Array | Sequence[Sequence[ColorStep]]  # (N, K, 3, 7)
+
+IDENTITY_MATRIX: Entries = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+IDENTITY_STEP = np.concatenate([np.eye(3), np.zeros((3, 4))], axis=1)  # (3, 7)
+IDENTITY_STEP.flags.writeable = False
+IDENTITY_ROWS = tuple(map(tuple, IDENTITY_STEP.tolist()))
+
+LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, rounded as torchvision rounds it
+WHOLE_IMAGE_CURVES = ("equalize", "autocontrast")  # their table depends on the whole image
+ROUNDED_INPUT = ("curve", "filter", "call")  # kinds that read whole levels of an integer image
 
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """A displacement field, as the numbers it is computed from.
+    """The numbers that a displacement field is computed from.
 
     kind "elastic": `key` (N, 2) uint64 seeds a lattice of B-spline weights, `smoothness` (N,)
     pixels apart by standard deviation, scaled until the largest displacement is `amount` (N,)
@@ -49,53 +66,61 @@ class GeometricStep:
     kind: str
     in_size: Size
     out_size: Size
-    matrix: Array | None = None
+    matrix: Matrices | None = None
     field: Field | None = None
-    window: Array | None = None
+    window: Rows | None = None
     outside: bool = False  # a move that may show what lies beyond its canvas: a pad
     interpolation: str = "bilinear"
     antialias: bool = True
     border: str = "constant"
     fill: tuple[float, ...] = (0.0,)
 
-    def moves(self, sample: int) -> bool:
-        """Tell whether the hop changes a sample."""
-        if self.in_size is not self.out_size and self._resizes(sample):
-            return True
-        if self.matrix is not None:
-            matrix = self.matrix[sample]
-            found = matrix.ravel().tolist() if isinstance(matrix, np.ndarray) else matrix
-            return tuple(found) != IDENTITY_MATRIX
-        field = self.field
-        return field is None or bool(field.amount[sample] != 0 or field.nodes[sample].any())
+    def matrix_of(self, sample: int) -> Entries | None:
+        """Return the entries of a sample's matrix."""
+        if self.matrix is None:
+            return None
+        own = self.matrix[sample]
+        return tuple(own.ravel().tolist()) if isinstance(own, np.ndarray) else own
 
-    def _resizes(self, sample: int) -> bool:
-        height, width, tall, wide = (
-            side[sample] if isinstance(side, np.ndarray) and side.ndim else side
-            for side in (*self.in_size, *self.out_size)
-        )
-        return bool(height != tall or width != wide)
+    def moves(self, sample: int) -> bool:
+        """Return whether the step changes a sample."""
+        if self.matrix is None:
+            field = self.field
+            return field is None or bool(field.amount[sample] != 0 or field.nodes[sample].any())
+        if self.matrix_of(sample) != IDENTITY_MATRIX:
+            return True
+        same = self.in_size is self.out_size
+        return not same and size_of(self.in_size, sample) != size_of(self.out_size, sample)
+
+
+def size_of(size: Size, sample: int) -> tuple[int, int]:
+    """Return the height and width of one sample."""
+    height, width = size
+    return (
+        int(height[sample]) if isinstance(height, np.ndarray) and height.ndim else int(height),
+        int(width[sample]) if isinstance(width, np.ndarray) and width.ndim else int(width),
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Resample:
-    """A run of geometric ops, to be done with one interpolation."""
+    """A run of geometric ops, carried out with one interpolation."""
 
     kind: ClassVar[str] = "resample"
     geometric_steps: tuple[GeometricStep, ...]
 
     @property
     def in_size(self) -> Size:
-        """Height and width of what goes in."""
+        """Height and width of the input."""
         return self.geometric_steps[0].in_size
 
     @property
     def out_size(self) -> Size:
-        """Height and width of what comes out."""
+        """Height and width of the output."""
         return self.geometric_steps[-1].out_size
 
     def acts(self, sample: int) -> bool:
-        """Tell whether the stage changes a sample."""
+        """Return whether the stage changes a sample."""
         return any(step.moves(sample) for step in self.geometric_steps)
 
 
@@ -108,17 +133,15 @@ class Color:
     """
 
     kind: ClassVar[str] = "color"
-    steps: Array
+    steps: ColorSteps
 
-    def count(self, sample: int) -> int:
-        """Return how many steps change a sample."""
-        steps = self.steps[sample]
-        listed = steps.tolist() if isinstance(steps, np.ndarray) else steps
-        return sum(not is_identity(step) for step in listed)
+    def steps_of(self, sample: int) -> list[ColorStep]:
+        """Return the steps that change a sample, in plain numbers."""
+        return [step for step in _plain(self.steps, sample) if not is_identity(step)]
 
     def acts(self, sample: int) -> bool:
-        """Tell whether the stage changes a sample."""
-        return self.count(sample) > 0
+        """Return whether the stage changes a sample."""
+        return not all(map(is_identity, _plain(self.steps, sample)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,10 +149,10 @@ class Hue:
     """A turn of the HSV hue by `shift` (N,), in turns."""
 
     kind: ClassVar[str] = "hue"
-    shift: Array
+    shift: Column
 
     def acts(self, sample: int) -> bool:
-        """Tell whether the stage changes a sample."""
+        """Return whether the stage changes a sample."""
         return bool(self.shift[sample] != 0)
 
 
@@ -142,40 +165,78 @@ class Curve:
 
     kind: ClassVar[str] = "curve"
     names: tuple[str, ...]
-    parameters: Array
-    active: Array
+    parameters: Rows
+    active: Rows
+
+    def curves_of(self, sample: int) -> list[tuple[str, float]]:
+        """Return the name and parameter of each curve that changes a sample."""
+        values, active = _plain(self.parameters, sample), _plain(self.active, sample)
+        every = zip(self.names, values, active, strict=True)
+        return [(name, float(value)) for name, value, on in every if on]
 
     def acts(self, sample: int) -> bool:
-        """Tell whether the stage changes a sample."""
+        """Return whether the stage changes a sample."""
         return any(self.active[sample])
 
 
 @dataclass(frozen=True, eq=False)
 class Filter:
-    """A layer-one neighborhood function and its parameters, each of length N."""
+    """A neighborhood function and its parameters, each of length N.
+
+    `name` is that of a layer-one function, or of a function in a backend's `filters`. `host_only`
+    says why the filter has no device kernel; it is empty for a filter that has one.
+    """
 
     kind: ClassVar[str] = "filter"
     name: str
-    parameters: dict[str, Array]
-    active: Array
+    parameters: dict[str, Column]
+    active: Column
+    host_only: str = ""
+
+    def numbers_of(self, sample: int) -> dict[str, Any]:
+        """Return a sample's parameters as plain numbers."""
+        return {name: _plain(values, sample) for name, values in self.parameters.items()}
 
     def acts(self, sample: int) -> bool:
-        """Tell whether the stage changes a sample."""
+        """Return whether the stage changes a sample."""
+        return bool(self.active[sample])
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A Python function on the host; its pixels are unknown to the planner.
+
+    `function` takes one image (H, W, C) of the image's own dtype and one sample's `numbers`, and
+    returns an image of the same shape and dtype. It may write to the image, which is a copy.
+    """
+
+    kind: ClassVar[str] = "call"
+    name: str
+    function: Callable[[Array, dict[str, Any]], Array]
+    numbers: dict[str, Column]
+    active: Column
+
+    def numbers_of(self, sample: int) -> dict[str, Any]:
+        """Return a sample's numbers as plain numbers."""
+        return {name: _plain(values, sample) for name, values in self.numbers.items()}
+
+    def acts(self, sample: int) -> bool:
+        """Return whether the stage changes a sample."""
         return bool(self.active[sample])
 
 
 @dataclass(frozen=True, eq=False)
 class Noise:
-    """Noise from the counter-based sequence of `key` (N, 2), `amount` (N,) strong."""
+    """Noise of strength `amount` (N,) from the counter-based sequence of `key` (N, 2)."""
 
     kind: ClassVar[str] = "noise"
     name: str
-    amount: Array
+    amount: Column
     key: Array
-    active: Array
+    active: Column
 
     def acts(self, sample: int) -> bool:
-        """Tell whether the stage changes a sample."""
+        """Return whether the stage changes a sample."""
         return bool(self.active[sample] and self.amount[sample] != 0)
 
 
@@ -188,7 +249,7 @@ class Erase:
     fill: tuple[float, ...]
 
     def acts(self, sample: int) -> bool:
-        """Tell whether the stage changes a sample."""
+        """Return whether the stage changes a sample."""
         return bool(self.rectangles[sample].any())
 
 
@@ -197,36 +258,17 @@ class Mix:
     """A weighted sum of branches of stages; `weights` (N, B + 1), the image itself first."""
 
     kind: ClassVar[str] = "mix"
-    branches: tuple[tuple[Any, ...], ...]
+    branches: tuple[tuple[Stage, ...], ...]
     weights: Array
 
     def acts(self, sample: int) -> bool:
-        """Tell whether the stage changes a sample."""
+        """Return whether the stage changes a sample."""
         return bool(self.weights[sample, 0] != 1)
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
-    """A Python function of one image on the host, and the numbers that it gets, each of length N.
-
-    The function gets an image (H, W, C) of the image's dtype and a dict of one sample's numbers,
-    and returns an image of the same shape and dtype.
-    """
-
-    kind: ClassVar[str] = "call"
-    name: str
-    function: Callable[[Array, dict[str, Any]], Array]
-    numbers: dict[str, Array]
-    active: Array
-
-    def acts(self, sample: int) -> bool:
-        """Tell whether the stage changes a sample."""
-        return bool(self.active[sample])
-
-
-@dataclass(frozen=True, eq=False)
 class Normalize:
-    """What leaves the pipeline: scaled to 0..1, minus mean, by std, channels first."""
+    """The form of the output: scaled to 0..1, minus mean, by std, channels first."""
 
     kind: ClassVar[str] = "normalize"
     to_float: bool
@@ -235,21 +277,33 @@ class Normalize:
     chw: bool
 
     def acts(self, sample: int) -> bool:
-        """Tell whether the stage changes a sample."""
+        """Return whether the stage changes a sample."""
         return True
 
 
-Stage = Resample | Color | Hue | Curve | Filter | Noise | Erase | Mix | Call | Normalize
+Stage = Resample | Color | Hue | Curve | Filter | Call | Noise | Erase | Mix | Normalize
 STAGES: dict[str, type] = {
     stage.kind: stage
-    for stage in (Resample, Color, Hue, Curve, Filter, Noise, Erase, Mix, Call, Normalize)
+    for stage in (Resample, Color, Hue, Curve, Filter, Call, Noise, Erase, Mix, Normalize)
 }
-IDENTITY_MATRIX = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)  # row by row
-IDENTITY_STEP = np.concatenate([np.eye(3), np.zeros((3, 4))], axis=1)  # (3, 7)
-IDENTITY_STEP.flags.writeable = False
-IDENTITY_ROWS = tuple(map(tuple, IDENTITY_STEP.tolist()))
 
 
-def is_identity(step: Sequence[Sequence[float]]) -> bool:
-    """Tell whether a step in plain numbers, 3 rows of 7, changes nothing."""
-    return all(tuple(row) == rest for row, rest in zip(step, IDENTITY_ROWS, strict=True))
+def is_identity(step: ColorStep) -> bool:
+    """Return whether a linear step in plain numbers changes nothing."""
+    return step is IDENTITY_ROWS or tuple(map(tuple, step)) == IDENTITY_ROWS
+
+
+def gives_floats(stages: Sequence[Stage]) -> bool:
+    """Return whether the stages turn integers into floats."""
+    return any(isinstance(stage, Normalize) and stage.to_float for stage in stages)
+
+
+def batched(values: Array | Sequence[Any]) -> Array:
+    """Return the numbers of N samples as an array."""
+    return values if isinstance(values, np.ndarray) else np.asarray(values)
+
+
+def _plain(values: Any, sample: int) -> Any:
+    """Return one sample's numbers without NumPy's types."""
+    own = values[sample]
+    return own.tolist() if isinstance(own, (np.ndarray, np.generic)) else own

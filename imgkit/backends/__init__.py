@@ -1,4 +1,4 @@
-"""Who moves the pixels: one package a backend, one module a family of operations.
+"""The backends, which move the pixels: one package a backend, one module a family of operations.
 
 `reference` is the float64 oracle, `array` works on NumPy arrays, `tensor` on torch tensors. A
 backend trusts its arguments: the public functions have checked them.
@@ -6,13 +6,26 @@ backend trusts its arguments: the public functions have checked them.
 
 from __future__ import annotations
 
+import functools
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from imgkit.image import is_tensor
+from imgkit.registry import FUNCTIONS
 
 
 def backend(x: Any, family: str) -> Any:
     """Return the module that runs a family of operations (``"conv"``) on the type of `x`."""
     kind = "tensor" if is_tensor(x) else "array"
     return importlib.import_module(f"imgkit.backends.{kind}.{family}")
+
+
+@functools.cache
+def layer_one(kind: str, name: str) -> Callable[..., Any]:
+    """Return the function of a backend (``"array"``) that does the work of a layer-one function."""
+    family = FUNCTIONS[name].family
+    function: Callable[..., Any] = getattr(
+        importlib.import_module(f"imgkit.backends.{kind}.{family}"), name
+    )
+    return function

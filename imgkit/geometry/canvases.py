@@ -1,8 +1,8 @@
-"""What the canvases of a run cut from its output, and where each output pixel reads."""
+"""The cuts of the canvases of a run, and the position where each output pixel reads."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,7 @@ from imgkit.geometry import matrix as matrices
 from imgkit.geometry.fields import sample_field
 from imgkit.geometry.matrix import EXACT
 from imgkit.geometry.resolve import IDENTITY, Canvas, Sampling
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def grid(size: tuple[int, int], dtype: npt.DTypeLike = np.float64) -> Array:
@@ -60,11 +59,11 @@ def sampling_positions(
 
 
 def coverage(at: Array, size: tuple[int, int], interpolation: str = "bilinear") -> Array:
-    """Return how much of a canvas each position sees: 1 inside, 0 from a pixel beyond.
+    """Return the coverage of a canvas at each position: 1 inside, 0 from a pixel beyond.
 
-    It is what bilinear interpolation makes of an image of ones surrounded by zeros.
+    It is bilinear interpolation of an image of ones surrounded by zeros.
     """
-    return _seen_at(at[..., 0], at[..., 1], size, interpolation)
+    return _coverage_at(at[..., 0], at[..., 1], size, interpolation)
 
 
 def coverage_mask(canvas: Canvas, out_size: tuple[int, int], interpolation: str) -> Array:
@@ -76,10 +75,10 @@ def coverage_mask(canvas: Canvas, out_size: tuple[int, int], interpolation: str)
     if (g, h, i) != (0, 0, 1):
         weight = g * x + (h * y + i)
         px, py = px / weight, py / weight
-    return _seen_at(px, py, canvas.size, interpolation)
+    return _coverage_at(px, py, canvas.size, interpolation)
 
 
-def _seen_at(x: Array, y: Array, size: tuple[int, int], interpolation: str) -> Array:
+def _coverage_at(x: Array, y: Array, size: tuple[int, int], interpolation: str) -> Array:
     """Return `coverage` at columns x and rows y."""
     height, width = size
     if interpolation == "nearest":
@@ -92,10 +91,10 @@ def _seen_at(x: Array, y: Array, size: tuple[int, int], interpolation: str) -> A
 
 
 class CutRegion(NamedTuple):
-    """What the canvases of a run cut from an output, as flat pixel indices.
+    """The pixels that the canvases of a run cut from an output, as flat indices.
 
-    `partial` pixels see some canvas in part; `alphas` holds the coverage of every canvas there.
-    `outside` holds for each canvas the pixels that show its fill alone.
+    `partial` pixels are covered in part by some canvas; `alphas` holds the coverage of every canvas
+    there. `outside` holds for each canvas the pixels that show its fill alone.
     """
 
     partial: Array
@@ -104,15 +103,15 @@ class CutRegion(NamedTuple):
 
 
 def cut_region(sampling: Sampling) -> CutRegion:
-    """Find the pixels that the canvases of a matrix run cut, without looking at the others.
+    """Find the pixels that the canvases of a matrix run cut, without visiting the others.
 
-    A canvas seen from the output is a convex polygon (under projective maps too), so that each row
-    of the output meets it in one span, found from the half planes of its sides. Where the source
-    shows nothing but the fill that a canvas shows, nothing is cut.
+    In output coordinates a canvas is a convex polygon (also under projective maps): each row of the
+    output meets it in one span, found from the half planes of its sides. Where the source shows
+    only the fill of the canvas, the canvas does not cut.
     """
     width = sampling.out_size[1]
     reach = 0.5 if sampling.interpolation == "nearest" else 1.0
-    whole = _seen(sampling, reach)  # later canvases cover it all
+    whole = _visible_span(sampling, reach)  # later canvases cover it all
     partials: list[Array] = []
     outside: list[Array] = []
     for canvas in reversed(sampling.canvases):
@@ -131,8 +130,8 @@ def cut_region(sampling: Sampling) -> CutRegion:
     return CutRegion(partial, alphas, outside)
 
 
-def _seen(sampling: Sampling, reach: float) -> tuple[Array, Array]:
-    """Return for each output row the span where more than the one fill of a run can show."""
+def _visible_span(sampling: Sampling, reach: float) -> tuple[Array, Array]:
+    """Return for each output row the span that can show more than the one fill of a run."""
     height, width = sampling.out_size
     near = sampling.interpolation != "bicubic" and not sampling.antialias  # reads no further
     plain = near and sampling.border == "constant"
@@ -179,7 +178,7 @@ def _span(canvas: Canvas, out_size: tuple[int, int], margin: float) -> tuple[Arr
 
 
 def _meet(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Return the part of two spans that both cover."""
+    """Return the intersection of two spans."""
     start = np.maximum(first[0], second[0])
     return start, np.maximum(np.minimum(first[1], second[1]), start)
 

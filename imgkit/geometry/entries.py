@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from imgkit.geometry.matrix import center
 from imgkit.stages import Size
 
 RADIANS = math.pi / 180
@@ -33,7 +32,7 @@ def about_entries(
     a: Any, b: Any, c: Any, d: Any, size: Size, dx: Any = 0.0, dy: Any = 0.0
 ) -> tuple[Any, ...]:
     """Run the linear map ``[[a, b], [c, d]]`` about the middle of a canvas, then shift."""
-    x, y = center(size)
+    x, y = (size[1] - 1) / 2, (size[0] - 1) / 2
     return a, b, x + dx - (a * x + b * y), c, d, y + dy - (c * x + d * y)
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.geometry.matrix import Size, positions
+from imgkit.image import Array
+from imgkit.stages import Field
 
-Array = npt.NDArray[Any]
 
-
-def displacement(field: Any, sample: int, size: tuple[int, int]) -> Array:
+def displacement(field: Field, sample: int, size: tuple[int, int]) -> Array:
     """Return one sample's displacement field, (H, W, 2) float32: out reads in at p + d(p)."""
     if field.kind == "elastic":
         amount, sigma = float(field.amount[sample]), float(field.smoothness[sample])

@@ -1,11 +1,12 @@
-"""How far one output pixel reaches in the input: local scale of a map, and the blur it needs."""
+"""The reach of one output pixel in the input (the local scale of a map), and the blur it needs."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.geometry.matrix import EXACT, Array, Size, apply, is_affine
+from imgkit.geometry.matrix import EXACT, Size, apply, is_affine
+from imgkit.image import Array
 
 SHRINKS = 1.375  # squared shrinking from which maps are prefiltered: below, the Gaussian that is
 # missing has a sigma under 0.25 pixel and gives a neighbor less than 1/2900
@@ -23,7 +24,7 @@ def jacobian(matrix: Array, points: npt.ArrayLike) -> Array:
 
 
 def mean_inverse_jacobian(matrix: Array, in_size: Size, out_size: Size) -> Array:
-    """Return how far one output pixel reaches in the input, ``(..., 2, 2)``.
+    """Return the reach of one output pixel in the input, ``(..., 2, 2)``.
 
     A projective map reaches differently everywhere: the mean is over a 9x9 grid of input points,
     those that land on the output canvas (the identity if none does).
@@ -34,15 +35,15 @@ def mean_inverse_jacobian(matrix: Array, in_size: Size, out_size: Size) -> Array
     grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
     moved = apply(matrix, grid)
     limit = np.array([out_size[1] - 0.5, out_size[0] - 0.5])
-    seen = np.all((moved >= -0.5) & (moved <= limit), axis=-1)[..., None, None]
-    forward = np.where(seen, jacobian(matrix, grid), np.eye(2))
-    total = np.where(seen, np.linalg.inv(forward), 0).sum(axis=-3)
-    count = seen.sum(axis=-3)
+    visible = np.all((moved >= -0.5) & (moved <= limit), axis=-1)[..., None, None]
+    forward = np.where(visible, jacobian(matrix, grid), np.eye(2))
+    total = np.where(visible, np.linalg.inv(forward), 0).sum(axis=-3)
+    count = visible.sum(axis=-3)
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.eye(2)))
 
 
 def mean_field_jacobian(field: Array) -> Array:
-    """Return how far one output pixel reaches in the input under fields, ``(..., 2, 2)``.
+    """Return the reach of one output pixel in the input under fields, ``(..., 2, 2)``.
 
     The mean derivative over a row is the difference of its ends, so an elastic field that
     stretches here and shrinks there counts as what it does on the whole.
@@ -85,6 +86,3 @@ def antialias_sigmas(reach: Array, in_size: Size) -> Array:
     missing = np.where(squares > SHRINKS, (squares - 1) / 6, 0)
     variance = np.sum(axes**2 * missing[..., None, :], axis=-1)
     return np.asarray(np.minimum(np.sqrt(variance), max(in_size)))
-
-
-# --- fields -----------------------------------------------------------------------------

@@ -13,13 +13,16 @@ Sizes are ``(height, width)``; points are ``(x, y)``.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
+from imgkit.stages import IDENTITY_MATRIX, Entries
+
 Size = tuple[int, int]
 Point = Sequence[float] | Array
 
@@ -306,7 +309,7 @@ def exact_move(matrix: Array, in_size: Size) -> Move | None:
     """
     found = np.asarray(matrix, np.float64).ravel().tolist()
     near = [round(v) if abs(v) < FAR else 0 for v in found]
-    if not all(abs(v - n) <= EXACT for v, n in zip(found, near, strict=True)):
+    if max(map(abs, map(operator.sub, found, near))) > EXACT:
         return None
     a, b, x, c, d, y, *last = near
     if last != [0, 0, 1] or (abs(a), abs(b), abs(c), abs(d)) not in ((1, 0, 0, 1), (0, 1, 1, 0)):
@@ -322,12 +325,8 @@ def exact_move(matrix: Array, in_size: Size) -> Move | None:
 # For one sample a tuple takes a sixth of the time of an array. The functions of stacks (N, 3, 3)
 # below add and multiply in the same order, so a batch gets the numbers of its samples bit for bit.
 
-Entries = tuple[float, float, float, float, float, float, float, float, float]  # row by row
 
-IDENTITY: Entries = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-
-
-def entries(matrix: Any) -> Entries:
+def entries(matrix: Array | Entries) -> Entries:
     """Return the entries of an array (3, 3), or of what holds them already."""
     return tuple(matrix.ravel().tolist()) if isinstance(matrix, np.ndarray) else matrix
 
@@ -349,8 +348,8 @@ def has_affine_row(matrix: Entries) -> bool:
 
 def product(second: Entries, first: Entries) -> Entries:
     """Return the matrix that runs `first`, then `second`."""
-    if first is IDENTITY or second is IDENTITY:
-        return second if first is IDENTITY else first
+    if first is IDENTITY_MATRIX or second is IDENTITY_MATRIX:
+        return second if first is IDENTITY_MATRIX else first
     a, b, c, d, e, f, g, h, i = second
     k, m, n, o, p, q, r, s, t = first
     return (

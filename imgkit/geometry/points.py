@@ -1,24 +1,22 @@
-"""Points on their way through a run of geometric ops, and back."""
+"""Points mapped through a run of geometric ops, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.geometry import matrix as matrices
 from imgkit.geometry.fields import sample_field
 from imgkit.geometry.matrix import EXACT
-from imgkit.geometry.resolve import at_size, is_idle, step_of
-from imgkit.stages import GeometricStep
-
-Array = npt.NDArray[Any]
+from imgkit.geometry.resolve import moving_steps
+from imgkit.image import Array
+from imgkit.stages import GeometricStep, size_of
 
 
 class Segment(NamedTuple):
-    """One step on a point's way, onto a canvas: by a matrix, or along or against a field."""
+    """One step of a point's path, onto a canvas: by a matrix, or along or against a field."""
 
     matrix: Array | None
     field: Array | None
@@ -27,32 +25,32 @@ class Segment(NamedTuple):
 
 
 def forward_segments(steps: Sequence[GeometricStep], sample: int) -> list[Segment]:
-    """Return a sample's way from the source to the output."""
-    resolved = (step_of(step, sample) for step in steps)
+    """Return a sample's path from the source to the output."""
     return [
         Segment(
             None if s.matrix is None else matrices.array(s.matrix), s.displacement, True, s.out_size
         )
-        for s in resolved
-        if not is_idle(s)
+        for s in moving_steps(steps, sample)
     ]
 
 
-def inverse_segments(legs: Sequence[Segment], start: tuple[int, int]) -> list[Segment]:
-    """Return the way back to the canvas of size `start` that the legs left."""
-    canvases = [start, *(leg.size for leg in legs[:-1])]
+def inverse_segments(segments: Sequence[Segment], start: tuple[int, int]) -> list[Segment]:
+    """Return the path back to the canvas of size `start` where the segments begin."""
+    canvases = [start, *(segment.size for segment in segments[:-1])]
     back = []
-    for leg, size in zip(legs, canvases, strict=False):
-        inverse = None if leg.matrix is None else np.linalg.inv(leg.matrix)
-        back.append(Segment(inverse, leg.field, not leg.against, size))
+    for segment, size in zip(segments, canvases, strict=False):
+        inverse = None if segment.matrix is None else np.linalg.inv(segment.matrix)
+        back.append(Segment(inverse, segment.field, not segment.against, size))
     return back[::-1]
 
 
-def follow_segment(leg: Segment, at: Array) -> Array:
-    """Move (x, y) pixel-center positions (P, 2) by one leg; NaN beyond a perspective's horizon."""
-    if leg.field is not None:
-        return invert_field(leg.field, at) if leg.against else at + sample_field(leg.field, at)
-    matrix = leg.matrix
+def follow_segment(segment: Segment, at: Array) -> Array:
+    """Move (x, y) pixel centers (P, 2) along one segment; NaN beyond a perspective's horizon."""
+    if segment.field is not None:
+        if segment.against:
+            return invert_field(segment.field, at)
+        return at + sample_field(segment.field, at)
+    matrix = segment.matrix
     assert matrix is not None
     moved = at @ matrix[:2, :2].T + matrix[:2, 2]
     if matrix[2, 0] or matrix[2, 1] or matrix[2, 2] != 1:
@@ -62,9 +60,9 @@ def follow_segment(leg: Segment, at: Array) -> Array:
 
 
 def transform_points(
-    legs: Sequence[Segment], size: tuple[int, int], points: Array
+    segments: Sequence[Segment], size: tuple[int, int], points: Array
 ) -> tuple[Array, Array]:
-    """Move positions (P, 2) all the way from a canvas of `size`.
+    """Move positions (P, 2) along all segments from a canvas of `size`.
 
     Returns:
         Positions (P, 2) float64, and whether each lay on every canvas (its outer half pixels
@@ -72,32 +70,32 @@ def transform_points(
     """
     at = np.asarray(points, np.float64).reshape(-1, 2)
     inside = within(at, size)
-    for leg in legs:
-        at = follow_segment(leg, at)
-        inside &= within(at, leg.size)
+    for segment in segments:
+        at = follow_segment(segment, at)
+        inside &= within(at, segment.size)
     return at, inside
 
 
 def forward(steps: Sequence[GeometricStep], sample: int, points: Array) -> tuple[Array, Array]:
     """Map positions (P, 2) from the source to the output; see `transform_points`."""
     return transform_points(
-        forward_segments(steps, sample), at_size(steps[0].in_size, sample), points
+        forward_segments(steps, sample), size_of(steps[0].in_size, sample), points
     )
 
 
 def backward(steps: Sequence[GeometricStep], sample: int, points: Array) -> tuple[Array, Array]:
     """Map positions (P, 2) from the output back to the source; see `transform_points`."""
-    start, end = at_size(steps[0].in_size, sample), at_size(steps[-1].out_size, sample)
+    start, end = size_of(steps[0].in_size, sample), size_of(steps[-1].out_size, sample)
     return transform_points(inverse_segments(forward_segments(steps, sample), start), end, points)
 
 
 def within(at: Array, size: tuple[int, int], slack: float = EXACT) -> Array:
-    """Tell which positions (P, 2) lie on a canvas, to the outer edges of its pixels."""
+    """Return which positions (P, 2) lie on a canvas, to the outer edges of its pixels."""
     low, high = -0.5 - slack, np.array([size[1] - 0.5 + slack, size[0] - 0.5 + slack])
     return np.asarray(((at >= low) & (at <= high)).all(axis=1))
 
 
-SETTLED = 1e-4  # pixels; how exactly a field is inverted
+SETTLED = 1e-4  # pixels: the precision of an inverted field
 
 
 def invert_field(field: Array, points: Array, steps: int = 50) -> Array:

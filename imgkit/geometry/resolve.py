@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.geometry import matrix as matrices
 from imgkit.geometry.fields import displacement
-from imgkit.geometry.matrix import EXACT, Entries, entries, inverse, product, shift
-from imgkit.stages import GeometricStep
+from imgkit.geometry.matrix import EXACT, inverse, product, shift
+from imgkit.image import Array
+from imgkit.stages import IDENTITY_MATRIX, Entries, GeometricStep, size_of
 
-Array = npt.NDArray[Any]
 IDENTITY = np.eye(3)
 IDENTITY.flags.writeable = False
 Window = tuple[int, int, int, int]  # top, left, height, width
@@ -22,10 +21,10 @@ Pad = tuple[str, tuple[float, ...]]  # a border and its fill
 
 
 class Canvas(NamedTuple):
-    """A canvas between two steps; outside it the later hop shows its fill.
+    """A canvas between two steps; outside it the later step shows its fill.
 
     `matrix` maps output pixel centers to canvas pixel centers (None in runs with fields, where
-    `positions` follows the steps).
+    `sampling_positions` follows the steps).
     """
 
     matrix: Array | None
@@ -34,19 +33,19 @@ class Canvas(NamedTuple):
 
 
 class Link(NamedTuple):
-    """One hop, followed backward: output position to input position."""
+    """One step, followed backward: output position to input position."""
 
     inverse: Array | None  # (3, 3)
     displacement: Array | None  # (H, W, 2)
-    canvas: Canvas | None  # the hop's input canvas, where it cuts
+    canvas: Canvas | None  # the step's input canvas, where it cuts
 
 
 class Sampling(NamedTuple):
     """A resolved run; see the module's docstring.
 
-    `kind` says how little is enough: "move" (pixels stay whole), "resize" (the window fills
-    `resized`, then pixels move), "warp" (one matrix) or "field" (follow `links`). `window` is
-    top, left, height, width, and may exceed the source, where `pad` shows.
+    `kind` is the cheapest route that suffices: "move" (pixels stay whole), "resize" (the window
+    fills `resized`, then pixels move), "warp" (one matrix) or "field" (follow `links`). `window`
+    is top, left, height, width, and may exceed the source, where `pad` shows.
     """
 
     kind: str
@@ -76,8 +75,8 @@ class SampleStep(NamedTuple):
 
 def resolve(declared: Sequence[GeometricStep], sample: int) -> Sampling:
     """Resolve a run of steps for one of its N samples."""
-    source = at_size(declared[0].in_size, sample)
-    steps = [step for step in (step_of(each, sample) for each in declared) if not is_idle(step)]
+    source = size_of(declared[0].in_size, sample)
+    steps = moving_steps(declared, sample)
     lead, leading, window, pad = _leading_moves(steps, source)
     rest = steps[lead:]
     out_size = rest[-1].out_size if rest else _turned(leading, window)
@@ -90,38 +89,25 @@ def resolve(declared: Sequence[GeometricStep], sample: int) -> Sampling:
     return _matrix_run(rest, leading, window, pad, out_size)
 
 
-def step_of(declared: GeometricStep, sample: int) -> SampleStep:
+def moving_steps(declared: Sequence[GeometricStep], sample: int) -> list[SampleStep]:
+    """Return the steps that change a sample, with its numbers."""
+    return [_step_of(step, sample) for step in declared if step.moves(sample)]
+
+
+def _step_of(declared: GeometricStep, sample: int) -> SampleStep:
     """Return a step with the numbers of one of its samples."""
-    matrix = None if declared.matrix is None else entries(declared.matrix[sample])
-    in_size = at_size(declared.in_size, sample)
+    in_size = size_of(declared.in_size, sample)
     same = declared.out_size is declared.in_size
-    out_size = in_size if same else at_size(declared.out_size, sample)
+    out_size = in_size if same else size_of(declared.out_size, sample)
     moved = None if declared.field is None else displacement(declared.field, sample, in_size)
-    return SampleStep(declared, matrix, moved, in_size, out_size)
-
-
-def at_size(size: tuple[Any, Any], sample: int) -> tuple[int, int]:
-    """Return one sample's height and width."""
-    height, width = size
-    if isinstance(height, np.ndarray):
-        height = height[sample]
-    if isinstance(width, np.ndarray):
-        width = width[sample]
-    return int(height), int(width)
-
-
-def is_idle(step: SampleStep) -> bool:
-    """Tell whether the hop leaves this sample alone."""
-    if step.matrix is None:
-        return step.displacement is not None and not step.displacement.any()
-    return step.matrix == matrices.IDENTITY and step.in_size == step.out_size
+    return SampleStep(declared, declared.matrix_of(sample), moved, in_size, out_size)
 
 
 def _leading_moves(
     steps: list[SampleStep], source: tuple[int, int]
 ) -> tuple[int, Entries, Window, Pad]:
     """Fold the moves that a run begins with into a window of the source."""
-    matrix = matrices.IDENTITY
+    matrix = IDENTITY_MATRIX
     pad: Pad = ("constant", (0.0,))
     window = whole = (0, 0, *source)
     for count, step in enumerate(steps):
@@ -138,16 +124,16 @@ def _leading_moves(
 
 
 def _source_window(matrix: Entries, size: tuple[int, int]) -> Window:
-    """Return what part of the source a canvas shows, after whole-pixel moves."""
+    """Return the window of the source that a canvas shows after whole-pixel moves."""
     height, width = size
-    a, b, x0, d, e, y0, *_ = (round(v) for v in inverse(matrix))
+    a, b, x0, d, e, y0, *_ = map(round, inverse(matrix))
     x1 = x0 + a * (width - 1) + b * (height - 1)
     y1 = y0 + d * (width - 1) + e * (height - 1)
     return min(y0, y1), min(x0, x1), abs(y1 - y0) + 1, abs(x1 - x0) + 1
 
 
 def _inside(window: Window, other: Window) -> bool:
-    """Tell whether a window lies within another."""
+    """Return whether a window lies within another."""
     top, left, height, width = window
     above, before, tall, wide = other
     return (
@@ -172,7 +158,7 @@ def _turned(matrix: Entries, window: Window) -> tuple[int, int]:
 def _resize_window(
     step: SampleStep, sample: int, leading: Entries | None, window: Window
 ) -> Window:
-    """Return the part of the source that a leading resize reads."""
+    """Return the window of the source that a leading resize reads."""
     if step.declared.window is None:
         return window
     edges = step.declared.window[sample]
@@ -196,7 +182,7 @@ def _matrix_run(
     """Resolve a run of matrices: their product, and the canvases that cut."""
     canvases: list[Canvas] = []
     places: list[int] = []
-    total = matrices.IDENTITY
+    total = IDENTITY_MATRIX
     for place in range(len(rest) - 1, -1, -1):
         step = rest[place]
         total = product(total, _matrix(step))
@@ -239,10 +225,10 @@ def _matrix(step: SampleStep) -> Entries:
 
 
 def _is_window(steps: list[SampleStep], window: Window) -> bool:
-    """Tell whether a canvas is the whole window, resized but not enlarged, and flipped perhaps.
+    """Return whether a canvas is the whole window, resized without enlarging, and perhaps flipped.
 
-    Then the window's own edge cuts as well: as soft as one of its pixels, which are no larger
-    than the canvas's.
+    Then the edge of the window cuts in place of the canvas: it is as soft as a pixel of the window,
+    which is not larger than a pixel of the canvas.
     """
     height, width = steps[0].out_size
     flips = all(s.declared.kind == "move" and s.out_size == s.in_size for s in steps[1:])
@@ -253,7 +239,7 @@ def _as_resize(
     rest: list[SampleStep], entering: Entries, window: Window
 ) -> tuple[tuple[int, int], Array] | None:
     """Return the size a window is resized to and the moves that follow, if that is the run."""
-    if any(step.declared.kind != "move" for step in rest[1:]):  # none cuts: the caller has looked
+    if any(step.declared.kind != "move" for step in rest[1:]):  # none cuts: the caller has checked
         return None
     matrix = product(_matrix(rest[0]), entering)
     a, b, x, c, d, y, *_ = matrix
@@ -266,10 +252,10 @@ def _as_resize(
     if max(abs(low), abs(high), abs(upper), abs(lower)) > 1e-6:
         return None
     size = (tall, wide) if a else (wide, tall)
-    orient = matrices.IDENTITY if a > 0 and d > 0 else _orientation(matrix, size)
+    orient = IDENTITY_MATRIX if a > 0 and d > 0 else _orientation(matrix, size)
     for step in rest[1:]:
         orient = product(_matrix(step), orient)
-    return size, IDENTITY if orient == matrices.IDENTITY else matrices.array(orient)
+    return size, IDENTITY if orient == IDENTITY_MATRIX else matrices.array(orient)
 
 
 def _orientation(matrix: Entries, size: tuple[int, int]) -> Entries:
@@ -285,7 +271,7 @@ def _orientation(matrix: Entries, size: tuple[int, int]) -> Entries:
 
 
 def _covers(back: Entries, canvas: tuple[int, int], out_size: tuple[int, int]) -> bool:
-    """Tell whether every output pixel lies on the canvas, so that it cuts nothing."""
+    """Return whether every output pixel lies on the canvas, which then cuts none."""
     height, width = out_size
     tall, wide = canvas
     a, b, c, d, e, f, g, h, i = back

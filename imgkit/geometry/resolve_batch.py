@@ -1,7 +1,7 @@
 """A run of geometric steps, resolved for all N samples at once: `resolve` in arrays.
 
-Which steps a sample sits out, where its leading moves end and which canvases cut it are masks
-over the samples, so that no number is drawn, multiplied or inverted sample by sample.
+Masks over the samples say which steps change a sample, where its leading moves end and which
+canvases cut it, so that no number is multiplied or inverted sample by sample.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.border import BORDERS
 from imgkit.geometry.local_scale import antialias_sigmas, jacobian
 from imgkit.geometry.matrix import EXACT, apply, products, translation
 from imgkit.geometry.matrix import inverses as invert
-from imgkit.stages import GeometricStep
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
+from imgkit.stages import GeometricStep, Size, batched
 
 KINDS = ("move", "resize", "warp", "field")
 MOVE, RESIZE, WARP, FIELD = range(4)
@@ -28,11 +26,11 @@ ENDLESS = 2.0**40  # the size of a canvas that cuts nothing
 
 
 class Maps(NamedTuple):
-    """What `geometry.Sampling` says of one sample, for N.
+    """The numbers of `geometry.Sampling` for N samples.
 
-    `first` is the hop that each sample's matrices begin with (-1 in moves), `rest` (N, steps) the
-    steps behind its leading moves. `canvases` (N, M, 3, 3) of `canvas_sizes` (N, M, 2) cut where
-    `cuts` (N, M); M counts the steps, whose fills they show.
+    `first` is the step that each sample's matrices begin with (-1 in moves), `rest` (N, steps)
+    the steps behind its leading moves. `canvases` (N, M, 3, 3) of `canvas_sizes` (N, M, 2) cut
+    where `cuts` (N, M); M counts the steps, whose fills they show.
     """
 
     kind: Array  # (N,)
@@ -74,13 +72,17 @@ def resolve_batch(steps: Sequence[GeometricStep], samples: int, channels: int) -
         if step.kind == "resize" and step.window is not None:
             mine = first == place
             window = np.where(
-                mine[:, None], _resize_window(step.window, leading, led, window), window
+                mine[:, None],
+                _resize_window(batched(step.window), leading, led, window),
+                window,
             )
     entering = leading @ _shift(window)
     fills = np.stack([np.broadcast_to(step.fill, (channels,)) for step in steps])
     cut, backs, product = _canvases(steps, rest, first, sizes_in, out_size)
     starts_resized = _of_first(first, [step.kind == "resize" for step in steps], False)
-    border = np.where(starts_resized, EDGE, _of_first(first, [CODES[h.border] for h in steps], 0))
+    border = np.where(
+        starts_resized, EDGE, _of_first(first, [CODES[step.border] for step in steps], 0)
+    )
     fill = np.where(moves_only[:, None], 0.0, fills[first])
     bent = (rest & np.array([step.matrix is None for step in steps])).any(axis=1)
     flat = ~bent & ~moves_only
@@ -94,31 +96,36 @@ def resolve_batch(steps: Sequence[GeometricStep], samples: int, channels: int) -
     sampled = np.array([step.kind != "move" for step in steps])
     smooth = (rest & sampled & np.array([step.antialias for step in steps])).any(axis=1)
     words = [step.interpolation for step in steps if step.kind != "move"]
-    pad = np.where(padded < 0, CONSTANT, np.array([CODES[h.border] for h in steps])[padded])
+    pad = np.where(padded < 0, CONSTANT, np.array([CODES[step.border] for step in steps])[padded])
     pad_fill = np.where((padded < 0)[:, None], 0.0, fills[padded])
     return Maps(kind, window, pad, pad_fill, matrix, out_size, border, fill,
                 words[0] if words else "bilinear", smooth & (kind != FIELD), backs,
                 np.stack(sizes_in, axis=1), cut, fills, resized, move, entering, rest)  # fmt: skip
 
 
-def _sizes(size: Any, samples: int) -> Array:
+def _sizes(size: Size, samples: int) -> Array:
     """Return (N, 2) int64."""
     return np.stack([np.broadcast_to(side, (samples,)) for side in size], axis=1).astype(np.int64)
 
 
 def _of_first(first: Array, values: Sequence[Any], default: Any) -> Array:
-    """Return a value of each sample's first hop."""
+    """Return a value of each sample's first step."""
     return np.where(first < 0, default, np.asarray(values)[first])
 
 
-def _is_idle(step: Any, size_in: Array, size_out: Array) -> Array:
-    """Tell which samples a hop leaves alone."""
+def _is_idle(step: GeometricStep, size_in: Array, size_out: Array) -> Array:
+    """Return which samples a step leaves as they are: `GeometricStep.moves` in arrays."""
     if step.matrix is None:
         field = step.field
-        still = field.amount == 0
-        return still if field.kind == "elastic" else ~field.nodes.any(axis=(1, 2, 3))
+        assert field is not None  # a step has a matrix or a field
+        return np.asarray((field.amount == 0) & ~field.nodes.any(axis=(1, 2, 3)))
     same = (size_in == size_out).all(axis=1)
-    return np.asarray(same & (step.matrix == np.eye(3)).all(axis=(1, 2)))
+    return np.asarray(same & (_matrices(step) == np.eye(3)).all(axis=(1, 2)))
+
+
+def _matrices(step: GeometricStep) -> Array:
+    """Return the matrices (N, 3, 3) of a step; those of a field are identities."""
+    return np.eye(3)[None] if step.matrix is None else batched(step.matrix)
 
 
 def _leading_moves(
@@ -127,7 +134,7 @@ def _leading_moves(
     """Fold the moves that each sample begins with into a window of the source.
 
     Returns:
-        The hop where they end (N,), their matrix, the window, the hop that pads (or -1), and
+        The step where they end (N,), their matrix, the window, the step that pads (or -1), and
         whether there was any.
     """
     samples = len(idle)
@@ -145,7 +152,7 @@ def _leading_moves(
             continue
         ends = mine.copy()
         if step.kind == "move" and step.matrix is not None:
-            following = products(step.matrix, matrix)
+            following = products(_matrices(step), matrix)
             wanted = _source_window(following, sizes_out[place])
             beyond = mine & ~_inside(wanted, window) & step.outside
             ends = beyond & (window != source).any(axis=1)
@@ -160,7 +167,7 @@ def _leading_moves(
 
 
 def _source_window(matrix: Array, size: Array) -> Array:
-    """Return what part of the source canvases show, after whole-pixel moves."""
+    """Return the windows of the source that canvases show after whole-pixel moves."""
     inverse = np.rint(np.linalg.inv(matrix)).astype(np.int64)
     first = inverse[:, :2, 2]
     last = first + (inverse[:, :2, :2] @ (size[:, ::-1, None] - 1))[..., 0]
@@ -169,7 +176,7 @@ def _source_window(matrix: Array, size: Array) -> Array:
 
 
 def _inside(window: Array, other: Array) -> Array:
-    """Tell which windows (N, 4) lie within others."""
+    """Return which windows (N, 4) lie within others."""
     ends = window[:, :2] + window[:, 2:] <= other[:, :2] + other[:, 2:]
     return np.asarray(((window[:, :2] >= other[:, :2]) & ends).all(axis=1))
 
@@ -180,7 +187,7 @@ def _shift(window: Array) -> Array:
 
 
 def _resize_window(edges: Array, leading: Array, led: Array, window: Array) -> Array:
-    """Return the parts of the source that a leading resize reads."""
+    """Return the windows of the source that a leading resize reads."""
     corners = edges.reshape(-1, 2, 2).swapaxes(1, 2) - 0.5  # rows x and y, columns the two ends
     both = np.concatenate([corners, np.ones_like(corners[:, :1])], axis=1)
     through = np.sort((np.linalg.inv(leading) @ both)[:, :2] + 0.5, axis=2)
@@ -197,7 +204,7 @@ def _canvases(
     sizes_in: list[Array],
     out_size: Array,
 ) -> tuple[Array, Array, Array]:
-    """Multiply each sample's matrices, last hop first, and find the canvases that cut."""
+    """Multiply each sample's matrices, last step first, and find the canvases that cut."""
     samples, count = rest.shape
     product = np.tile(np.eye(3), (samples, 1, 1))
     backs = np.tile(np.eye(3), (samples, count, 1, 1))
@@ -205,7 +212,7 @@ def _canvases(
     for place in range(count - 1, -1, -1):
         step, mine = steps[place], rest[:, place]
         if step.matrix is not None:
-            product = np.where(mine[:, None, None], products(product, step.matrix), product)
+            product = np.where(mine[:, None, None], products(product, _matrices(step)), product)
         if step.kind == "warp" or step.outside:
             backs[:, place] = invert(product)
             cuts = mine & (place > first)
@@ -214,7 +221,7 @@ def _canvases(
 
 
 def _covers(back: Array, canvas: Array, out_size: Array) -> Array:
-    """Tell which canvases hold every output pixel, so that they cut nothing."""
+    """Return which canvases hold every output pixel and so cut none."""
     right, bottom = out_size[:, 1] - 1, out_size[:, 0] - 1
     zero, one = np.zeros_like(right), np.ones_like(right)
     corners = np.array([[zero, right, zero, right], [zero, zero, bottom, bottom], [one] * 4])
@@ -231,7 +238,7 @@ def _window_cuts(
     sizes_in: list[Array], sizes_out: list[Array], asked: Array,
     border: Array, fill: Array, fills: Array,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Let the window's own edge cut where a first canvas is all of a leading resize."""
+    """Let the edge of the window cut where the first canvas is a whole leading resize."""
     everyone = np.arange(len(cut))
     canvas = cut.argmax(axis=1)
     size = np.stack(sizes_in, axis=1)[everyone, canvas]
@@ -239,7 +246,7 @@ def _window_cuts(
     cutting = np.array([step.kind == "warp" or bool(step.outside) for step in steps])
     place = np.arange(len(steps))
     behind = rest & (place > first[:, None])
-    ending = (behind & cutting).argmax(axis=1)  # the hop that a move may not follow
+    ending = (behind & cutting).argmax(axis=1)  # the step that a move may not follow
     between = behind & (place < ending[:, None])
     moves = np.array([step.kind == "move" for step in steps])
     same = np.stack(
@@ -270,14 +277,9 @@ def _as_resize(
     everyone = np.arange(samples)
     place = np.arange(len(steps))
     after = rest & (place > first[:, None])
-    plain = np.array([step.kind == "move" for step in steps])  # none cuts: the caller has looked
+    plain = np.array([step.kind == "move" for step in steps])  # none cuts: the caller has checked
     whole = ~(after & ~plain).any(axis=1)
-    starts = np.stack(
-        [
-            np.broadcast_to(np.eye(3) if h.matrix is None else h.matrix, (samples, 3, 3))
-            for h in steps
-        ]
-    )
+    starts = np.stack([np.broadcast_to(_matrices(step), (samples, 3, 3)) for step in steps])
     matrix = starts[first, everyone] @ entering
     height, width = window[:, 2], window[:, 3]
     low = matrix[:, :2, :2] @ np.full((samples, 2, 1), -0.5)
@@ -292,7 +294,7 @@ def _as_resize(
     for index, step in enumerate(steps):
         if step.kind == "move" and step.matrix is not None:
             follows = after[:, index, None, None]
-            orient = np.where(follows, step.matrix @ orient, orient)
+            orient = np.where(follows, _matrices(step) @ orient, orient)
     return size, orient, whole
 
 
@@ -317,7 +319,7 @@ def inverses(resolved: Maps) -> Array:
 
 
 def _is_exact(matrix: Array) -> Array:
-    """Tell which matrices are flips, quarter turns and whole shifts (`exact_move`)."""
+    """Return which matrices are flips, quarter turns and whole shifts (`exact_move`)."""
     rounded = np.rint(matrix)
     near = np.abs(matrix - rounded).max(axis=(1, 2)) <= EXACT
     affine = (rounded[:, 2] == (0, 0, 1)).all(axis=1)
@@ -348,10 +350,10 @@ def _mean_reach(matrix: Array, in_size: Array, out_size: Array) -> Array:
     grid = np.stack(np.meshgrid(nine, nine), -1).reshape(-1, 2) * (in_size[:, None, ::-1] - 1)
     moved = apply(matrix, grid)
     inside = np.asarray((moved >= -0.5) & (moved <= out_size[:, None, ::-1] - 0.5))
-    seen = np.asarray(inside.all(axis=-1))[..., None, None]
-    forward = np.where(seen, jacobian(matrix, grid), np.eye(2))
-    total = np.where(seen, np.linalg.inv(forward), 0).sum(axis=1)
-    count = seen.sum(axis=1)
+    visible = np.asarray(inside.all(axis=-1))[..., None, None]
+    forward = np.where(visible, jacobian(matrix, grid), np.eye(2))
+    total = np.where(visible, np.linalg.inv(forward), 0).sum(axis=1)
+    count = visible.sum(axis=1)
     return np.where(count > 0, total / np.maximum(count, 1), np.eye(2))
 
 

@@ -71,7 +71,7 @@ def adjust_gamma(x: Array, gamma: float, gain: float = 1) -> Array:
     """
     check_image(x)
     gamma, gain = check_number(gamma, "gamma", 0), check_number(gain, "gain", 0)
-    return like_input(backend(x, "color").adjust_gamma(as_batch(x), gamma, gain), x)
+    return like_input(backend(x, "tone").adjust_gamma(as_batch(x), gamma, gain), x)
 
 
 @ragged
@@ -90,7 +90,7 @@ def invert(x: Array) -> Array:
     array([[255, 245]], dtype=uint8)
     """
     check_image(x)
-    return like_input(backend(x, "color").invert(as_batch(x)), x)
+    return like_input(backend(x, "tone").invert(as_batch(x)), x)
 
 
 @ragged
@@ -117,7 +117,7 @@ def posterize(x: Array, bits: int) -> Array:
     """
     check_image(x)
     bits = check_int(bits, "bits", 0, 8)
-    return like_input(backend(x, "color").posterize(as_batch(x), bits), x)
+    return like_input(backend(x, "tone").posterize(as_batch(x), bits), x)
 
 
 @ragged
@@ -141,7 +141,7 @@ def solarize(x: Array, threshold: float | None = None) -> Array:
     """
     top = full_range(check_image(x).dtype)
     threshold = top / 2 if threshold is None else check_number(threshold, "threshold", 0, top)
-    return like_input(backend(x, "color").solarize(as_batch(x), threshold), x)
+    return like_input(backend(x, "tone").solarize(as_batch(x), threshold), x)
 
 
 @ragged
@@ -166,7 +166,7 @@ def equalize(x: Array) -> Array:
     array([  0,  68, 137, 205], dtype=uint8)
     """
     check_image(x)
-    return like_input(backend(x, "color").equalize(as_batch(x)), x)
+    return like_input(backend(x, "tone").equalize(as_batch(x)), x)
 
 
 @ragged
@@ -187,7 +187,7 @@ def autocontrast(x: Array) -> Array:
     array([[  0, 128, 255]], dtype=uint8)
     """
     check_image(x)
-    return like_input(backend(x, "color").autocontrast(as_batch(x)), x)
+    return like_input(backend(x, "tone").autocontrast(as_batch(x)), x)
 
 
 @ragged
@@ -220,7 +220,7 @@ def clahe(x: Array, clip_limit: float = 4.0, tiles: int | tuple[int, int] = 8) -
     check_colors(check_image(x))
     clip_limit = min(check_number(clip_limit, "clip_limit", 0), BINS)  # more limits nothing
     rows, columns = check_ints(tiles, "tiles", 2, 1, MAX_TILES)
-    return like_input(backend(x, "color").clahe(as_batch(x), clip_limit, (rows, columns)), x)
+    return like_input(backend(x, "tone").clahe(as_batch(x), clip_limit, (rows, columns)), x)
 
 
 @ragged
@@ -255,7 +255,7 @@ def normalize(x: Array, mean: Values | str, std: Values | None = None) -> Array:
     stds = _per_channel(std, "std", channels(x))
     if min(stds) < LEAST_STD:
         raise ValueError(f"std is {printable(std)}: every value must be at least {LEAST_STD:g}")
-    return like_input(backend(x, "color").normalize(as_batch(x), means, stds), x)
+    return like_input(backend(x, "tone").normalize(as_batch(x), means, stds), x)
 
 
 def _preset(name: str, std: object) -> tuple[Values, Values]:
@@ -298,7 +298,7 @@ def to_float(x: Array) -> Array:
     array([[0. , 0.2, 1. ]], dtype=float32)
     """
     check_image(x)
-    return like_input(backend(x, "color").to_float(as_batch(x)), x)
+    return like_input(backend(x, "tone").to_float(as_batch(x)), x)
 
 
 @ragged
@@ -317,4 +317,4 @@ def to_uint8(x: Array) -> Array:
     array([[  0,  51, 255]], dtype=uint8)
     """
     check_image(x)
-    return like_input(backend(x, "color").to_uint8(as_batch(x)), x)
+    return like_input(backend(x, "tone").to_uint8(as_batch(x)), x)

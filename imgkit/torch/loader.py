@@ -15,7 +15,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from imgkit.augment.pipeline import Pipeline
-from imgkit.backends.cuda import launch as fused
+from imgkit.backends.cuda.launch import Packed as PackedImages
+from imgkit.backends.tensor.plan import run_packed
 from imgkit.checks import check_int
 from imgkit.draws import EPOCH_BITS, SEED_BITS, check_bits
 from imgkit.torch import samples
@@ -183,8 +184,8 @@ class Loader:
         if self.stack and packed.flat.dtype == torch.uint8 and (shapes[:, 2] == 3).all():
             pipeline.check(packed.images()[0])
             plan = pipeline.plan((shapes[:, 0], shapes[:, 1]), key)
-            source = fused.Packed(packed.flat, np.array(packed.offsets), shapes[:, :2])
-            return fused.run_packed(plan.stages, source)  # one launch, where there is a kernel
+            source = PackedImages(packed.flat, np.array(packed.offsets), shapes[:, :2])
+            return run_packed(plan.stages, source)  # one launch, where there is a kernel
         results = list(pipeline(packed.images(), key=key))
         if not self.stack:
             return results

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 import imgkit as ik
 from imgkit.backends.array import color as array
+from imgkit.backends.array import tone as array_tone
 from imgkit.backends.reference import color, tone
 from imgkit.image import full_range, saturate
 from imgkit.ops.tone import PRESETS
@@ -211,9 +212,9 @@ def test_tensors_know_nan_and_infinities_as_arrays_do(name: str) -> None:
 
 def test_a_table_is_the_op_on_every_level() -> None:
     x = photo((9, 8, 3), "uint8")
-    first = array.posterize(array.levels("uint8"), 4).ravel()
-    second = array.gamma_table("uint8", 1.8, 1.0)
-    fused = array.apply_table(x, second[first])
+    first = array_tone.posterize(array_tone.levels("uint8"), 4).ravel()
+    second = array_tone.gamma_table("uint8", 1.8, 1.0)
+    fused = array_tone.apply_table(x, second[first])
     np.testing.assert_array_equal(fused, ik.adjust_gamma(ik.posterize(x, 4), 1.8))
 
 

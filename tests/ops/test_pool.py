@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgkit as ik
-from imgkit.backends.array import medians
 from imgkit.backends.array import pool as array_pool
+from imgkit.backends.array.primitives import medians
 from imgkit.backends.reference import pool as reference
 from imgkit.image import saturate
 

@@ -145,11 +145,12 @@ def _gate_step(step: stages.GeometricStep, active: Array) -> stages.GeometricSte
     matrix = step.matrix
     if matrix is not None:
         matrix = np.where(active[:, None, None], matrix, np.eye(3))
-    sizes = tuple(
+    height, width = (
         before if np.array_equal(before, after) else np.where(active, after, before)
         for before, after in zip(step.in_size, step.out_size, strict=True)
     )
-    return stages.GeometricStep(step.name, step.kind, step.in_size, sizes, matrix, step.field,
+    out_size = height, width
+    return stages.GeometricStep(step.name, step.kind, step.in_size, out_size, matrix, step.field,
                                 step.window, step.outside, step.interpolation, step.antialias,
                                 step.border, step.fill)  # fmt: skip
 
@@ -181,8 +182,8 @@ def _curve(fragments: Fragments) -> stages.Curve:
 
 
 def _filter(fragments: Fragments) -> stages.Filter:
-    (((name, parameters), active, _),) = fragments
-    return stages.Filter(name, parameters, active)
+    (((name, parameters, *host_only), active, _),) = fragments
+    return stages.Filter(name, parameters, active, *host_only)
 
 
 def _noise(fragments: Fragments) -> stages.Noise:

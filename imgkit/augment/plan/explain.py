@@ -21,6 +21,7 @@ from imgkit.augment.plan.planner import Planner
 from imgkit.augment.transforms.base import Transform
 from imgkit.backends.cuda import capability
 from imgkit.draws import parse_key
+from imgkit.stages import Size
 
 WIDTH = 100
 KIND = 11  # columns of a stage's kind
@@ -30,7 +31,7 @@ Line = tuple[str, str]  # a label and what it says
 
 def explain(
     planner: Planner,
-    size: tuple[int, int] | None = None,
+    size: Size | None = None,
     key: Any = (0, 0),
     seed: int | None = None,
 ) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from imgkit.augment.transforms.base import Transform
 from imgkit.geometry.matrix import products
-from imgkit.stages import GeometricStep, Resample
+from imgkit.stages import GeometricStep, Resample, batched
 
 
 class OpenCanvasGroup(NamedTuple):
@@ -65,7 +65,7 @@ def _joined(
         if joined is None:
             yield from members
             continue
-        matrices = [step.matrix for step in members if step.matrix is not None]
+        matrices = [batched(step.matrix) for step in members if step.matrix is not None]
         yield GeometricStep(
             " + ".join(step.name for step in members), "warp", members[0].in_size,
             members[-1].out_size, functools.reduce(lambda first, last: products(last, first),

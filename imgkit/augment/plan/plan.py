@@ -179,7 +179,7 @@ def describe(stage: Any) -> str:
         names = " + ".join(dict.fromkeys(step.name for step in stage.geometric_steps))
         return f"resample   {names}: {_size(stage.in_size)} -> {_size(stage.out_size)}"
     if isinstance(stage, stages.Color):
-        count = stage.steps.shape[1]
+        count = stages.batched(stage.steps).shape[1]
         return f"color      {count} linear step{'s' if count > 1 else ''}"
     if isinstance(stage, stages.Hue):
         return f"hue        {_few(stage.shift)} turns"
@@ -201,6 +201,6 @@ def describe(stage: Any) -> str:
     return f"normalize  {scaled}{layout}"
 
 
-def _few(values: Array) -> str:
+def _few(values: stages.Column) -> str:
     text = ", ".join(f"{float(v):.4g}" for v in values[:3])
     return text + (", ..." if len(values) > 3 else "")

@@ -66,7 +66,7 @@ class Rotate90(ExactMove):
         """Return the turn."""
         k: Any = numbers["k"] % 4
         right, bottom = size[1] - 1, size[0] - 1
-        turns = (
+        turns: Any = (
             (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), (0.0, 1.0, 0.0, -1.0, 0.0, right),
             (-1.0, 0.0, right, 0.0, -1.0, bottom), (0.0, -1.0, bottom, 1.0, 0.0, 0.0),
         )  # fmt: skip

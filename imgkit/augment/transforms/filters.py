@@ -23,9 +23,9 @@ class Filter(Transform):
     keeps_scale: ClassVar[bool] = True
     function: ClassVar[str] = ""
 
-    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> tuple[str, Numbers]:
-        """Return the function and its parameters."""
-        return self.function, {name: numbers[name] for name, _ in self.drawn_fields}
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> tuple[str, Numbers, str]:
+        """Return the function, its parameters, and why it has no device kernel."""
+        return self.function, {name: numbers[name] for name, _ in self.drawn_fields}, self.host_only
 
 
 class GaussianBlur(Filter):
@@ -91,9 +91,9 @@ class Sobel(Filter):
     normalized: bool = flag(True)
     function: ClassVar[str] = "sobel"
 
-    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> tuple[str, Numbers]:
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> tuple[str, Numbers, str]:
         """Return the function."""
-        return "sobel_normalized" if self.normalized else "sobel", {}
+        return "sobel_normalized" if self.normalized else "sobel", {}, ""
 
 
 class Laplacian(Filter):
@@ -111,10 +111,11 @@ class CLAHE(Filter):
     colors: ClassVar[bool] = True
     host_only: ClassVar[str] = "its tiles are OpenCV's"
 
-    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> tuple[str, Numbers]:
+    def lower(self, stage_index: int, numbers: Numbers, size: Size) -> tuple[str, Numbers, str]:
         """Return the function and its parameters."""
         tiles: Any = np.full(samples_of(numbers), self.tiles)
-        return self.function, {"clip_limit": numbers["clip_limit"], "tiles": tiles}
+        parameters = {"clip_limit": numbers["clip_limit"], "tiles": tiles}
+        return self.function, parameters, self.host_only
 
 
 class JpegCompression(Filter):

@@ -116,8 +116,9 @@ def fit_box(
     """
     log_ratio = math.log(ratio[0]), math.log(ratio[1])
     if isinstance(rng, ScalarDraw):
+        height, width = (int(v) for v in size)  # of one image
         for _ in range(ATTEMPTS):
-            box = _try_box(rng.words(4), *size, scale, log_ratio)
+            box = _try_box(rng.words(4), height, width, scale, log_ratio)
             if box is not None:
                 return box
         return tuple(int(v[0]) for v in fallback())

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.backends.array.row_tiles import STRIP_VALUES, Inner, in_strips, padded, room, store
-from imgkit.image import float_dtype
+from imgkit.backends.array.primitives.cast import cast_into
+from imgkit.backends.array.primitives.row_tiles import (
+    STRIP_VALUES,
+    Inner,
+    direct_output,
+    in_strips,
+    padded,
+)
+from imgkit.image import Array, float_dtype, saturate
 from imgkit.kernels import gaussian_taps
-
-Array = npt.NDArray[Any]
 
 MEDIAN_BYTES = 1 << 26  # windows sorted at a time: memory, not speed, is the limit
 LARGEST = 255  # OpenCV's 8-bit median counts pixels in 16 bits
 
 
-def gaussian_blur(x: Array, sigma: float, border: str, value: float, truncate: float) -> Array:
+def gaussian_blur(
+    x: Array, sigma: float, border: str = "reflect", value: float = 0.0, truncate: float = 4.0
+) -> Array:
     """Correlate rows and columns with Gaussian taps in floats, and round once.
 
     cv2.GaussianBlur on integers uses fixed-point taps: up to 2 levels off, and no faster.
@@ -27,35 +31,29 @@ def gaussian_blur(x: Array, sigma: float, border: str, value: float, truncate: f
     out = np.empty(x.shape, x.dtype)
 
     def fill(strip: Array, cv_border: int, inner: Inner, out: Array) -> None:
-        into = room(strip, out, float_dtype(x.dtype))
-        blurred = _gaussian(strip, taps, cv_border, into)
-        if into is None:
-            _round(blurred[inner], out)
+        direct = direct_output(strip, out, float_dtype(x.dtype))
+        blurred = _gaussian(strip, taps, cv_border, direct)
+        if direct is None:  # integers, which are not negative
+            cast_into(blurred[inner], out, signed=False)
 
     size = x.size if x.dtype == float_dtype(x.dtype) else STRIP_VALUES
     in_strips(fill, x, (out,), len(taps) // 2, border, value, size=size)
     return out
 
 
-def _round(blurred: Array, out: Array) -> None:
-    """Write blurred values, which are not negative where `out` holds integers."""
-    if out.dtype == np.uint8 and out.flags.c_contiguous:
-        cv2.convertScaleAbs(blurred, out)  # half to even, saturated, in one pass
-    else:
-        store(blurred, out)
-
-
-def _gaussian(strip: Array, taps: Array, cv_border: int, into: Array | None = None) -> Array:
+def _gaussian(strip: Array, taps: Array, cv_border: int, direct: Array | None = None) -> Array:
     """Return the blurred strip in floats."""
     working = float_dtype(strip.dtype)
     if strip.dtype == np.uint16:  # three times faster than from uint16: `benchmarks edges`
         strip = strip.astype(working)
     depth = cv2.CV_32F if working == np.float32 else cv2.CV_64F
-    blurred = cv2.sepFilter2D(strip, depth, taps, taps, into, borderType=cv_border)
+    blurred = cv2.sepFilter2D(strip, depth, taps, taps, direct, borderType=cv_border)
     return np.asarray(blurred.reshape(strip.shape))
 
 
-def sharpen(x: Array, amount: float, sigma: float, border: str, value: float) -> Array:
+def sharpen(
+    x: Array, amount: float, sigma: float = 1.0, border: str = "reflect", value: float = 0.0
+) -> Array:
     """Add `amount` times the difference to the blurred image."""
     taps = gaussian_taps(sigma)
     out = np.empty(x.shape, x.dtype)
@@ -65,15 +63,17 @@ def sharpen(x: Array, amount: float, sigma: float, border: str, value: float) ->
         sharp = strip[inner] - blurred
         sharp *= blurred.dtype.type(amount)
         sharp += strip[inner]
-        store(sharp, out)
+        out[...] = saturate(sharp, out.dtype) if out.dtype.kind == "u" else sharp
 
     in_strips(fill, x, (out,), len(taps) // 2, border, value)
     return out
 
 
-def box_blur(x: Array, size: tuple[int, int], border: str, value: float) -> Array:
+def box_blur(
+    x: Array, size: int | tuple[int, int], border: str = "reflect", value: float = 0.0
+) -> Array:
     """Return the mean of every window."""
-    height, width = size
+    height, width = (size, size) if isinstance(size, int) else size
     out = np.empty(x.shape, x.dtype)
     # float32 holds the sums of uint8 windows exactly up to 2**16 pixels
     depth = cv2.CV_32F if x.dtype == np.uint8 and height * width <= 1 << 16 else cv2.CV_64F
@@ -82,22 +82,22 @@ def box_blur(x: Array, size: tuple[int, int], border: str, value: float) -> Arra
         total = cv2.boxFilter(strip, depth, (width, height), normalize=False, borderType=cv_border)
         mean = total.reshape(strip.shape)[inner]
         mean /= height * width
-        _round(mean, out)
+        cast_into(mean, out, signed=False)
 
     in_strips(fill, x, (out,), max(height, width) // 2, border, value)
     return out
 
 
-def median_blur(x: Array, size: int, border: str, value: float) -> Array:
+def median_blur(x: Array, size: int, border: str = "reflect", value: float = 0.0) -> Array:
     """Return the median of every window."""
     out = np.empty(x.shape, x.dtype)
     by_opencv = x.dtype != np.float64 if size <= 5 else x.dtype == np.uint8 and size <= LARGEST
 
     def fill(strip: Array, _: int, inner: Inner, out: Array) -> None:
         if size <= 5 and by_opencv:
-            into = room(strip, out, strip.dtype)
-            middle = cv2.medianBlur(strip, size, into)
-            if into is None:
+            direct = direct_output(strip, out, strip.dtype)
+            middle = cv2.medianBlur(strip, size, direct)
+            if direct is None:
                 out[...] = middle.reshape(strip.shape)[inner]
         elif by_opencv:
             for channel in np.ndindex(strip.shape[2:]):
@@ -123,7 +123,12 @@ def _sorted_median(strip: Array, size: int, out: Array) -> None:
 
 
 def bilateral_blur(
-    x: Array, sigma_color: float, sigma_space: float, border: str, value: float, truncate: float
+    x: Array,
+    sigma_color: float,
+    sigma_space: float,
+    border: str = "reflect",
+    value: float = 0.0,
+    truncate: float = 2.0,
 ) -> Array:
     """Average neighbors weighted by distance in space and color."""
     radius = max(1, int(truncate * sigma_space + 0.5))
@@ -139,7 +144,7 @@ def bilateral_blur(
     for image, target in zip(x, out, strict=True):
         framed = padded(image, slice(0, len(image)), radius, border, value)
         framed = framed.astype(float_dtype(x.dtype), copy=False)
-        store(_bilateral(framed, radius, sigma_color, sigma_space), target)
+        cast_into(_bilateral(framed, radius, sigma_color, sigma_space), target, signed=False)
     return out
 
 

@@ -8,69 +8,64 @@ would be mapped afresh on every call, which costs more than the arithmetic.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.backends.array import color
-from imgkit.image import full_range, saturate
+from imgkit.backends.array import tone
+from imgkit.backends.array.primitives.cast import as_float, cast_into
+from imgkit.image import Array, float_dtype, full_range, saturate
+from imgkit.stages import WHOLE_IMAGE_CURVES, Color, ColorStep, Curve, Hue, Normalize, Stage
 
-Array = npt.NDArray[Any]
-Step = Callable[[Array], Array]
+StripStep = Callable[[Array], Array]  # maps the floats of one strip
+DType = np.dtype[Any]  # of the image that entered the plan
 
 STRIP_BYTES = 200_000  # benchmarks/pipelines.py, "color chain": flat from 100 kB to 400 kB
 WHOLE_BYTES = 1_000_000  # up to which a normalization alone is one pass (benchmarks/pipelines.py)
-OF_THE_WHOLE = ("equalize", "autocontrast")  # curves that need the whole image first
 
 
-def joins(stage: Any, sample: int) -> bool:
-    """Tell whether a stage can join a pass over strips."""
-    if stage.kind == "curve":
-        return not any(
-            active and name in OF_THE_WHOLE
-            for name, active in zip(stage.names, stage.active[sample], strict=True)
-        )
-    return stage.kind in ("color", "hue") or (stage.kind == "normalize" and stage.to_float)
+def joins(stage: Stage, sample: int) -> bool:
+    """Return whether a stage can join a pass over strips."""
+    if isinstance(stage, Curve):
+        return not any(name in WHOLE_IMAGE_CURVES for name, _ in stage.curves_of(sample))
+    if isinstance(stage, Normalize):
+        return stage.to_float
+    return isinstance(stage, (Color, Hue))
 
 
-def run(
-    stages: Sequence[Any], sample: int, x: Array, dtype: np.dtype[Any], unrounded: bool
-) -> Array:
+def run(stages: Sequence[Stage], sample: int, x: Array, dtype: DType, unrounded: bool) -> Array:
     """Run stages that `joins` accepts on an RGB image (H, W, 3).
 
     `unrounded` leaves fractions to the stage that follows.
     """
-    steps: list[Step | Linear] = []
+    steps: list[StripStep] = []
     if x.flags.c_contiguous is False and len(stages) > 1:  # planes of a resize
         x = np.ascontiguousarray(x)
-    leaves = stages[-1] if stages[-1].kind == "normalize" else None
     for stage in stages:
-        if stage.kind == "color":
-            x = _add_linear(steps, stage.steps[sample], x, dtype)
-        elif stage.kind == "hue":
+        if isinstance(stage, Color):
+            x = _add_linear(steps, stage.steps_of(sample), x, dtype)
+        elif isinstance(stage, Hue):
             _add_hue(steps, float(stage.shift[sample]), dtype)
-        elif stage.kind == "curve":
-            _add_curve(steps, stage, sample, dtype)
-    if leaves is not None:
-        return _normalized(steps, leaves, x, dtype)
+        elif isinstance(stage, Curve):
+            _add_curve(steps, stage.curves_of(sample), dtype)
+    last = stages[-1]
+    if isinstance(last, Normalize):
+        return _normalized(steps, last, x, dtype)
     if not steps:
         return x
-    whole = stages[-1].kind == "curve" or not unrounded
-    if whole and len(steps) == 1 and isinstance(steps[0], Linear) and x.dtype == np.uint8:
+    whole = last.kind == "curve" or not unrounded
+    if whole and len(steps) == 1 and isinstance(steps[0], LinearStep) and x.dtype == np.uint8:
         # one step alone: OpenCV's 8-bit path takes a third of the time
         return cv2.transform(np.ascontiguousarray(x), steps[0].matrix)
-    out = np.empty(x.shape, dtype if whole else _float_of(dtype))
+    out = np.empty(x.shape, dtype if whole else float_dtype(dtype))
     for rows in strips(x):
-        store(_apply(steps, x[rows]), out[rows])
+        cast_into(_apply(steps, x[rows]), out[rows])
     return out
-
-
-def _float_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return np.dtype(np.float64 if dtype == np.float64 else np.float32)
 
 
 def strips(x: Array) -> list[slice]:
@@ -81,32 +76,17 @@ def strips(x: Array) -> list[slice]:
     return [slice(top, min(top + count, height)) for top in range(0, height, count)]
 
 
-def _apply(steps: list[Step | Linear], strip: Array) -> Array:
+def _apply(steps: Sequence[StripStep], strip: Array) -> Array:
     for step in steps:
         strip = step(strip)
     return strip
 
 
-def store(values: Array, out: Array) -> None:
-    """Write values into an array of an image dtype, rounded and saturated."""
-    if values.dtype == out.dtype:
-        out[...] = values
-    elif out.dtype == np.uint8 and values.size:  # a tenth of the time of rint, clip and astype
-        _, raised = cv2.threshold(values.reshape(len(values), -1), 0, 0, cv2.THRESH_TOZERO)
-        cv2.convertScaleAbs(raised.reshape(values.shape), dst=out)
-    else:
-        out[...] = saturate(values, out.dtype)
-
-
-def as_float(strip: Array) -> Array:
-    """Return floats of the same values."""
-    return strip if strip.dtype.kind == "f" else strip.astype(np.float32)
-
-
 # --- the steps ------------------------------------------------------------------------------
 
 
-class Linear(NamedTuple):
+@dataclass(frozen=True)
+class LinearStep:
     """A 3x4 matrix in the units of the image, and the ends of the range that it may leave."""
 
     matrix: Array
@@ -128,27 +108,25 @@ class Linear(NamedTuple):
         return mapped
 
 
-def _add_linear(steps: list[Step | Linear], rows: Any, x: Array, dtype: np.dtype[Any]) -> Array:
-    """Append linear steps (K, 3, 7), each with its clipping where a value can leave the range.
+def _add_linear(
+    steps: list[StripStep], colors: Sequence[ColorStep], x: Array, dtype: DType
+) -> Array:
+    """Append linear steps, each with its clipping where a value can leave the range.
 
     Returns:
-        The image that the steps read: what those so far made of it, where a mean was asked for.
+        The image that the steps read: the result of the steps so far, where a step needs a mean.
     """
     top = full_range(dtype)
-    for row in rows if isinstance(rows, list) else rows.tolist():
-        if row == IDENTITY:
-            continue
-        matrix = [[*line[:3], line[6] * top] for line in row]
-        if any(line[3] or line[4] or line[5] for line in row):
+    for color in colors:
+        matrix = [[*row[:3], row[6] * top] for row in color]
+        if any(row[3] or row[4] or row[5] for row in color):
             x, mean = _mean(steps, x)
-            for line, seven in zip(matrix, row, strict=True):
+            for line, seven in zip(matrix, color, strict=True):
                 line[3] += seven[3] * mean[0] + seven[4] * mean[1] + seven[5] * mean[2]
-        low = min(sum(min(v, 0.0) for v in line[:3]) * top + line[3] for line in matrix)
-        high = max(sum(max(v, 0.0) for v in line[:3]) * top + line[3] for line in matrix)
-        # floats may come in out of range: from a cubic kernel, or as the caller's
-        loose = dtype.kind == "f"
+        low, high = _ends(matrix, top)
+        loose = dtype.kind == "f"  # from a cubic kernel or the caller they may leave the range
         steps.append(
-            Linear(
+            LinearStep(
                 np.array(matrix),
                 0.0 if loose or low < -1e-3 else None,
                 top if loose or high > top * (1 + 1e-5) else None,
@@ -157,31 +135,36 @@ def _add_linear(steps: list[Step | Linear], rows: Any, x: Array, dtype: np.dtype
     return x
 
 
-IDENTITY = [[1.0 if i == j else 0.0 for j in range(7)] for i in range(3)]
+def _ends(matrix: list[list[float]], top: float) -> tuple[float, float]:
+    """Return the least and the largest value that a matrix gives for values in 0..top."""
+    low, high = math.inf, -math.inf
+    for a, b, c, shift in matrix:
+        low = min(low, (min(a, 0.0) + min(b, 0.0) + min(c, 0.0)) * top + shift)
+        high = max(high, (max(a, 0.0) + max(b, 0.0) + max(c, 0.0)) * top + shift)
+    return low, high
 
 
-def _mean(steps: list[Step | Linear], x: Array) -> tuple[Array, Sequence[float]]:
-    """Return what the steps make of the image and its channel means; keep what took long."""
+def _mean(steps: list[StripStep], x: Array) -> tuple[Array, Sequence[float]]:
+    """Return the result of the steps and its channel means; a slow result replaces the steps."""
     if not steps:
         return x, cv2.mean(np.ascontiguousarray(x))
-    parts = strips(x)
-    keeps = len(parts) == 1 or any(step.func is _hue for step in steps if isinstance(step, partial))
-    made = np.empty(x.shape, x.dtype if x.dtype.kind == "f" else np.float32) if keeps else x
+    tiles = strips(x)
+    keeps = len(tiles) == 1 or any(step.func is _hue for step in steps if isinstance(step, partial))
+    result = np.empty(x.shape, x.dtype if x.dtype.kind == "f" else np.float32) if keeps else x
     total = np.zeros(4)
-    for rows in parts:
+    for rows in tiles:
         strip = np.ascontiguousarray(_apply(steps, x[rows]))
         total += np.array(cv2.mean(strip)) * len(strip)
         if keeps:
-            made[rows] = strip
+            result[rows] = strip
     if keeps:
         steps.clear()
-    return made, (total / len(x)).tolist()
+    return result, (total / len(x)).tolist()
 
 
-def _add_hue(steps: list[Step | Linear], shift: float, dtype: np.dtype[Any]) -> None:
-    if shift:
-        loose = full_range(dtype) if dtype.kind == "f" else None
-        steps.append(partial(_hue, degrees=360 * (shift % 1.0), top=loose))
+def _add_hue(steps: list[StripStep], shift: float, dtype: DType) -> None:
+    loose = full_range(dtype) if dtype.kind == "f" else None
+    steps.append(partial(_hue, degrees=360 * (shift % 1.0), top=loose))
 
 
 def _hue(strip: Array, degrees: float, top: float | None) -> Array:
@@ -199,28 +182,22 @@ def _hue(strip: Array, degrees: float, top: float | None) -> Array:
     return turned.astype(strip.dtype) if strip.dtype == np.float64 else turned
 
 
-def _add_curve(steps: list[Step | Linear], stage: Any, sample: int, dtype: np.dtype[Any]) -> None:
+def _add_curve(steps: list[StripStep], curves: Sequence[tuple[str, float]], dtype: DType) -> None:
     """Append curves: one table for integers, function by function for floats."""
-    curves = [
-        partial(CURVES[name], parameter=float(parameter))
-        for name, parameter, active in zip(
-            stage.names, stage.parameters[sample], stage.active[sample], strict=True
-        )
-        if active
-    ]
-    if not curves:
-        return
-    used = {n for n, a in zip(stage.names, stage.active[sample], strict=True) if a}
-    if dtype.kind == "u" and used <= BITWISE:
+    bitwise = all(name in BITWISE for name, _ in curves)
+    if dtype.kind == "u" and bitwise:
         steps.append(partial(_whole, dtype=dtype))
-    if dtype.kind == "f" or used <= BITWISE:
-        steps.extend(lambda strip, curve=curve: curve(strip[None])[0] for curve in curves)  # type: ignore[misc]
+    if dtype.kind == "f" or bitwise:
+        steps.extend(partial(_curve, name=name, parameter=parameter) for name, parameter in curves)
         return
-    table = color.levels(dtype)
-    for curve in curves:
-        table = curve(table)
-    table = table.ravel()
-    steps.append(partial(_look_up, table=table))
+    table = tone.levels(dtype)
+    for name, parameter in curves:
+        table = CURVES[name](table, parameter)
+    steps.append(partial(_look_up, table=table.ravel()))
+
+
+def _curve(strip: Array, name: str, parameter: float) -> Array:
+    return CURVES[name](strip[None], parameter)[0]
 
 
 BITWISE = {"invert", "posterize"}  # of integers: one instruction, where a table takes ten
@@ -228,21 +205,21 @@ BITWISE = {"invert", "posterize"}  # of integers: one instruction, where a table
 
 def _look_up(strip: Array, table: Array) -> Array:
     """Round to whole levels and read the table."""
-    return color.apply_table(_whole(strip, table.dtype)[None], table)[0]
+    return tone.apply_table(_whole(strip, table.dtype)[None], table)[0]
 
 
-def _whole(strip: Array, dtype: np.dtype[Any]) -> Array:
+def _whole(strip: Array, dtype: DType) -> Array:
     """Round to whole levels."""
     if strip.dtype == dtype:
         return strip
     whole = np.empty(strip.shape, dtype)
-    store(strip, whole)
+    cast_into(strip, whole)
     return whole
 
 
 def _solarize(x: Array, threshold: float) -> Array:
-    """Invert from a threshold on, a fraction of the full range; above 1 nothing is."""
-    return x if threshold > 1 else color.solarize(x, threshold * full_range(x.dtype))
+    """Invert values from a threshold on, a fraction of the full range; above 1 inverts none."""
+    return x if threshold > 1 else tone.solarize(x, threshold * full_range(x.dtype))
 
 
 def _solarize_add(x: Array, add: float) -> Array:
@@ -252,35 +229,32 @@ def _solarize_add(x: Array, add: float) -> Array:
 
 
 CURVES: dict[str, Callable[..., Array]] = {
-    "adjust_gamma": lambda x, parameter: color.adjust_gamma(x, parameter, 1.0),
-    "posterize": lambda x, parameter: color.posterize(x, int(parameter)),
+    "adjust_gamma": lambda x, parameter: tone.adjust_gamma(x, parameter, 1.0),
+    "posterize": lambda x, parameter: tone.posterize(x, int(parameter)),
     "solarize": lambda x, parameter: _solarize(x, parameter),
     "solarize_add": lambda x, parameter: _solarize_add(x, parameter * full_range(x.dtype)),
-    "invert": lambda x, parameter: color.invert(x),
+    "invert": lambda x, parameter: tone.invert(x),
 }
 
 
 # --- normalization ---------------------------------------------------------------------------
 
 
-def _normalized(steps: list[Step | Linear], stage: Any, x: Array, dtype: np.dtype[Any]) -> Array:
+def _normalized(steps: list[StripStep], stage: Normalize, x: Array, dtype: DType) -> Array:
     """Run the steps and write ``(value / full - mean) / std``, channels first if asked."""
-    kind = _float_of(dtype)
+    kind = float_dtype(dtype)
     matrix = alone = normalizing(stage.mean, stage.std, full_range(dtype), 3)
     last = steps[-1] if steps else None
-    if isinstance(last, Linear) and last.low is None and last.high is None:  # one matrix for both
+    if (
+        isinstance(last, LinearStep) and last.low is None and last.high is None
+    ):  # one matrix for both
         matrix = matrix[:, :3] @ last.matrix + matrix * [0, 0, 0, 1]
         steps = steps[:-1]
     height, width = x.shape[:2]
     out = np.empty((3, height, width) if stage.chw else (height, width, 3), kind)
     planes = x.transpose(2, 0, 1)
-    if (
-        not steps
-        and matrix is alone
-        and stage.chw
-        and x.dtype == kind
-        and planes.flags.c_contiguous
-    ):
+    in_place = not steps and matrix is alone and stage.chw and x.dtype == kind
+    if in_place and planes.flags.c_contiguous:
         scales = np.asarray(matrix).diagonal().astype(kind)
         np.multiply(planes, scales[:, None, None], out=out)
         out += matrix[:, 3].astype(kind)[:, None, None]

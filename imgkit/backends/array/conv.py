@@ -11,14 +11,12 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
-from imgkit.backends.array.conv_routes import (
+from imgkit.backends.array.primitives.conv_routes import (
     CHANNELS,
     Choice,
     Problem,
@@ -38,8 +36,8 @@ from imgkit.backends.array.conv_routes import (
     zero_border,
 )
 from imgkit.border import source_index
+from imgkit.image import Array
 
-Array = npt.NDArray[Any]
 Run = Callable[[Array], Array]
 Filter = Callable[[Array, Sequence[int], int], Array]  # image, anchor on each axis, cv2 border
 
@@ -89,7 +87,7 @@ def _apart(p: Problem, route: Run, counts: tuple[int, ...]) -> Run:
 
 
 def _is_plain(p: Problem, route: str) -> bool:
-    """Say whether cv2.filter2D alone does it, called once or once for each axis."""
+    """Return whether cv2.filter2D alone suffices, called once or once for each axis."""
     planes = len(p.shape) == 2 or (len(p.shape) == 3 and 2 <= p.shape[2] <= CHANNELS)
     once = route == "separable" or (route == "direct" and whole(window(p)))
     return p.axes == (0, 1) and planes and once and native(p) and set(p.stride) == {1}
@@ -117,7 +115,7 @@ def _plain(p: Problem, route: str) -> Run:
     return twice
 
 
-# --- pieces -----------------------------------------------------------------------------
+# --- routes -----------------------------------------------------------------------------
 
 
 def extend(y: Array, p: Problem) -> Array:
@@ -160,9 +158,9 @@ def _filter2d(images: Array, taps: Array, anchor: Sequence[int], border: int) ->
             cv2.filter2D(source, -1, taps, target, at, 0, border)
             continue
         for c in range(0, images.shape[-1], CHANNELS):
-            part = np.ascontiguousarray(source[..., c : c + CHANNELS])
+            pixels = np.ascontiguousarray(source[..., c : c + CHANNELS])
             shape = target[..., c : c + CHANNELS].shape
-            filtered = cv2.filter2D(part, -1, taps, None, at, 0, border)
+            filtered = cv2.filter2D(pixels, -1, taps, None, at, 0, border)
             target[..., c : c + CHANNELS] = filtered.reshape(shape)
     return out
 
@@ -193,25 +191,25 @@ def _laid(p: Problem, same_size: Filter) -> Run:
 
 
 def _direct(p: Problem) -> Run:
-    """Multiply and add every tap, in pieces that OpenCV does not hand to a DFT."""
+    """Multiply and add every tap, in blocks so small that OpenCV does not take a DFT."""
     taps = dilated(kernel_of(p), p.dilation).astype(p.dtype)
     if whole(window(p)):
         if taps.ndim == 1:
             return _laid(p, lambda y, anchor, border: _along(y, taps, 1, anchor[0], border))
         return _laid(p, lambda y, anchor, border: _filter2d(y, taps, anchor, border))
-    pieces = [(block, np.ascontiguousarray(taps[block])) for block in blocks(taps)]
+    fragments = [(block, np.ascontiguousarray(taps[block])) for block in blocks(taps)]
     count = window(p).outputs
     keep = (slice(None), *(slice(None, None, s) for s in p.stride))
 
     def run(y: Array) -> Array:
         extended = extend(y, p)
         total = np.zeros((len(y), *count, y.shape[-1]), y.dtype)
-        for block, part in pieces:
-            seen = [
+        for block, fragment in fragments:
+            window = [
                 slice(b.start, b.start + n + k - 1)
-                for b, n, k in zip(block, count, part.shape, strict=True)
+                for b, n, k in zip(block, count, fragment.shape, strict=True)
             ]
-            total += _inside(extended[(slice(None), *seen)], part)
+            total += _inside(extended[(slice(None), *window)], fragment)
         return total[keep]
 
     return run
@@ -234,10 +232,10 @@ def _separable(p: Problem) -> Run:
     def same_size(y: Array, anchor: Sequence[int], border: int) -> Array:
         total: Array | None = None
         for term in terms:
-            part = y
+            product = y
             for axis, taps in enumerate(term):
-                part = _along(part, taps, axis + 1, anchor[axis], border)
-            total = part if total is None else np.add(total, part, out=total)
+                product = _along(product, taps, axis + 1, anchor[axis], border)
+            total = product if total is None else np.add(total, product, out=total)
         assert total is not None
         return total
 
@@ -256,8 +254,10 @@ def _shift_add(p: Problem) -> Run:
         product_ = np.empty_like(total)
         for shift in shifts:
             starts = [i * d for i, d in zip(shift, p.dilation, strict=True)]
-            seen = (slice(a, a + n, s) for a, n, s in zip(starts, w.outputs, p.stride, strict=True))
-            np.multiply(extended[(slice(None), *seen)], y.dtype.type(taps[shift]), out=product_)
+            window = (
+                slice(a, a + n, s) for a, n, s in zip(starts, w.outputs, p.stride, strict=True)
+            )
+            np.multiply(extended[(slice(None), *window)], y.dtype.type(taps[shift]), out=product_)
             total += product_
         return total
 
@@ -268,7 +268,7 @@ def _spectrum(p: Problem, lengths: tuple[int, ...]) -> Array:
     """Transform of the kernel, as ``(1, *lengths, 1)``."""
     taps = dilated(kernel_of(p), p.dilation)
     flipped = taps[(slice(None, None, -1),) * taps.ndim]
-    # In float64 whatever the image is: the kernel's rounding would be seen everywhere.
+    # In float64 for every dtype: a rounded kernel would change every pixel.
     spectrum = scipy.fft.rfftn(flipped, lengths)[None, ..., None]
     return np.asarray(spectrum.astype(np.result_type(p.dtype, np.complex64), copy=False))
 

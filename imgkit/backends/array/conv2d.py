@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.border import source_index
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 GATHER_BYTES = 4 << 20  # of the input are laid out for one matrix product
 
@@ -34,7 +30,7 @@ def conv2d(
     inputs, outputs = weight.shape[1], len(weight) // groups
     # Taps before channels: the order in which the pixels lie.
     matrices = [
-        part.transpose(2, 3, 1, 0).reshape(-1, outputs) for part in np.split(weight, groups)
+        group.transpose(2, 3, 1, 0).reshape(-1, outputs) for group in np.split(weight, groups)
     ]
     step = max(1, GATHER_BYTES // (columns * matrices[0].shape[0] * y.itemsize))
     for image, target in zip(windows, out, strict=True):

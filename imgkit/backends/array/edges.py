@@ -8,13 +8,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.backends.array.row_tiles import STRIP_VALUES, Inner, in_strips, room, store
-from imgkit.image import float_dtype
+from imgkit.backends.array.primitives.cast import cast_into
+from imgkit.backends.array.primitives.row_tiles import STRIP_VALUES, Inner, direct_output, in_strips
+from imgkit.image import Array, float_dtype
 from imgkit.kernels import DIFFERENCE, LAPLACIAN, SMOOTH, gaussian_taps, log_taps
-
-Array = npt.NDArray[Any]
 
 # spatialGradient knows these two borders alone
 SPATIAL_BORDERS = (cv2.BORDER_REFLECT_101, cv2.BORDER_REPLICATE)
@@ -28,13 +26,13 @@ def gradient(
     working = _working(x, dtype)
 
     def fill(strip: Array, cv_border: int, inner: Inner, *targets: Array) -> None:
-        into = room(strip, targets[0], working), room(strip, targets[1], working)
-        pair = _pair(strip, operator, cv_border, working, into)
-        for derivative, written, target in zip(pair, into, targets, strict=True):
+        first, second = (direct_output(strip, target, working) for target in targets)
+        pair = _pair(strip, operator, cv_border, working, (first, second))
+        for derivative, direct, target in zip(pair, (first, second), targets, strict=True):
             if scale != 1:
                 derivative *= working.type(scale)
-            if written is None:
-                store(derivative[inner], target)
+            if direct is None:
+                cast_into(derivative[inner], target)
 
     in_strips(fill, x, outs, 1, border, value, size=x.size if x.dtype == working else STRIP_VALUES)
     return outs
@@ -60,7 +58,7 @@ def magnitude(
                 out *= working.type(scale)
         else:
             cv2.magnitude(along[None], down[None], along[None])
-            store(gx[inner] * working.type(scale), out)
+            cast_into(gx[inner] * working.type(scale), out, signed=False)
 
     in_strips(fill, x, (out,), 1, border, value)
     return out
@@ -112,7 +110,7 @@ def _pair(
 
 
 def _is_spatial(strip: Array, cv_border: int) -> bool:
-    """Say whether OpenCV's exact int16 Sobel pair takes this strip."""
+    """Return whether OpenCV's exact int16 Sobel pair takes this strip."""
     return strip.dtype == np.uint8 and strip.ndim == 2 and cv_border in SPATIAL_BORDERS
 
 
@@ -125,12 +123,12 @@ def laplacian(x: Array, neighbors: int, border: str, value: float, dtype: np.dty
 
     def fill(strip: Array, cv_border: int, inner: Inner, out: Array) -> None:
         strip = strip.astype(working, copy=False)  # filter2D is 4x faster on floats: `edges`
-        into = room(strip, out, working)
-        total = cv2.filter2D(strip, -1, cross, into, borderType=cv_border)
+        direct = direct_output(strip, out, working)
+        total = cv2.filter2D(strip, -1, cross, direct, borderType=cv_border)
         if neighbors == 8:  # apart, so that the sums of a constant image cancel exactly
             total += cv2.filter2D(strip, -1, diagonal, borderType=cv_border)
-        if into is None:
-            store(total.reshape(strip.shape)[inner], out)
+        if direct is None:
+            cast_into(total.reshape(strip.shape)[inner], out)
 
     in_strips(
         fill, x, (out,), 1, border, value, size=x.size if x.dtype == working else STRIP_VALUES
@@ -150,7 +148,7 @@ def laplacian_of_gaussian(
         strip = strip.astype(working, copy=False)
         total = cv2.sepFilter2D(strip, -1, second, smooth, borderType=cv_border)
         total += cv2.sepFilter2D(strip, -1, smooth, second, borderType=cv_border)
-        store(total.reshape(strip.shape)[inner], out)
+        cast_into(total.reshape(strip.shape)[inner], out)
 
     in_strips(fill, x, (out,), len(smooth) // 2, border, value)
     return out

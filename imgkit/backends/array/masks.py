@@ -6,27 +6,22 @@ uint8 or uint16: one route, OpenCV's, moves bool, int64 and float masks bit by b
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from imgkit import geometry
-from imgkit.backends.array import resample
 from imgkit.backends.array.plan_resample import sample_map
-from imgkit.image import full_range
+from imgkit.backends.array.primitives.sampling import gather
+from imgkit.image import Array, full_range
 
-Array = npt.NDArray[Any]
 
-
-def sample_mask(how: geometry.Sampling, mask: Array, fill: float) -> Array:
-    """Move a mask (H, W) or (H, W, C) as a resolved run says; `fill` is a value of the mask."""
+def sample_mask(sampling: geometry.Sampling, mask: Array, fill: float) -> Array:
+    """Move a mask (H, W) or (H, W, C) by a resolved run; `fill` is a value of the mask."""
     channels = mask[..., None] if mask.ndim == 2 else mask
     lanes, value = (
         _as_lanes(channels),
         _as_lanes(np.full(channels.shape[-1], fill, mask.dtype)),
     )
-    moved = sample_map(nearest(how, value), lanes, lanes.dtype, False)
+    moved = sample_map(nearest(sampling, value), lanes, lanes.dtype, False)
     result = np.ascontiguousarray(moved).view(mask.dtype)
     return result[..., 0] if mask.ndim == 2 else result
 
@@ -37,18 +32,18 @@ def _as_lanes(values: Array) -> Array:
     return np.ascontiguousarray(values).view(lane)
 
 
-def nearest(how: geometry.Sampling, fill: Array) -> geometry.Sampling:
+def nearest(sampling: geometry.Sampling, fill: Array) -> geometry.Sampling:
     """Return the run with nearest sampling and another fill, in the units of its dtype."""
     fractions = tuple((fill / full_range(fill.dtype)).tolist())
-    return how._replace(
-        pad=(how.pad[0], fractions),
+    return sampling._replace(
+        pad=(sampling.pad[0], fractions),
         fill=fractions,
         interpolation="nearest",
         antialias=False,
-        canvases=tuple(canvas._replace(fill=fractions) for canvas in how.canvases),
+        canvases=tuple(canvas._replace(fill=fractions) for canvas in sampling.canvases),
         links=tuple(
             link._replace(canvas=link.canvas and link.canvas._replace(fill=fractions))
-            for link in how.links
+            for link in sampling.links
         ),
     )
 
@@ -57,7 +52,7 @@ def pull(image: Array, at: Array, inside: Array, interpolation: str, fill: float
     """Read an image (H, W[, C]) at positions (h, w, 2); where not `inside`, `fill`."""
     channels = image[..., None] if image.ndim == 2 else image
     at = np.where(inside[..., None], at, 0.0)
-    result = resample.gather(
+    result = gather(
         channels, lambda row, rows: at[row : row + rows], inside.shape, interpolation, "edge",
         np.zeros(channels.shape[-1]),
     )  # fmt: skip

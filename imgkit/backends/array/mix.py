@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.backends.array import resample
-from imgkit.image import full_range, saturate
+from imgkit.image import Array, full_range, saturate
 
-Array = npt.NDArray[Any]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
@@ -59,8 +55,8 @@ def assemble(
     for image, tile, window in zip(images, tiles, windows, strict=True):
         left, top, right, bottom = tile
         if right > left and bottom > top:
-            part = image[window[1] : window[3], window[0] : window[2]]
-            out[top:bottom, left:right] = _resize(part, (bottom - top, right - left), nearest)
+            pixels = image[window[1] : window[3], window[0] : window[2]]
+            out[top:bottom, left:right] = _resize(pixels, (bottom - top, right - left), nearest)
     return out
 
 

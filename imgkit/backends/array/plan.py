@@ -1,6 +1,6 @@
 """Runs a plan on NumPy arrays, one sample at a time.
 
-Integers stay integers where nothing is lost by it; between stages that would lose
+Integers stay integers where nothing is lost by it; between stages that would lose precision
 (`_keeps_fractions`) the values are float32 in the units of the input's dtype, rounded once when
 that run of stages ends. Inputs are never written to.
 """
@@ -11,82 +11,94 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit import draws, geometry
-from imgkit.backends.array import color
-from imgkit.backends.array import color_pass as pointwise
-from imgkit.backends.array.plan_filters import FILTERS as FILTERS
-from imgkit.backends.array.plan_resample import as_float, in_units, sample_map
-from imgkit.image import full_range, saturate
+from imgkit.backends.array import color_pass, filters, tone
+from imgkit.backends.array.plan_resample import in_units, sample_map
+from imgkit.backends.array.primitives.cast import as_float, cast_into
+from imgkit.image import Array, float_dtype, full_range, saturate
+from imgkit.stages import (
+    ROUNDED_INPUT,
+    WHOLE_IMAGE_CURVES,
+    Call,
+    Color,
+    Curve,
+    Erase,
+    Filter,
+    Hue,
+    Mix,
+    Noise,
+    Normalize,
+    Resample,
+    Stage,
+    gives_floats,
+)
 
-Array = npt.NDArray[Any]
-WHOLE = ("curve", "filter")  # stages that read integers: tables, medians, codecs
+DType = np.dtype[Any]  # of the image that entered the plan
 
 
-def run(stages: Sequence[Any], sample: int, image: Array) -> Array:
+def run(stages: Sequence[Stage], sample: int, image: Array) -> Array:
     """Run the stages of one sample of a plan on its image (H, W, C)."""
     dtype = image.dtype
-    stages = [stage for stage in stages if stage.acts(sample)]  # an idle one rounds nothing
+    stages = [stage for stage in stages if stage.acts(sample)]  # the others would round
     x = image
-    place = 0
-    while place < len(stages):
-        stage = stages[place]
-        end = _pass_end(stages, place, sample) if x.shape[-1] == 3 else place
-        if end > place:  # neighboring color stages are one pass
-            x = pointwise.run(stages[place:end], sample, x, dtype, _unrounded(stages, end))
-            place = end
+    index = 0
+    while index < len(stages):
+        stage = stages[index]
+        end = _pass_end(stages, index, sample) if x.shape[-1] == 3 else index
+        if end > index:  # neighboring color stages are one pass
+            x = color_pass.run(stages[index:end], sample, x, dtype, _unrounded(stages, end))
+            index = end
             continue
-        if stage.kind in WHOLE and x.dtype != dtype:
+        if stage.kind in ROUNDED_INPUT and x.dtype != dtype:
             x = saturate(x, dtype)
         if x is not image and not x.flags.c_contiguous:  # planes of a resize
             x = np.ascontiguousarray(x)
-        fractions = x.dtype.kind == "f" or _keeps_fractions(stages, place, sample)
+        fractions = x.dtype.kind == "f" or _keeps_fractions(stages, index, sample)
         x = RUN[stage.kind](stage, sample, x, dtype, fractions)
-        place += 1
-    if x.dtype != dtype and not _floats_leave(stages):
+        index += 1
+    if x.dtype != dtype and not gives_floats(stages):
         x = saturate(x, dtype)
     return x.copy() if np.may_share_memory(x, image) else x
 
 
-def _pass_end(stages: Sequence[Any], place: int, sample: int) -> int:
+def _pass_end(stages: Sequence[Stage], index: int, sample: int) -> int:
     """Return the end of the run of stages that can be one pass over strips."""
-    end = place
-    while end < len(stages) and pointwise.joins(stages[end], sample):
+    end = index
+    while end < len(stages) and color_pass.joins(stages[end], sample):
         end += 1
     return end
 
 
-def _unrounded(stages: Sequence[Any], place: int) -> bool:
-    """Tell whether the stages from `place` on take values that are not rounded."""
-    for later in stages[place:]:
+def _unrounded(stages: Sequence[Stage], index: int) -> bool:
+    """Return whether the stages from `index` on take values that are not rounded."""
+    for later in stages[index:]:
+        if isinstance(later, Normalize):
+            return later.to_float
         if later.kind != "erase":
-            return later.kind not in WHOLE and (later.kind != "normalize" or later.to_float)
+            return later.kind not in ROUNDED_INPUT
     return False
 
 
-def _keeps_fractions(stages: Sequence[Any], place: int, sample: int) -> bool:
-    """Tell whether what this stage makes is used unrounded by the stage after it."""
-    stage = stages[place]
-    if stage.kind in WHOLE or (stage.kind == "color" and stage.count(sample) > 1):
-        return stage.kind not in WHOLE
-    return _unrounded(stages, place + 1)
-
-
-def _floats_leave(stages: Sequence[Any]) -> bool:
-    return any(stage.kind == "normalize" and stage.to_float for stage in stages)
+def _keeps_fractions(stages: Sequence[Stage], index: int, sample: int) -> bool:
+    """Return whether the next stage uses the result of this one unrounded."""
+    stage = stages[index]
+    if stage.kind in ROUNDED_INPUT:
+        return False
+    if isinstance(stage, Color) and len(stage.steps_of(sample)) > 1:
+        return True
+    return _unrounded(stages, index + 1)
 
 
 # --- geometry -----------------------------------------------------------------------------
 
 
-def _resample(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
-    """Move the pixels; cubics overshoot what integers hold, until canvases have cut them."""
-    how = geometry.resolve(stage.geometric_steps, sample)
-    whole = np.dtype(dtype).kind in "iu"
-    cubic = whole and how.kind != "move" and how.interpolation == "bicubic"
-    cut = cubic and (how.kind == "field" or bool(how.canvases))
-    result = sample_map(how, x, dtype, fractions or cut)
+def _resample(stage: Resample, sample: int, x: Array, dtype: DType, fractions: bool) -> Array:
+    """Move the pixels; cubics overshoot the range of integers until canvases have cut them."""
+    sampling = geometry.resolve(stage.geometric_steps, sample)
+    cubic = dtype.kind in "iu" and sampling.kind != "move" and sampling.interpolation == "bicubic"
+    cut = cubic and (sampling.kind == "field" or bool(sampling.canvases))
+    result = sample_map(sampling, x, dtype, fractions or cut)
     if cut and not fractions:
         return saturate(result, dtype)
     if fractions and cubic:
@@ -97,11 +109,11 @@ def _resample(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions
 # --- color --------------------------------------------------------------------------------
 
 
-def _color(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
+def _color(stage: Color, sample: int, x: Array, dtype: DType, fractions: bool) -> Array:
     """Run linear steps on gray, or the one factor that other channels allow; not on RGB."""
     top = full_range(dtype)
     values = as_float(x)
-    for step in np.asarray(stage.steps[sample]):
+    for step in map(np.asarray, stage.steps_of(sample)):
         scale, mean, offset = step[0, 0], step[0, 3:6].sum(), step[0, 6] * top
         if x.shape[-1] == 1:
             scale, mean, offset = (
@@ -116,23 +128,19 @@ def _color(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: b
     return values if fractions else saturate(values, dtype)
 
 
-def _hue(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
-    return x  # gray has none
+def _hue(stage: Hue, sample: int, x: Array, dtype: DType, fractions: bool) -> Array:
+    return x  # gray has no hue
 
 
-def _curve(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
-    """Compose the curves of one value into a table; those of a whole image end it."""
+def _curve(stage: Curve, sample: int, x: Array, dtype: DType, fractions: bool) -> Array:
+    """Compose neighboring curves of one value into a table."""
     pending: list[tuple[str, float]] = []
-    for name, parameter, active in zip(
-        stage.names, stage.parameters[sample], stage.active[sample], strict=True
-    ):
-        if not active:
-            continue
-        if name in ("equalize", "autocontrast"):
-            x = getattr(color, name)(_apply_curves(x, pending)[None])[0]
+    for name, parameter in stage.curves_of(sample):
+        if name in WHOLE_IMAGE_CURVES:
+            x = getattr(tone, name)(_apply_curves(x, pending)[None])[0]
             pending = []
         else:
-            pending.append((name, float(parameter)))
+            pending.append((name, parameter))
     return _apply_curves(x, pending)
 
 
@@ -141,30 +149,29 @@ def _apply_curves(x: Array, curves: list[tuple[str, float]]) -> Array:
     if not curves:
         return x
     integer = x.dtype.kind in "iu"
-    values = color.levels(x.dtype) if integer else x[None]
+    values = tone.levels(x.dtype) if integer else x[None]
     for name, parameter in curves:
-        values = pointwise.CURVES[name](values, parameter)
-    return color.apply_table(x[None], values.ravel())[0] if integer else values[0]
+        values = color_pass.CURVES[name](values, parameter)
+    return tone.apply_table(x[None], values.ravel())[0] if integer else values[0]
 
 
-# --- neighborhoods -----------------------------------------------------------------------
+# --- neighborhoods and functions -----------------------------------------------------------
 
 
-def _filter(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
-    if not stage.active[sample]:
-        return x
-    numbers = {name: values[sample] for name, values in stage.parameters.items()}
-    made = FILTERS[stage.name](x[None], **numbers)[0]
-    return np.clip(made, 0, 1) if x.dtype.kind == "f" else made
+def _filter(stage: Filter, sample: int, x: Array, dtype: DType, fractions: bool) -> Array:
+    result = filters.find(stage.name)(x[None], **stage.numbers_of(sample))[0]
+    return np.clip(result, 0, 1) if x.dtype.kind == "f" else result
+
+
+def _call(stage: Call, sample: int, x: Array, dtype: DType, fractions: bool) -> Array:
+    return stage.function(np.array(x, order="C"), stage.numbers_of(sample))
 
 
 # --- noise, holes, output -------------------------------------------------------------------
 
 
-def _noise(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
+def _noise(stage: Noise, sample: int, x: Array, dtype: DType, fractions: bool) -> Array:
     amount = float(stage.amount[sample])
-    if not stage.active[sample] or amount == 0:
-        return x
     if stage.name == "gaussian":
         return _add_noise(x, stage.key[sample], amount * full_range(dtype), dtype, fractions)
     height, width = x.shape[:2]
@@ -182,38 +189,31 @@ def _words(key: Array, count: int) -> Array:
     return raw.astype("<u8", copy=False).view("<u2")[:count]
 
 
-def _add_noise(
-    x: Array, key: Array, deviation: float, dtype: npt.DTypeLike, fractions: bool
-) -> Array:
+def _add_noise(x: Array, key: Array, deviation: float, dtype: DType, fractions: bool) -> Array:
     """Add normal numbers, by table from 16-bit words, strip by strip."""
-    kind = np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
-    out = np.empty(x.shape, kind if fractions else dtype)
+    working = float_dtype(x.dtype)
+    out = np.empty(x.shape, working if fractions else dtype)
     words = _words(key, x.size).reshape(x.shape)
     table = draws.normal_table() * np.float32(deviation)
     top = full_range(dtype)
-    for rows in pointwise.strips(x):
-        noisy = table.take(words[rows]).astype(kind, copy=False)
+    for rows in color_pass.strips(x):
+        noisy = table.take(words[rows]).astype(working, copy=False)
         noisy += x[rows]
-        pointwise.store(np.clip(noisy, 0, top, out=noisy), out[rows])
+        cast_into(np.clip(noisy, 0, top, out=noisy), out[rows], signed=False)
     return out
 
 
-def _erase(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
-    rectangles = stage.rectangles[sample]
-    if not rectangles.any():
-        return x
+def _erase(stage: Erase, sample: int, x: Array, dtype: DType, fractions: bool) -> Array:
     x = x.copy()
     fill = in_units(stage.fill, x.shape[-1], dtype)
     value = saturate(fill.astype(np.float64), dtype)  # a level, whatever the stages around need
-    for left, top, right, bottom in rectangles:
+    for left, top, right, bottom in stage.rectangles[sample]:
         x[top:bottom, left:right] = value
     return x
 
 
-def _mix(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
+def _mix(stage: Mix, sample: int, x: Array, dtype: DType, fractions: bool) -> Array:
     weights = stage.weights[sample]
-    if weights[0] == 1:
-        return x
     whole = saturate(x, dtype)
     total = as_float(x) * np.float32(weights[0])
     for branch, weight in zip(stage.branches, weights[1:], strict=True):
@@ -222,14 +222,13 @@ def _mix(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: boo
     return total
 
 
-def _normalize(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike, fractions: bool) -> Array:
+def _normalize(stage: Normalize, sample: int, x: Array, dtype: DType, fractions: bool) -> Array:
     if not stage.to_float:
         return np.ascontiguousarray(x.transpose(2, 0, 1)) if stage.chw else x
-    channels = x.shape[-1]
-    kind = np.float64 if dtype == np.float64 else np.float32
-    matrix = pointwise.normalizing(stage.mean, stage.std, full_range(dtype), channels)
-    scaled = np.multiply(x, matrix.diagonal().astype(kind), dtype=kind)
-    scaled += matrix[:, -1].astype(kind)
+    working = float_dtype(dtype)
+    matrix = color_pass.normalizing(stage.mean, stage.std, full_range(dtype), x.shape[-1])
+    scaled = np.multiply(x, matrix.diagonal().astype(working), dtype=working)
+    scaled += matrix[:, -1].astype(working)
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)) if stage.chw else scaled
 
 
@@ -239,6 +238,7 @@ RUN: dict[str, Callable[..., Array]] = {
     "hue": _hue,
     "curve": _curve,
     "filter": _filter,
+    "call": _call,
     "noise": _noise,
     "erase": _erase,
     "mix": _mix,

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from imgkit.backends.array.blur import median_blur
-from imgkit.backends.array.medians import adaptive_median, median_of, taps_of
-from imgkit.backends.array.pool_windows import (
-    Array,
+from imgkit.backends.array.primitives.medians import adaptive_median, median_of, taps_of
+from imgkit.backends.array.primitives.pool_windows import (
     Axes,
     Line,
     along,
@@ -29,7 +28,7 @@ from imgkit.backends.array.pool_windows import (
     padded,
     rows_in_cache,
 )
-from imgkit.image import full_range, saturate
+from imgkit.image import Array, full_range, saturate
 
 # Measured by `python -m benchmarks pool`: the 2048x1536x3 cases for strips (whole images take
 # twice as long, page faults included), 1024x1024x3 against 256x256x64 for rows, 1024x1024 for
@@ -76,8 +75,8 @@ def avg_pool(
     total = _sum_dtype(x.dtype, math.prod(size))
     quotient = _quotient_dtype(x.dtype, math.prod(size))
 
-    def mean(part: Array, lines: list[Line], strip: slice) -> Array:
-        sums = part.astype(total, copy=False)
+    def mean(tile: Array, lines: list[Line], strip: slice) -> Array:
+        sums = tile.astype(total, copy=False)
         for axis, line in zip(axes, lines, strict=True):
             sums = _reduce(sums, axis, line, np.add, 0)
         first = divisors[0][at(axes[0], strip)]
@@ -98,12 +97,12 @@ def median_pool(
     if (blurred := _blurred(x, axes, lines)) is not None:
         return blurred
 
-    def median(part: Array, lines: list[Line], strip: slice) -> Array:
+    def median(tile: Array, lines: list[Line], strip: slice) -> Array:
         counts = [
-            along(line.inside(0, part.shape[axis]), axis, x.ndim)
+            along(line.inside(0, tile.shape[axis]), axis, x.ndim)
             for axis, line in zip(axes, lines, strict=True)
         ]
-        return median_of(taps_of(part, axes, lines), counts)
+        return median_of(taps_of(tile, axes, lines), counts)
 
     rows = rows_in_cache(x, axes, lines, TAP_BYTES * math.prod(stride))
     return by_strips(x, axes, lines, rows, median)
@@ -139,17 +138,17 @@ def adaptive_pool(x: Array, kind: str, axes: Axes, output: Axes) -> Array:
 
 
 def _strip_rows(x: Array, axes: Axes, lines: list[Line]) -> int:
-    """Rows that fit the cache, but enough that what two strips both read stays the smaller part."""
+    """Return the rows that fit the cache, but enough that two strips share less than half."""
     return max(rows_in_cache(x, axes, lines, STRIP_BYTES), 2 * lines[0].size * lines[0].dilation)
 
 
 def _extreme(x: Array, axes: Axes, lines: list[Line], ufunc: np.ufunc) -> Array:
     fill = highest(x.dtype) if ufunc is np.minimum else lowest(x.dtype)
 
-    def extreme(part: Array, lines: list[Line], strip: slice) -> Array:
+    def extreme(tile: Array, lines: list[Line], strip: slice) -> Array:
         for axis, line in zip(axes, lines, strict=True):
-            part = _reduce(part, axis, line, ufunc, fill)
-        return part
+            tile = _reduce(tile, axis, line, ufunc, fill)
+        return tile
 
     return by_strips(x, axes, lines, _strip_rows(x, axes, lines), extreme)
 
@@ -172,7 +171,7 @@ def _blurred(x: Array, axes: Axes, lines: list[Line]) -> Array | None:
 
 
 def _is_blur(x: Array, axes: Axes, lines: list[Line]) -> bool:
-    """Say whether `median_blur` has the same windows, and is fast: `benchmarks pool`, "median".
+    """Return whether `median_blur` has the same windows, and is fast: `benchmarks pool`, "median".
 
     It took a tenth of the time of the networks at 3x3 and stride 1 or 2; from where it throws
     away half the taps it won nothing. OpenCV's comparisons lose NaN.
@@ -264,8 +263,8 @@ def _reduce_spans(
     x: Array, axis: int, spans: list[slice], ufunc: np.ufunc, dtype: np.dtype[Any] | None = None
 ) -> Array:
     """Combine the elements of each span of an axis."""
-    parts = [ufunc.reduce(x[at(axis, s)], axis=axis, keepdims=True, dtype=dtype) for s in spans]
-    return np.concatenate(parts, axis=axis)
+    results = [ufunc.reduce(x[at(axis, s)], axis=axis, keepdims=True, dtype=dtype) for s in spans]
+    return np.concatenate(results, axis=axis)
 
 
 def _sum_dtype(dtype: np.dtype[Any], elements: int) -> np.dtype[Any]:
@@ -278,7 +277,7 @@ def _sum_dtype(dtype: np.dtype[Any], elements: int) -> np.dtype[Any]:
 def _quotient_dtype(dtype: np.dtype[Any], elements: int) -> np.dtype[Any]:
     """Where a mean of so many integers is close enough to round the right way.
 
-    A mean that is no tie lies 1 / (2 elements) or more from one; float32 is off by at most
+    A mean that is not a tie lies at least 1 / (2 elements) away from one; float32 is off by at most
     2**-24 of full range, and a tie is exact in it.
     """
     if dtype.kind == "f":

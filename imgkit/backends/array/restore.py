@@ -8,16 +8,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import scipy.signal
 import scipy.sparse
 from scipy.sparse.linalg import LinearOperator
 from scipy.sparse.linalg import lsqr as scipy_lsqr
 
 from imgkit.border import BORDERS, source_index
-from imgkit.image import float_dtype
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array, float_dtype
 
 # Where the squared spectrum falls below this part of its maximum a frequency counts as lost.
 WIENER_FLOOR = 1e-4
@@ -90,15 +87,15 @@ def lsqr(
 def richardson_lucy(
     b: Array, taps: Array, mode: str, border: str, regularization: float, iterations: int
 ) -> Array:
-    """Correct by the ratio of b to its model, seen back through the convolution.
+    """Correct by the ratio of b to its model, mapped back through the convolution.
 
     With the true operator and its column sums the borders come out right, which scikit-image's
-    version, made for a zero border and a sum of 1, leaves dark.
+    version, which assumes a zero border and a sum of 1, leaves dark.
     """
     size = _solution_size(b.shape[1:3], taps.shape, mode)
     operator = _operator(taps, size, mode, border)
-    seen = operator.rmatvec(np.ones(operator.shape[0]))
-    seen[seen <= 1e-12 * taps.sum()] = np.inf  # what no output sees fades
+    reached = operator.rmatvec(np.ones(operator.shape[0]))
+    reached[reached <= 1e-12 * taps.sum()] = np.inf  # what no output reads fades
 
     def solve(plane: Array) -> Array:
         target = plane.ravel()
@@ -106,7 +103,7 @@ def richardson_lucy(
         x = np.full(operator.shape[1], target.mean() / taps.sum())
         for _ in range(iterations):
             ratio = target / np.maximum(operator.matvec(x), least)
-            x *= np.maximum(operator.rmatvec(ratio), 0) / seen
+            x *= np.maximum(operator.rmatvec(ratio), 0) / reached
         return x.reshape(size)
 
     return _by_plane(solve, b, size)
@@ -132,12 +129,12 @@ def _operator(taps: Array, size: tuple[int, ...], mode: str, border: str) -> Lin
     convolve = functools.partial(scipy.signal.convolve, method=_method(continued, taps))
 
     def forward(x: Array) -> Array:
-        seen = above @ x.reshape(size) @ aside.T
-        return convolve(seen, taps, mode="valid").ravel()
+        reached = above @ x.reshape(size) @ aside.T
+        return convolve(reached, taps, mode="valid").ravel()
 
     def transpose(y: Array) -> Array:
-        seen = convolve(y.reshape(outputs), taps[::-1, ::-1], mode="full")
-        return (above.T @ seen @ aside).ravel()
+        reached = convolve(y.reshape(outputs), taps[::-1, ::-1], mode="full")
+        return (above.T @ reached @ aside).ravel()
 
     shape = (math.prod(outputs), math.prod(size))
     return LinearOperator(shape, matvec=forward, rmatvec=transpose, dtype=np.float64)
@@ -150,8 +147,8 @@ def _method(size: tuple[int, ...], taps: Array) -> str:
 
 def _continuation(size: int, taps: int, mode: str, border: str) -> Any:
     """Return the sparse matrix that continues an axis as far as a convolution sees."""
-    seen = _positions(size, taps, mode)
-    source = source_index(np.arange(seen.min(), seen.max() + 1), size, border)
+    reached = _positions(size, taps, mode)
+    source = source_index(np.arange(reached.min(), reached.max() + 1), size, border)
     rows = np.flatnonzero(source >= 0)
     return scipy.sparse.csr_array(
         (np.ones(len(rows)), (rows, source[rows])), shape=(len(source), size)
@@ -190,7 +187,7 @@ def wiener(
     find = tuple(frame.find for frame in frames)
     add = [frame.add for frame in frames]
     # what lies outside a valid convolution is no border of b
-    how: Any = "edge" if mode == "valid" else BORDERS[border].numpy
+    pad_mode: Any = "edge" if mode == "valid" else BORDERS[border].numpy
     power = np.abs(np.fft.rfft2(taps, [4 * n for n in taps.shape])).max() ** 2
     balance = regularization or WIENER_FLOOR * power
     # `same` puts the center of an even kernel before the middle: a zero in front makes it odd
@@ -198,7 +195,7 @@ def wiener(
     one = np.ones((1, 1))
 
     def solve(plane: Array) -> Array:
-        continued = np.pad(plane[take], add, mode=how)
+        continued = np.pad(plane[take], add, mode=pad_mode)
         return restoration.wiener(continued, odd, balance, reg=one, clip=False)[find]
 
     return _by_plane(solve, b, _solution_size(size, taps.shape, mode))

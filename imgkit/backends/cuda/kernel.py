@@ -367,8 +367,8 @@ def _store(out, r, g, b, xi, yi, mask, OUT_CHANNEL, OUT_ROW, OUT_COLUMN):
     tl.store(at + 2 * OUT_CHANNEL, b.to(kind), mask=mask)
 
 
-@triton.jit(do_not_specialize=["parts"])
-def augment(source, numbers, tables, sums, out, parts, COLUMN, CHANNEL, OUT_SAMPLE, OUT_CHANNEL,
+@triton.jit(do_not_specialize=["programs"])
+def augment(source, numbers, tables, sums, out, programs, COLUMN, CHANNEL, OUT_SAMPLE, OUT_CHANNEL,
             OUT_ROW, OUT_COLUMN, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, ROW: tl.constexpr,
             TABLES: tl.constexpr, TILES: tl.constexpr, SPAN: tl.constexpr, MEANS: tl.constexpr,
             PASS: tl.constexpr, STOPS: tl.constexpr, INTERPOLATION: tl.constexpr,
@@ -379,13 +379,13 @@ def augment(source, numbers, tables, sums, out, parts, COLUMN, CHANNEL, OUT_SAMP
     """Write a tile of one sample; PASS asks for something else.
 
     ALONE: add up every mean of the sample, then write each tile that is this program's. The
-    `parts` programs of a sample add the same numbers in the same order, so none waits for another.
+    `programs` of a sample add the same numbers in the same order, so none waits for another.
     0 or more: leave the sums of this tile, that a mean is made of.
     """
     program = tl.program_id(0)
     END: tl.constexpr = len(STEPS) + 1
     if PASS == ALONE:
-        sample, part = (program // parts).to(tl.int64), program % parts
+        sample, first = (program // programs).to(tl.int64), program % programs
         row, table = numbers + sample * ROW, tables + sample * TABLES * 256
         image = out + sample * OUT_SAMPLE
         own = sums + program.to(tl.int64) * (MEANS * 3)
@@ -404,7 +404,7 @@ def augment(source, numbers, tables, sums, out, parts, COLUMN, CHANNEL, OUT_SAMP
                 blue += tl.where(there, b, 0.0)
             _add(own, place, 0, red, green, blue, 1)
             tl.debug_barrier()  # what one thread stored is read by all
-        for tile in range(part, TILES, parts):
+        for tile in range(first, TILES, programs):
             r, g, b, xi, yi, there = _pixels(
                 source, row, table, own, tile, END, COLUMN, CHANNEL, MEANS, HEIGHT, WIDTH, 1, 1,
                 STOPS, INTERPOLATION, STATIC_TAPS, SPREAD, BORDERS, PADS, CUTS, PROJECTIVE, STEPS,

@@ -1,14 +1,14 @@
 """The default pipeline on CUDA in one Triton kernel: resample, color, curve, normalize, cast.
 
 The source is a batch tensor, or a packed ragged one (a flat uint8 buffer, where each image begins,
-and its size). One copy brings the numbers of the plan, nothing waits for the device, and each
-output pixel is written once, by one launch. A plan is fused if it starts with at most one matrix
+and its size). One copy brings the numbers of the plan, no call waits for the device, and one
+launch writes each output pixel once. A plan is fused if it starts with at most one matrix
 resampling of uint8 RGB and goes on with color, hue, curves, a few rectangles and normalization;
-`device.fusion_blocker` says what keeps it from that. Everything else takes the tensor backend.
+`capability.fusion_blocker` says what keeps it from that. `imgkit.backends.tensor.plan` decides.
 
 Contrast needs the mean of a whole image before its first pixel can be written: each program adds it
 up by itself, up to the sample's own contrast, wherever that stands in its order
-(`fused_layout.share`). Sums are made in a fixed order: the same key gives the same bits.
+(`layout.share`). Sums are added in a fixed order: the same key gives the same bits.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from imgkit.backends.cuda.capability import fusion_blocker
-from imgkit.backends.cuda.layout import KINDS, PROCESSORS, Share, Spec, layout, share
-from imgkit.backends.tensor.upload import upload
-
-Array = npt.NDArray[Any]
+from imgkit.backends.cuda.layout import KINDS, PROCESSORS, KernelSpec, Share, layout, share
+from imgkit.backends.tensor.primitives.upload import upload
+from imgkit.image import Array
+from imgkit.stages import Stage
 
 TRITON = (3, 3)  # from here on constants may be tuples
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "uint8": 1}
@@ -41,6 +39,13 @@ class Packed(NamedTuple):
     offsets: Array  # (N,) int64
     sizes: Array  # (N, 2) height, width
 
+    def image(self, sample: int) -> Tensor:
+        """View one image as (3, H, W)."""
+        height, width = self.sizes[sample].tolist()
+        start = int(self.offsets[sample])
+        values = self.flat[start : start + 3 * height * width]
+        return values.view(height, width, 3).permute(2, 0, 1)
+
 
 @functools.cache
 def has_triton() -> bool:
@@ -49,59 +54,16 @@ def has_triton() -> bool:
         return False
     import triton
 
-    return tuple(int(part) for part in triton.__version__.split(".")[:2]) >= TRITON
-
-
-def run_packed(
-    stages: Sequence[Any], packed: Packed, dtype: torch.dtype = torch.float32,
-    channels_last: bool = False,
-) -> Tensor:  # fmt: skip
-    """Run a plan on a packed ragged batch, by the kernel where that can be.
-
-    Args:
-        stages: of a plan of the sizes of the images, ``pipeline.plan((heights, widths), key)``.
-        packed: the images, on any device.
-        dtype: of a normalized result; one that is not normalized stays uint8.
-        channels_last: whether the channels of a pixel lie side by side in the result.
-
-    Returns:
-        (N, 3, H, W).
-
-    Raises:
-        ValueError: the results differ in size, or the batch is empty.
-    """
-    if len(packed.sizes) == 0:
-        raise ValueError("packed holds no images: a batch of none has no size")
-    if packed.flat.device.type == "cuda" and has_triton() and not fusion_blocker(stages):
-        return launch_packed(stages, packed, dtype, channels_last)
-    from imgkit.backends.tensor import plan
-
-    images = [_image(packed, sample) for sample in range(len(packed.sizes))]
-    results = [plan.run(stages, sample, image) for sample, image in enumerate(images)]
-    sizes = {tuple(result.shape) for result in results}
-    if len(sizes) > 1:
-        raise ValueError(f"the results have sizes {sorted(sizes)}: end with one that has a `size`")
-    batch = torch.stack(results)
-    batch = batch.to(dtype) if batch.is_floating_point() else batch
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    return batch.contiguous(memory_format=layout)
-
-
-def _image(packed: Packed, sample: int) -> Tensor:
-    """View one image of a packed batch as (3, H, W)."""
-    height, width = packed.sizes[sample].tolist()
-    start = int(packed.offsets[sample])
-    flat = packed.flat[start : start + 3 * height * width]
-    return flat.view(height, width, 3).permute(2, 0, 1)
+    return tuple(int(number) for number in triton.__version__.split(".")[:2]) >= TRITON
 
 
 def launch_batch(
-    stages: Sequence[Any],
+    stages: Sequence[Stage],
     x: Tensor,
     dtype: torch.dtype = torch.float32,
     channels_last: bool = False,
 ) -> Tensor:
-    """Run the kernel on a uint8 batch (N, 3, H, W), N >= 1; `fusion_blocker` found nothing."""
+    """Run the kernel on a uint8 batch (N, 3, H, W), N >= 1; no stage is a `fusion_blocker`."""
     count, _, height, width = x.shape
     offsets = np.arange(count) * x.stride(0)
     sizes = np.tile([height, width], (count, 1))
@@ -110,7 +72,7 @@ def launch_batch(
 
 
 def launch_packed(
-    stages: Sequence[Any], packed: Packed, dtype: torch.dtype = torch.float32,
+    stages: Sequence[Stage], packed: Packed, dtype: torch.dtype = torch.float32,
     channels_last: bool = False,
 ) -> Tensor:  # fmt: skip
     """Run the kernel of a plan that `fusion_blocker` accepts on a packed batch of N >= 1 images."""
@@ -120,14 +82,14 @@ def launch_packed(
 
 
 def _launch(
-    source: Tensor, spec: Spec, numbers: Array, tables: Array, column: int, channel: int,
+    source: Tensor, spec: KernelSpec, numbers: Array, tables: Array, column: int, channel: int,
     dtype: torch.dtype, channels_last: bool,
 ) -> Tensor:  # fmt: skip
     if not any(step == KINDS["normalize"] for step in spec.steps):
         dtype = torch.uint8
     on_device = upload([numbers, tables], source.device)
     text = _text(spec)
-    made: Tensor = torch.ops.imgkit.fused_augment(
+    result: Tensor = torch.ops.imgkit.fused_augment(
         source,
         *on_device,
         text,
@@ -136,20 +98,22 @@ def _launch(
         str(dtype).removeprefix("torch."),
         channels_last,
     )
-    return made
+    return result
 
 
 @functools.lru_cache(maxsize=256)
-def _text(spec: Spec) -> str:
+def _text(spec: KernelSpec) -> str:
     return json.dumps(spec)
 
 
 @functools.lru_cache(maxsize=256)
-def _spec(text: str) -> Spec:
-    return Spec._make(tuple(v) if isinstance(v, list) else v for v in json.loads(text))
+def _spec(text: str) -> KernelSpec:
+    return KernelSpec._make(tuple(v) if isinstance(v, list) else v for v in json.loads(text))
 
 
-def _new(source: Tensor, numbers: Tensor, spec: Spec, dtype: str, channels_last: bool) -> Tensor:
+def _new(
+    source: Tensor, numbers: Tensor, spec: KernelSpec, dtype: str, channels_last: bool
+) -> Tensor:
     layout = torch.channels_last if channels_last else torch.contiguous_format
     shape = (numbers.shape[0], 3, *spec.out_size)
     return torch.empty(
@@ -165,16 +129,16 @@ def _fused_augment(
     """Launch the kernel."""
     from imgkit.backends.cuda import kernel as fused_kernel
 
-    how = _spec(spec)
-    out = _new(source, numbers, how, dtype, channels_last)
+    compiled = _spec(spec)
+    out = _new(source, numbers, compiled, dtype, channels_last)
     count = len(numbers)
-    work = share(how, count, processors(source.device))
-    room = max(3 * how.means * count * work.parts, 1)
-    sums = torch.empty(room, dtype=torch.float32, device=source.device)
+    work = share(compiled, count, processors(source.device))
+    slots = max(3 * compiled.means * count * work.programs, 1)
+    sums = torch.empty(slots, dtype=torch.float32, device=source.device)
     for launch in work.launches:
-        fused_kernel.augment[(count * work.parts,)](
-            source, numbers, tables, sums, out, work.parts, column, channel, *out.stride(),
-            **constants(how, work, launch), num_warps=work.warps, maxnreg=work.registers,
+        fused_kernel.augment[(count * work.programs,)](
+            source, numbers, tables, sums, out, work.programs, column, channel, *out.stride(),
+            **constants(compiled, work, launch), num_warps=work.warps, maxnreg=work.registers,
         )  # fmt: skip
     return out
 
@@ -189,13 +153,13 @@ def _(
 
 @functools.cache
 def processors(device: torch.device) -> int:
-    """Return how many multiprocessors a device has; those of an H100 where it is no GPU."""
+    """Return the number of multiprocessors of a device; that of an H100 if it is not a GPU."""
     if device.type != "cuda":
         return PROCESSORS
     return int(torch.cuda.get_device_properties(device).multi_processor_count)
 
 
-def constants(spec: Spec, work: Share, launch: int) -> dict[str, Any]:
+def constants(spec: KernelSpec, work: Share, launch: int) -> dict[str, Any]:
     """Return the constants that a launch of the kernel is compiled for."""
     return {
         "HEIGHT": spec.out_size[0],

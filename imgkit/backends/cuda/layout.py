@@ -1,7 +1,7 @@
-"""The numbers of the fused kernel: what a launch is compiled for, and how its work is shared out.
+"""The numbers of the fused kernel: the constants of a launch, and the work of its programs.
 
-NumPy alone. `layout` turns a plan into one row of numbers a sample and says which kernel reads
-them; `share` says how many programs there are and what each of them does.
+NumPy alone. `layout` turns a plan into one row of numbers a sample and the spec of the kernel that
+reads them; `share` returns the number of programs and the work of each.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.backends.tensor import prepare
 from imgkit.border import BORDERS
 from imgkit.geometry import resolve_batch as resolve
-from imgkit.stages import GeometricStep
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
+from imgkit.stages import GeometricStep, Resample, Stage
 
 FIXED = 33  # columns before the Gaussians: see `fused_kernel`
 KERNELS = {"nearest": 0, "bilinear": 1, "bicubic": 2}
@@ -26,7 +24,7 @@ KINDS = {"linear": 1, "means": 2, "hue": 3, "curve": 4, "erase": 5, "normalize":
 PIXELS, ALONE = -1, -2  # what a launch does, if not the mean of that number
 
 
-class Spec(NamedTuple):
+class KernelSpec(NamedTuple):
     """What a launch is compiled for, and the layout of its numbers."""
 
     out_size: tuple[int, int]
@@ -47,7 +45,7 @@ class Spec(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """How many pixels a sample has."""
+        """The number of pixels of a sample."""
         return self.out_size[0] * self.out_size[1]
 
 
@@ -60,22 +58,22 @@ ALONE_LIMIT = 2**16  # pixels that a program computes for its own means and othe
 
 
 class Share(NamedTuple):
-    """How the programs of a batch share its pixels."""
+    """The programs of a batch, and the pixels of each."""
 
     launches: tuple[int, ...]  # PIXELS, ALONE, or the numbers of means
-    parts: int  # programs of a sample
+    programs: int  # of a sample
     warps: int  # of a program, 32 pixels each at a time
     registers: int  # that a thread may use
     tiles: int  # of a sample: what its programs compute at a time
 
     @property
     def block(self) -> int:
-        """How many pixels a tile has."""
+        """The number of pixels of a tile."""
         return 32 * self.warps
 
 
-def share(spec: Spec, samples: int, processors: int = PROCESSORS) -> Share:
-    """Say how a batch is shared out.
+def share(spec: KernelSpec, samples: int, processors: int = PROCESSORS) -> Share:
+    """Distribute a batch over programs.
 
     Without contrast every tile has a program of its own. Contrast is relative to the mean of a
     whole image. One launch is enough where each program adds up the means of its sample by itself,
@@ -89,27 +87,29 @@ def share(spec: Spec, samples: int, processors: int = PROCESSORS) -> Share:
     instead, in which every tile has a program.
     """
     if spec.means:
-        parts = max(processors // samples, 1)
-        if spec.means * spec.pixels * (1 - 1 / parts) < ALONE_LIMIT:
-            return _shared((ALONE,), spec, LARGE, parts)
+        programs = max(processors // samples, 1)
+        if spec.means * spec.pixels * (1 - 1 / programs) < ALONE_LIMIT:
+            return _shared((ALONE,), spec, LARGE, programs)
     return _shared((*range(spec.means), PIXELS), spec, PROJECTIVE if spec.projective else SMALL)
 
 
 def _shared(
-    launches: tuple[int, ...], spec: Spec, size: tuple[int, int], parts: int | None = None
+    launches: tuple[int, ...], spec: KernelSpec, size: tuple[int, int], programs: int | None = None
 ) -> Share:
     warps, registers = size
     tiles = -(-spec.pixels // (32 * warps))
-    return Share(launches, tiles if parts is None else min(parts, tiles), warps, registers, tiles)
+    return Share(
+        launches, tiles if programs is None else min(programs, tiles), warps, registers, tiles
+    )
 
 
 # --- numbers ---------------------------------------------------------------------------------
 
 
 def layout(
-    stages: Sequence[Any], sizes: Array, offsets: Array, pitches: Array
-) -> tuple[Spec, Array, Array]:
-    """Lay out the numbers of a plan that `device.fusion_blocker` accepts.
+    stages: Sequence[Stage], sizes: Array, offsets: Array, pitches: Array
+) -> tuple[KernelSpec, Array, Array]:
+    """Lay out the numbers of a plan that `capability.fusion_blocker` accepts.
 
     Args:
         stages: of the plan.
@@ -121,8 +121,8 @@ def layout(
         What to compile for, the numbers (N, row) float64, and the tables (N, T, 256) uint8.
     """
     samples = len(sizes)
-    geometric = next((stage for stage in stages if stage.kind == "resample"), None)
-    how, columns = _source(geometric, sizes, offsets, pitches)
+    geometric = next((stage for stage in stages if isinstance(stage, Resample)), None)
+    source, columns = _source(geometric, sizes, offsets, pitches)
     width = sum(column.shape[1] for column in columns)
     steps: list[tuple[int, int, int]] = []
     tables: list[Array] = []
@@ -142,13 +142,13 @@ def layout(
             width += own.shape[1]
     stops = _stops(reads, samples)
     columns.append(stops)
-    size = how.pop("out_size")
+    size = source.pop("out_size")
     names: Any = tuple(zip(*steps, strict=True)) if steps else ((), (), ())
-    spec = Spec(size, **how, steps=names[0], columns=names[1], counts=names[2],
+    spec = KernelSpec(size, **source, steps=names[0], columns=names[1], counts=names[2],
                 means=stops.shape[1], stops=width, tables=max(len(tables), 1),
                 row=width + stops.shape[1])  # fmt: skip
-    made = np.stack(tables, axis=1) if tables else np.zeros((samples, 1, 256))
-    return spec, np.concatenate(columns, axis=1, dtype=np.float64), made.astype(np.uint8)
+    stacked = np.stack(tables, axis=1) if tables else np.zeros((samples, 1, 256))
+    return spec, np.concatenate(columns, axis=1, dtype=np.float64), stacked.astype(np.uint8)
 
 
 def _stops(reads: list[tuple[int, Array]], samples: int) -> Array:
@@ -162,9 +162,9 @@ def _stops(reads: list[tuple[int, Array]], samples: int) -> Array:
 
 
 def _source(
-    stage: Any, sizes: Array, offsets: Array, pitches: Array
+    stage: Resample | None, sizes: Array, offsets: Array, pitches: Array
 ) -> tuple[dict[str, Any], list[Array]]:
-    """Lay out how the source is read."""
+    """Lay out the numbers of reading the source."""
     samples = len(sizes)
     head = [offsets[:, None], sizes, pitches[:, None]]
     if stage is None:
@@ -174,8 +174,8 @@ def _source(
         maps = resolve.resolve_batch(stage.geometric_steps, samples, 3)
         out_size = prepare.uniform(stage.out_size)
     inverse = resolve.inverses(maps)
-    word = "nearest" if (maps.kind == resolve.MOVE).all() else maps.interpolation
-    reach = KERNELS[word]
+    interpolation = "nearest" if (maps.kind == resolve.MOVE).all() else maps.interpolation
+    reach = KERNELS[interpolation]
     smooth = (maps.kind == resolve.RESIZE) & maps.antialias & (reach > 0)
     shrink = np.maximum(maps.window[:, :1:-1] / np.maximum(maps.resized[:, ::-1], 1), 1.0)
     stretch = np.where(smooth[:, None], shrink, 1.0)
@@ -218,7 +218,7 @@ def _source(
 
 
 def _still(sizes: Array) -> resolve.Maps:
-    """Return the maps of a plan that moves nothing."""
+    """Return the maps of a plan without geometric ops."""
     size = (sizes[:, 0], sizes[:, 1])
     matrix = np.tile(np.eye(3), (len(sizes), 1, 1))
     step = GeometricStep("identity", "move", size, size, matrix, antialias=False)
@@ -236,15 +236,14 @@ def _gaussian(taps: Array, spread: int) -> Array:
     return np.pad(taps, ((0, 0), (margin, margin)))
 
 
-def _steps(stage: Any, samples: int) -> list[tuple[str, Array]]:
-    """Lay out the numbers of a stage behind the resampling, one part a step of the kernel."""
-    canvas = prepare.Canvas(samples, 3, (1, 1), 255.0, True)
+def _steps(stage: Stage, samples: int) -> list[tuple[str, Array]]:
+    """Lay out the numbers of a stage behind the resampling, one block a step of the kernel."""
     if stage.kind == "resample":
         return []
-    step = prepare.PREPARE[stage.kind](stage, canvas)
-    if step is None:
+    prepared = prepare.prepare(stage, prepare.BatchShape(samples, 3, (1, 1), 255.0, True))
+    if prepared is None:
         return []
-    own = step.numbers
+    own = prepared.numbers
     if stage.kind == "color":
         return [
             (
@@ -258,7 +257,7 @@ def _steps(stage: Any, samples: int) -> list[tuple[str, Array]]:
                     axis=1,
                 ),
             )
-            for k, reads in enumerate(step.how)
+            for k, reads in enumerate(prepared.spec)
         ]
     if stage.kind == "hue":
         return [("hue", own["shift"][:, None])]

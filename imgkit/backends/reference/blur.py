@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.border import source_index
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def gaussian_blur(

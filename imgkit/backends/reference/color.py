@@ -5,14 +5,10 @@ Results are clipped to 0..top where the operation clips, and not rounded.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-
-LUMA = np.array([0.2989, 0.587, 0.114])
+from imgkit.image import Array
+from imgkit.stages import LUMA
 
 
 def adjust_brightness(x: Array, factor: float, top: float) -> Array:
@@ -34,7 +30,7 @@ def adjust_saturation(x: Array, factor: float, top: float) -> Array:
 
 def grayscale(x: Array, keep_channels: bool = False) -> Array:
     """Return luma (H, W), or (H, W, C)."""
-    gray = x @ LUMA if x.shape[-1] == 3 else x[..., 0]
+    gray = x @ np.array(LUMA) if x.shape[-1] == 3 else x[..., 0]
     return np.repeat(gray[..., None], x.shape[-1], axis=-1) if keep_channels else gray
 
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.border import source_index
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def convolve(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.backends.reference.conv import correlate, look_up
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def conv2d(

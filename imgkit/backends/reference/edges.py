@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from imgkit.border import source_index
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 DERIVATIVES = {
     "sobel": ([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], 8),

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.backends.reference import resample
-from imgkit.image import saturate
+from imgkit.image import Array, saturate
 
-Array = npt.NDArray[Any]
 Box = tuple[int, int, int, int]
 
 
@@ -37,9 +33,9 @@ def assemble(
     for image, (left, top, right, bottom), window in zip(images, tiles, windows, strict=True):
         if right <= left or bottom <= top:
             continue
-        part = image[window[1] : window[3], window[0] : window[2]].astype(np.float64)
+        pixels = image[window[1] : window[3], window[0] : window[2]].astype(np.float64)
         kind = "nearest" if nearest else "bilinear"
         out[top:bottom, left:right] = resample.resize(
-            part, (bottom - top, right - left), kind, not nearest
+            pixels, (bottom - top, right - left), kind, not nearest
         )
     return saturate(out, images[0].dtype)

@@ -1,6 +1,6 @@
-"""Evaluates a plan in float64, slowly and plainly: what every backend is compared with.
+"""Evaluates a plan in float64, slowly and plainly: the oracle that every backend is compared with.
 
-Values are rounded to an integer dtype only before a curve or a filter, and once at the end.
+Values are rounded to an integer dtype only before a curve, a filter or a call, and once at the end.
 """
 
 from __future__ import annotations
@@ -9,74 +9,88 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit import draws, geometry
-from imgkit.backends.reference import blur, color, conv, edges, resample, tone
+from imgkit.backends.reference import color, filters, resample, tone
 from imgkit.border import source_index
-from imgkit.image import full_range, saturate
-from imgkit.kernels import EMBOSS, kernel
+from imgkit.image import Array, float_dtype, full_range, saturate
+from imgkit.stages import (
+    ROUNDED_INPUT,
+    Call,
+    Color,
+    Curve,
+    Erase,
+    Filter,
+    Hue,
+    Mix,
+    Noise,
+    Normalize,
+    Resample,
+    Stage,
+    gives_floats,
+)
 
-Array = npt.NDArray[Any]
+DType = np.dtype[Any]  # of the image that entered the plan
 
 
-def run(stages: Sequence[Any], sample: int, image: Array) -> Array:
+def run(stages: Sequence[Stage], sample: int, image: Array) -> Array:
     """Run the stages of one sample on its image (H, W, C); the result has a call's dtype."""
     dtype = image.dtype
     x = image.astype(np.float64)
     for stage in (stage for stage in stages if stage.acts(sample)):
-        if stage.kind in ("curve", "filter"):
+        if stage.kind in ROUNDED_INPUT:
             x = _rounded(x, dtype)
         x = RUN[stage.kind](stage, sample, x, dtype)
-    if any(stage.kind == "normalize" and stage.to_float for stage in stages):
-        return x.astype(np.float64 if dtype == np.float64 else np.float32)
+    if gives_floats(stages):
+        return x.astype(float_dtype(dtype))
     return saturate(x, dtype)
 
 
-def _rounded(x: Array, dtype: np.dtype[Any]) -> Array:
+def _rounded(x: Array, dtype: DType) -> Array:
     return saturate(x, dtype).astype(np.float64)
 
 
-def _fill(fill: tuple[float, ...], x: Array, dtype: npt.DTypeLike) -> Array:
+def _fill(fill: tuple[float, ...], x: Array, dtype: DType) -> Array:
     values = np.asarray(fill, np.float64) * full_range(dtype)
-    whole = np.dtype(dtype).kind in "iu"
-    return np.broadcast_to(np.rint(values) if whole else values, (x.shape[-1],))
+    return np.broadcast_to(np.rint(values) if dtype.kind in "iu" else values, (x.shape[-1],))
 
 
 # --- geometry -------------------------------------------------------------------------------
 
 
-def _resample(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:
+def _resample(stage: Resample, sample: int, x: Array, dtype: DType) -> Array:
     result = sample_map(geometry.resolve(stage.geometric_steps, sample), x, dtype)
     return np.clip(result, 0, full_range(dtype)) if dtype.kind in "iu" else result
 
 
-def sample_map(how: geometry.Sampling, x: Array, dtype: np.dtype[Any]) -> Array:
-    """Move the pixels of one image as a resolved run says."""
-    view = _window(x, how, dtype)
-    if how.kind == "move":
-        return _pick(view, how.matrix, how.out_size)
-    if how.kind == "resize" and how.resized is not None:
+def sample_map(sampling: geometry.Sampling, x: Array, dtype: DType) -> Array:
+    """Move the pixels of one image by a resolved run."""
+    view = _window(x, sampling, dtype)
+    if sampling.kind == "move":
+        return _pick(view, sampling.matrix, sampling.out_size)
+    if sampling.kind == "resize" and sampling.resized is not None:
         clip = full_range(dtype) if dtype.kind in "iu" else None
-        small = resample.resize(view, how.resized, how.interpolation, how.antialias, clip=clip)
-        return _pick(small, how.move, how.out_size)
-    fill = _fill(how.fill, x, dtype)
-    at, cuts = geometry.sampling_positions(how)
-    if how.kind == "warp":
-        result = resample.warp(view, how.matrix, how.out_size, how.interpolation, how.border, fill,
-                               how.antialias)  # fmt: skip
+        small = resample.resize(
+            view, sampling.resized, sampling.interpolation, sampling.antialias, clip=clip
+        )
+        return _pick(small, sampling.move, sampling.out_size)
+    fill = _fill(sampling.fill, x, dtype)
+    at, cuts = geometry.sampling_positions(sampling)
+    if sampling.kind == "warp":
+        look = sampling.interpolation, sampling.border, fill, sampling.antialias
+        result = resample.warp(view, sampling.matrix, sampling.out_size, *look)
     else:
-        result = resample.sample(view, at, how.interpolation, how.border, fill)
-    for cover, value in cuts:
-        weight = cover[..., None]
+        result = resample.sample(view, at, sampling.interpolation, sampling.border, fill)
+    for mask, value in cuts:
+        weight = mask[..., None]
         result = weight * result + (1 - weight) * _fill(value, x, dtype)
     return np.asarray(result)
 
 
-def _window(x: Array, how: geometry.Sampling, dtype: npt.DTypeLike) -> Array:
+def _window(x: Array, sampling: geometry.Sampling, dtype: DType) -> Array:
     """Return the window, reading beyond the source from the pad's border."""
-    top, left, height, width = how.window
-    border, fill = how.pad
+    top, left, height, width = sampling.window
+    border, fill = sampling.pad
     rows = source_index(np.arange(top, top + height), x.shape[0], border)
     columns = source_index(np.arange(left, left + width), x.shape[1], border)
     view = x[rows][:, columns]
@@ -94,9 +108,9 @@ def _pick(view: Array, matrix: Array, out_size: tuple[int, int]) -> Array:
 # --- color ----------------------------------------------------------------------------------
 
 
-def _color(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike) -> Array:
+def _color(stage: Color, sample: int, x: Array, dtype: DType) -> Array:
     top = full_range(dtype)
-    for step in stage.steps[sample]:
+    for step in map(np.asarray, stage.steps_of(sample)):
         weights, means, offset = step[:, :3], step[:, 3:6], step[:, 6] * top
         if x.shape[-1] == 3:
             x = x @ weights.T + means @ x.mean(axis=(0, 1)) + offset
@@ -110,20 +124,16 @@ def _color(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike) -> Array:
     return x
 
 
-def _hue(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike) -> Array:
-    shift = float(stage.shift[sample])
-    if not shift or x.shape[-1] != 3:
+def _hue(stage: Hue, sample: int, x: Array, dtype: DType) -> Array:
+    if x.shape[-1] != 3:
         return x
-    return color.adjust_hue(np.clip(x, 0, full_range(dtype)), shift)
+    return color.adjust_hue(np.clip(x, 0, full_range(dtype)), float(stage.shift[sample]))
 
 
-def _curve(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:
+def _curve(stage: Curve, sample: int, x: Array, dtype: DType) -> Array:
     top = full_range(dtype)
-    for name, value, active in zip(
-        stage.names, stage.parameters[sample], stage.active[sample], strict=True
-    ):
-        if active:
-            x = _rounded(CURVES[name](x, float(value), top), dtype)
+    for name, parameter in stage.curves_of(sample):
+        x = _rounded(CURVES[name](x, parameter, top), dtype)
     return x
 
 
@@ -138,66 +148,25 @@ CURVES: dict[str, Callable[[Array, float, float], Array]] = {
 }
 
 
-# --- neighborhoods ---------------------------------------------------------------------------
+# --- neighborhoods and functions --------------------------------------------------------------
 
 
-def _filter(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:
-    if not stage.active[sample]:
-        return x
-    numbers = {name: values[sample] for name, values in stage.parameters.items()}
-    if stage.name == "jpeg":  # the codec is the definition
-        from imgkit.backends.array import plan
-
-        return plan.FILTERS["jpeg"](saturate(x, dtype)[None], **numbers)[0].astype(np.float64)
+def _filter(stage: Filter, sample: int, x: Array, dtype: DType) -> Array:
     top = full_range(dtype)
-    return np.clip(_rounded(FILTERS[stage.name](x, top, **numbers), dtype), 0, top)
+    result = filters.apply(stage.name, x, top, stage.numbers_of(sample), dtype)
+    return np.clip(_rounded(result, dtype), 0, top)
 
 
-def _correlate(x: Array, taps: Array) -> Array:
-    planes = [conv.correlate(x[..., c], taps, "same", border="reflect") for c in range(x.shape[2])]
-    return np.stack(planes, axis=-1)
-
-
-def _emboss(x: Array, top: float, strength: Any) -> Array:
-    return (1 - strength) * x + strength * _correlate(x, np.array(EMBOSS))
-
-
-def _sharpness(x: Array, top: float, factor: Any) -> Array:
-    if min(x.shape[:2]) < 3:
-        return x
-    taps = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
-    result = x.copy()
-    inner = (slice(1, -1), slice(1, -1))
-    result[inner] = factor * x[inner] + (1 - factor) * _correlate(x, taps)[inner]
-    return result
-
-
-FILTERS: dict[str, Callable[..., Array]] = {
-    "gaussian_blur": lambda x, top, sigma: blur.gaussian_blur(x, float(sigma)),
-    "box_blur": lambda x, top, size: blur.box_blur(x, int(size)),
-    "median_blur": lambda x, top, size: blur.median_blur(x, int(size)),
-    "motion_blur": lambda x, top, size, degrees: _correlate(
-        x, kernel("motion", size=int(size), angle=float(degrees))
-    ),
-    "sharpen": lambda x, top, amount: blur.sharpen(x, float(amount)),
-    "sharpness": _sharpness,
-    "emboss": _emboss,
-    "sobel": lambda x, top: edges.sobel(x),
-    "sobel_normalized": lambda x, top: edges.sobel(x, normalized=True),
-    "laplacian": lambda x, top: np.abs(edges.laplacian(x)),
-    "clahe": lambda x, top, clip_limit, tiles: tone.clahe(
-        x, float(clip_limit), (int(tiles),) * 2, top=top
-    ),
-}
+def _call(stage: Call, sample: int, x: Array, dtype: DType) -> Array:
+    image = np.array(saturate(x, dtype), order="C")
+    return stage.function(image, stage.numbers_of(sample)).astype(np.float64)
 
 
 # --- noise, holes, output ---------------------------------------------------------------------
 
 
-def _noise(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike) -> Array:
+def _noise(stage: Noise, sample: int, x: Array, dtype: DType) -> Array:
     amount, top = float(stage.amount[sample]), full_range(dtype)
-    if not stage.active[sample] or amount == 0:
-        return x
     height, width, channels = x.shape
     count = height * width * (channels if stage.name == "gaussian" else 1)
     raw = np.random.Philox(key=stage.key[sample]).random_raw(-(-count // 4))
@@ -210,24 +179,22 @@ def _noise(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike) -> Array:
     return np.where(words < share, top, np.where(words >= 65536 - share, 0.0, x))
 
 
-def _erase(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:
+def _erase(stage: Erase, sample: int, x: Array, dtype: DType) -> Array:
     x = x.copy()
     for left, top, right, bottom in stage.rectangles[sample]:
         x[top:bottom, left:right] = _fill(stage.fill, x, dtype)
     return x
 
 
-def _mix(stage: Any, sample: int, x: Array, dtype: np.dtype[Any]) -> Array:
+def _mix(stage: Mix, sample: int, x: Array, dtype: DType) -> Array:
     weights = stage.weights[sample]
-    if weights[0] == 1:
-        return x
     total = weights[0] * x
     for branch, weight in zip(stage.branches, weights[1:], strict=True):
         total = total + weight * run(branch, sample, saturate(x, dtype)).astype(np.float64)
     return np.asarray(total)
 
 
-def _normalize(stage: Any, sample: int, x: Array, dtype: npt.DTypeLike) -> Array:
+def _normalize(stage: Normalize, sample: int, x: Array, dtype: DType) -> Array:
     if stage.to_float:
         x = (x / full_range(dtype) - np.asarray(stage.mean)) / np.asarray(stage.std)
     return x.transpose(2, 0, 1) if stage.chw else x
@@ -239,6 +206,7 @@ RUN: dict[str, Callable[..., Array]] = {
     "hue": _hue,
     "curve": _curve,
     "filter": _filter,
+    "call": _call,
     "noise": _noise,
     "erase": _erase,
     "mix": _mix,

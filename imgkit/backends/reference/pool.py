@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
+
 REDUCE: dict[str, Callable[..., Any]] = {
     "max": np.max,
     "min": np.min,

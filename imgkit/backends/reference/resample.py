@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +11,7 @@ from scipy import ndimage
 from imgkit import geometry
 from imgkit.border import source_index
 from imgkit.checks import check_ints
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def _cubic(t: float, a: float) -> float:
@@ -90,16 +88,16 @@ def sample(x: Array, at: Array, interpolation: str, border: str, fill: Array) ->
         column, row = np.moveaxis(np.rint(at).astype(int), -1, 0)
         return _look_up(x, column, row, border, fill)
     base = np.floor(at).astype(int)
-    part = at - base
+    fraction = at - base
     total = np.zeros((*at.shape[:-1], x.shape[-1]))
     kernel = np.vectorize(lambda t: max(1 - abs(t), 0.0))
     if interpolation == "bicubic":
         kernel = np.vectorize(lambda t: _cubic(t, -0.75))
     for dy in range(-1, 3):
         for dx in range(-1, 3):
-            weight = kernel(part[..., 0] - dx) * kernel(part[..., 1] - dy)
-            seen = _look_up(x, base[..., 0] + dx, base[..., 1] + dy, border, fill)
-            total += weight[..., None] * seen
+            weight = kernel(fraction[..., 0] - dx) * kernel(fraction[..., 1] - dy)
+            pixels = _look_up(x, base[..., 0] + dx, base[..., 1] + dy, border, fill)
+            total += weight[..., None] * pixels
     return total
 
 

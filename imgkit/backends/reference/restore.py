@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def convolution_matrix(
@@ -26,14 +25,14 @@ def _convolve(x: Array, kernel: Array, mode: str, border: str) -> Array:
     """Convolve by adding the continued image, shifted, once for each tap."""
     change = {"full": 1, "same": 0, "valid": -1}[mode]
     size = [n + change * (k - 1) for n, k in zip(x.shape, kernel.shape, strict=True)]
-    how: Any = border
-    seen = np.pad(x, [(k - 1, k - 1) for k in kernel.shape], mode=how)
+    pad_mode: Any = border
+    padded = np.pad(x, [(k - 1, k - 1) for k in kernel.shape], mode=pad_mode)
     y = np.zeros(size)
     for tap in np.ndindex(*kernel.shape):
-        # output o, tap t shows x[o + start - t]; `seen` begins k - 1 pixels before x
+        # output o, tap t shows x[o + start - t]; `padded` begins k - 1 pixels before x
         first = [k - 1 + _start(k, mode) - t for k, t in zip(kernel.shape, tap, strict=True)]
-        part = tuple(slice(f, f + n) for f, n in zip(first, size, strict=True))
-        y += kernel[tap] * seen[part]
+        window = tuple(slice(f, f + n) for f, n in zip(first, size, strict=True))
+        y += kernel[tap] * padded[window]
     return y
 
 

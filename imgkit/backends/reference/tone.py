@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 def adjust_gamma(x: Array, gamma: float, gain: float, top: float) -> Array:
@@ -121,8 +119,8 @@ def _tile_curve(block: Array, clip_limit: float) -> Array:
 def _two_tiles(position: float, count: int) -> list[tuple[int, float]]:
     """Return the tiles around a position with their weights."""
     first = math.floor(position)
-    part = position - first
-    return [(max(first, 0), 1 - part), (min(first + 1, count - 1), part)]
+    fraction = position - first
+    return [(max(first, 0), 1 - fraction), (min(first + 1, count - 1), fraction)]
 
 
 def normalize(x: Array, mean: Sequence[float], std: Sequence[float], top: float) -> Array:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imgkit.backends.array.medians import selection_network
+from imgkit.backends.array.primitives.medians import selection_network
 from imgkit.backends.tensor.numpy_view import viewed
-from imgkit.backends.tensor.pixels import along, constant, extend, margin, movable, work
+from imgkit.backends.tensor.primitives.pixels import along, constant, extend, margin, movable, work
 from imgkit.image import saturate
 from imgkit.kernels import gaussian_taps
 
@@ -19,54 +19,85 @@ MEDIAN_VALUES = 1 << 27  # of windows sorted at a time: memory, not speed, is th
 
 
 @viewed()
-def gaussian_blur(x: Tensor, sigma: float, border: str, value: float, truncate: float) -> Tensor:
+def gaussian_blur(
+    x: Tensor, sigma: float, border: str = "reflect", value: float = 0.0, truncate: float = 4.0
+) -> Tensor:
     """Correlate rows and columns with Gaussian taps."""
-    taps = gaussian_taps(sigma, 2 * int(truncate * sigma + 0.5) + 1)
-    return saturate(_gaussian(work(x), taps, border, value), x.dtype)
+    floats = work(x)
+    taps = constant(gaussian_taps(sigma, 2 * int(truncate * sigma + 0.5) + 1), floats)
+    return saturate(separable(floats, taps, border, value), x.dtype)
 
 
-def _gaussian(floats: Tensor, taps: np.ndarray, border: str, value: float) -> Tensor:
-    """Return the blurred floats."""
-    line = constant(taps, floats)
-    return along(along(margin(floats, len(taps) // 2, border, value), line, 3), line, 2)
+def separable(floats: Tensor, taps: Tensor, border: str = "reflect", value: float = 0.0) -> Tensor:
+    """Correlate rows and columns with taps (K,), or (N, K) of each sample."""
+    return along(along(margin(floats, taps.shape[-1] // 2, border, value), taps, 3), taps, 2)
 
 
 @viewed()
-def sharpen(x: Tensor, amount: float, sigma: float, border: str, value: float) -> Tensor:
+def sharpen(
+    x: Tensor, amount: float, sigma: float = 1.0, border: str = "reflect", value: float = 0.0
+) -> Tensor:
     """Add `amount` times the difference to the blurred image."""
     floats = work(x)
-    blurred = _gaussian(floats, gaussian_taps(sigma), border, value)
-    return saturate(floats + amount * (floats - blurred), x.dtype)
+    taps = constant(gaussian_taps(sigma), floats)
+    return saturate(sharpened(floats, taps, amount, border, value), x.dtype)
+
+
+def sharpened(
+    floats: Tensor, taps: Tensor, amount: Tensor | float, border: str = "reflect", value: float = 0
+) -> Tensor:
+    """Add `amount`, a number or (N, 1, 1, 1), times the difference to the blurred floats."""
+    return floats + amount * (floats - separable(floats, taps, border, value))
 
 
 @viewed()
-def box_blur(x: Tensor, size: tuple[int, int], border: str, value: float) -> Tensor:
+def box_blur(
+    x: Tensor, size: int | tuple[int, int], border: str = "reflect", value: float = 0.0
+) -> Tensor:
     """Return the mean of every window; an even one reaches one pixel further up and left."""
-    p = extend(work(x, exact=True), [(n // 2, (n - 1) // 2) for n in size], border, value)
-    for axis, n in enumerate(size, 2):
-        p = along(p, p.new_ones(n), axis)
-    return saturate(p / math.prod(size), x.dtype)
+    sides = (size, size) if isinstance(size, int) else size
+    framed = extend(work(x, exact=True), [(n // 2, (n - 1) // 2) for n in sides], border, value)
+    height, width = (framed.new_ones(n) for n in sides)
+    return saturate(window_means(framed, (height, width), math.prod(sides)), x.dtype)
+
+
+def window_means(framed: Tensor, lines: tuple[Tensor, Tensor], area: Tensor | int) -> Tensor:
+    """Return the means of windows; `lines` marks their rows and columns with ones, (K,) or (N, K).
+
+    Args:
+        framed: floats, continued as far as the windows reach.
+        lines: of rows, then of columns.
+        area: pixels of a window, a number or (N, 1, 1, 1).
+    """
+    for axis, line in enumerate(lines, 2):
+        framed = along(framed, line, axis)
+    return framed / area
 
 
 @viewed()
-def median_blur(x: Tensor, size: int, border: str, value: float) -> Tensor:
+def median_blur(x: Tensor, size: int, border: str = "reflect", value: float = 0.0) -> Tensor:
+    """Return the median of every window."""
+    return medians(x, size, border, value).to(x.dtype)
+
+
+def medians(x: Tensor, size: int, border: str = "reflect", value: float = 0.0) -> Tensor:
     """Return the median of every window: by a network of minima and maxima, or sorted."""
     pixels = movable(x)
     if size * size <= NETWORK_TAPS:
-        return _by_network(margin(pixels, size // 2, border, value), size).to(x.dtype)
+        return _by_network(margin(pixels, size // 2, border, value), size)
     if x.dtype in (torch.float16, torch.bfloat16):
         pixels = work(x)
     step = max(1, MEDIAN_VALUES // (size * size * math.prod(x.shape[1:])))
-    parts = [
-        margin(part, size // 2, border, value)
+    results = [
+        margin(images, size // 2, border, value)
         .unfold(2, size, 1)
         .unfold(3, size, 1)
         .flatten(4)
         .median(-1)
         .values
-        for part in pixels.split(step)
+        for images in pixels.split(step)
     ]
-    return torch.cat(parts).to(x.dtype)
+    return torch.cat(results)
 
 
 def _by_network(framed: Tensor, size: int) -> Tensor:
@@ -85,7 +116,12 @@ def _by_network(framed: Tensor, size: int) -> Tensor:
 
 @viewed(together=True)
 def bilateral_blur(
-    x: Tensor, sigma_color: float, sigma_space: float, border: str, value: float, truncate: float
+    x: Tensor,
+    sigma_color: float,
+    sigma_space: float,
+    border: str = "reflect",
+    value: float = 0.0,
+    truncate: float = 2.0,
 ) -> Tensor:
     """Average neighbors weighted by distance in space and color: one shifted image an offset."""
     radius = max(1, int(truncate * sigma_space + 0.5))

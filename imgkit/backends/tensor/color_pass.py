@@ -6,18 +6,16 @@ matrix products would follow the TF32 and autocast settings of the caller.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from imgkit.backends.cuda.capability import OF_THE_WHOLE
-from imgkit.backends.tensor import color
-
-Array = npt.NDArray[Any]
-Numbers = dict[str, Tensor]
+from imgkit.backends.tensor import color, tone
+from imgkit.backends.tensor.primitives.positions import Numbers
+from imgkit.image import Array
+from imgkit.stages import WHOLE_IMAGE_CURVES, Curve, batched
 
 
 def spread(values: Tensor, like: Tensor | None = None) -> Tensor:
@@ -57,8 +55,8 @@ def linear(x: Tensor, reads_means: tuple[bool, ...], numbers: Numbers, top: floa
         if weights.shape[1] == 1:
             mapped = values * weights[:, 0] + offset
         else:
-            parts = values.split(1, dim=1)
-            mapped = sum(weights[:, :, i] * part for i, part in enumerate(parts)) + offset
+            planes = values.split(1, dim=1)
+            mapped = sum(weights[:, :, i] * plane for i, plane in enumerate(planes)) + offset
         values = mapped.clamp(0, top)
     return torch.where(active, values, x)
 
@@ -92,13 +90,16 @@ def erase(x: Tensor, numbers: Numbers) -> Tensor:
 # --- curves ---------------------------------------------------------------------------------
 
 
-def curve_parts(stage: Any, top: float, integer: bool) -> tuple[tuple[str, ...], dict[str, Array]]:
+def prepared_curves(
+    stage: Curve, top: float, integer: bool
+) -> tuple[tuple[str, ...], dict[str, Array]]:
     """Prepare curves: for integers neighboring ones become one table a sample."""
     names: list[str] = []
     numbers: dict[str, Array] = {}
+    every_active, every_value = batched(stage.active), batched(stage.parameters)
     for place, name in enumerate(stage.names):
-        active, value = stage.active[:, place], stage.parameters[:, place].astype(np.float64)
-        tabled = integer and name not in OF_THE_WHOLE
+        active, value = every_active[:, place], every_value[:, place].astype(np.float64)
+        tabled = integer and name not in WHOLE_IMAGE_CURVES
         if not tabled or not names or names[-1] != "table":
             names.append("table" if tabled else name)
             numbers[f"{len(names) - 1}.active"] = np.zeros_like(active)
@@ -109,8 +110,8 @@ def curve_parts(stage: Any, top: float, integer: bool) -> tuple[tuple[str, ...],
         numbers[f"{own}active"] = numbers[f"{own}active"] | active
         if tabled:
             table = numbers[f"{own}table"]
-            made = np.clip(np.rint(TABLES[name](table, value[:, None], top)), 0, top)
-            numbers[f"{own}table"] = np.where(active[:, None], made, table)
+            following = np.clip(np.rint(TABLES[name](table, value[:, None], top)), 0, top)
+            numbers[f"{own}table"] = np.where(active[:, None], following, table)
         else:
             numbers[f"{own}value"] = value
     for key in [key for key in numbers if key.endswith("table")]:
@@ -118,7 +119,7 @@ def curve_parts(stage: Any, top: float, integer: bool) -> tuple[tuple[str, ...],
     return tuple(names), numbers
 
 
-TABLES: dict[str, Any] = {
+TABLES: dict[str, Callable[[Array, Array, float], Array]] = {
     "adjust_gamma": lambda x, gamma, top: top * (x / top) ** gamma,
     "posterize": lambda x, bits, top: x // ((top + 1) / 2.0**bits) * ((top + 1) / 2.0**bits),
     "solarize": lambda x, threshold, top: np.where(x >= threshold * top, top - x, x),
@@ -136,13 +137,13 @@ def curve(
         if name == "table":
             table = numbers[f"{place}.table"]
             index = whole(x, top).to(torch.int64).flatten(1)
-            made = table.gather(1, index).view_as(x).to(x.dtype)
-        elif name in OF_THE_WHOLE:
+            result = table.gather(1, index).view_as(x).to(x.dtype)
+        elif name in WHOLE_IMAGE_CURVES:
             image = whole(x, top).to(dtype) if top > 1 else x
-            made = getattr(color, name).__wrapped__(image).to(x.dtype)
+            result = getattr(tone, name).__wrapped__(image).to(x.dtype)
         else:
-            made = CURVES[name](x, each(numbers[f"{place}.value"].to(x.dtype)))
-        x = torch.where(active, made, x)
+            result = CURVES[name](x, each(numbers[f"{place}.value"].to(x.dtype)))
+        x = torch.where(active, result, x)
     return x
 
 
@@ -158,7 +159,7 @@ def _posterize(x: Tensor, bits: Tensor) -> Tensor:
     return torch.minimum((x * count).floor().clamp(min=0), count - 1) / count
 
 
-CURVES: dict[str, Any] = {
+CURVES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "adjust_gamma": _gamma,
     "posterize": _posterize,
     "solarize": lambda x, threshold: torch.where((x >= threshold) & (threshold <= 1), 1 - x, x),

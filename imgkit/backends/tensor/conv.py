@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from imgkit.backends.array import conv as array
-from imgkit.backends.array.conv_routes import (
+from imgkit.backends.array.primitives.conv_routes import (
     Choice,
     Problem,
     as_problem,
@@ -28,9 +27,9 @@ from imgkit.backends.array.conv_routes import (
     window,
 )
 from imgkit.backends.tensor.numpy_view import in_order, is_viewed
-from imgkit.backends.tensor.pixels import constant, depthwise, extend
+from imgkit.backends.tensor.primitives.pixels import constant, depthwise, extend
+from imgkit.image import Array
 
-Array = np.typing.NDArray[Any]
 Run = Callable[[Tensor], Tensor]
 
 # Taps on a pixel from which spectra are faster: benchmarks/tensor.py, 8x3x256x256 on one core.

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from imgkit.backends.tensor.numpy_view import ordered
-from imgkit.backends.tensor.pixels import extend
+from imgkit.backends.tensor.primitives.pixels import extend
 
 
 @ordered

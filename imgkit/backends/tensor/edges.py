@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from imgkit.backends.tensor.numpy_view import on_host, viewed
-from imgkit.backends.tensor.pixels import along, constant, length, margin, work
+from imgkit.backends.tensor.primitives.pixels import along, constant, length, margin, work
 from imgkit.image import saturate
 from imgkit.kernels import SMOOTH, gaussian_taps, log_taps
 
@@ -25,8 +25,14 @@ def magnitude(
     x: Tensor, operator: str, scale: float, border: str, value: float, dtype: torch.dtype
 ) -> Tensor:
     """Return the length of the gradient times `scale`."""
-    gx, gy = _pair(margin(_working(x, dtype), 1, border, value), operator)
-    return saturate(length(gx, gy) * scale, dtype)
+    return saturate(slope(_working(x, dtype), operator, scale, border, value), dtype)
+
+
+def slope(
+    floats: Tensor, operator: str, scale: float = 1.0, border: str = "reflect", value: float = 0.0
+) -> Tensor:
+    """Return the length of the gradient of floats times `scale`."""
+    return length(*_pair(margin(floats, 1, border, value), operator)) * scale
 
 
 def _working(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -47,14 +53,21 @@ def _pair(p: Tensor, operator: str) -> tuple[Tensor, Tensor]:
 @viewed()
 def laplacian(x: Tensor, neighbors: int, border: str, value: float, dtype: torch.dtype) -> Tensor:
     """Return the sum of differences to 4 or 8 neighbors."""
-    p = margin(_working(x, dtype), 1, border, value)
+    return saturate(curvature(_working(x, dtype), neighbors, border, value), dtype)
+
+
+def curvature(
+    floats: Tensor, neighbors: int, border: str = "reflect", value: float = 0.0
+) -> Tensor:
+    """Return the Laplacian of floats."""
+    p = margin(floats, 1, border, value)
     rows = p[..., :-2, :] + p[..., 2:, :]
     middle = p[..., 1:-1, :]
     center = middle[..., 1:-1]
     total = rows[..., 1:-1] + middle[..., :-2] + middle[..., 2:] - 4 * center
     if neighbors == 8:
         total = total + (rows[..., :-2] + rows[..., 2:] - 4 * center)
-    return saturate(total, dtype)
+    return total
 
 
 @viewed()
@@ -69,7 +82,7 @@ def laplacian_of_gaussian(
     return saturate(total, dtype)
 
 
-canny = on_host("edges", "canny")  # following edges is no work for a device
+canny = on_host("edges", "canny")  # following edges goes from pixel to pixel
 
 
 @viewed()

@@ -10,12 +10,12 @@ from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _native: ContextVar[bool] = ContextVar("imgkit_native", default=False)
@@ -40,7 +40,7 @@ def is_native() -> bool:
 
 
 def is_plain(x: Tensor) -> bool:
-    """Whether a tensor is memory and nothing else: no transform of torch.func wraps it."""
+    """Whether a tensor is plain memory, without a transform of torch.func around it."""
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor(x)
     return type(x) in PLAIN and not wrapped and forward_ad._current_level < 0
 
@@ -65,7 +65,7 @@ def viewed(together: bool = False) -> Callable[[Function], Function]:
 
     Args:
         together: whether the channels of a pixel belong together. Where they do not, the planes
-            of a contiguous tensor are seen as gray images and stay where they are.
+            of a contiguous tensor are viewed as gray images and stay where they are.
     """
 
     def decorate(function: Function) -> Function:
@@ -92,10 +92,7 @@ def on_host(family: str, name: str, keeps: bool = False) -> Callable[..., Any]:
     """
 
     def run(x: Tensor, *args: Any, **options: Any) -> Any:
-        if x.requires_grad and torch.is_grad_enabled():
-            raise ValueError(
-                f"x requires a gradient: {name} runs on the host and has none; pass x.detach()"
-            )
+        refuse_gradient(x, name)
         if torch.compiler.is_compiling() or not is_plain(x):
             raise ValueError(
                 f"{name} runs on the host: it cannot be compiled, traced or transformed by "
@@ -107,6 +104,14 @@ def on_host(family: str, name: str, keeps: bool = False) -> Callable[..., Any]:
 
     run.__name__ = name
     return run
+
+
+def refuse_gradient(x: Tensor, name: str) -> None:
+    """Raise if a tensor asks for a gradient, which a function on the host cannot give."""
+    if x.requires_grad and torch.is_grad_enabled():
+        raise ValueError(
+            f"x requires a gradient: {name} runs on the host and has none; pass x.detach()"
+        )
 
 
 def through_array(

@@ -10,29 +10,36 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from imgkit.backends.tensor.fields import LINK_NUMBERS, between_nodes, elastic, field_at
-from imgkit.backends.tensor.gather import floats, fold_any, interpolate, source_of
-from imgkit.backends.tensor.pixels import movable
-from imgkit.backends.tensor.positions import Numbers, Path, blend, centers, coverage, transform
+from imgkit.backends.tensor.primitives.fields import LINK_NUMBERS, between_nodes, elastic, field_at
+from imgkit.backends.tensor.primitives.gather import floats, fold_any, interpolate, source_of
+from imgkit.backends.tensor.primitives.pixels import movable
+from imgkit.backends.tensor.primitives.positions import (
+    Numbers,
+    Path,
+    blend,
+    centers,
+    coverage,
+    transform,
+)
 from imgkit.geometry.resolve_batch import CODES
 
 
 class Resampling(NamedTuple):
-    """A resampling stage: the ways its samples go."""
+    """A resampling stage: the routes of its samples."""
 
     paths: tuple[Path, ...]
 
 
-def resample(x: Tensor, how: Resampling, numbers: Numbers) -> Tensor:
+def resample(x: Tensor, spec: Resampling, numbers: Numbers) -> Tensor:
     """Run a resampling stage on ``(N, C, H, W)``."""
     x = movable(x)
-    if len(how.paths) == 1:
-        return RUN[how.paths[0].kind](x, how.paths[0], _own(numbers, 0))
-    parts = []
-    for place, path in enumerate(how.paths):
+    if len(spec.paths) == 1:
+        return RUN[spec.paths[0].kind](x, spec.paths[0], _own(numbers, 0))
+    results = []
+    for place, path in enumerate(spec.paths):
         mine = _own(numbers, place)
-        parts.append(RUN[path.kind](x.index_select(0, mine["rows"]), path, mine))
-    return torch.cat(parts).index_select(0, numbers["order"])
+        results.append(RUN[path.kind](x.index_select(0, mine["rows"]), path, mine))
+    return torch.cat(results).index_select(0, numbers["order"])
 
 
 def _own(numbers: Numbers, place: int) -> Numbers:
@@ -55,17 +62,18 @@ def _position(x: Tensor, path: Path, numbers: Numbers) -> Tensor:
 def _resize(x: Tensor, path: Path, numbers: Numbers) -> Tensor:
     """Resize windows along their columns and rows, then move whole pixels."""
     values = floats(x)
-    seen = []
+    totals = []
     for axis in (1, 0):
         index, weight = _taps(values, path, numbers, axis, x.shape[2 + axis])
-        seen.append(weight.sum(dim=2))
+        totals.append(weight.sum(dim=2))
         values = _weighted(values, index, weight.to(values.dtype), 2 + axis)
         if path.top is not None:
             values = values.clamp(0, path.top)
     if path.pads:  # what the weights of a constant pad leave
-        share = 1 - seen[1][:, None, :, None] * seen[0][:, None, None, :]
+        weight_left = 1 - totals[1][:, None, :, None] * totals[0][:, None, None, :]
         values = (
-            values + share.to(values.dtype) * numbers["pad_fill"].to(values.dtype)[..., None, None]
+            values
+            + weight_left.to(values.dtype) * numbers["pad_fill"].to(values.dtype)[..., None, None]
         )
     if not path.moves:
         return values
@@ -76,7 +84,7 @@ def _resize(x: Tensor, path: Path, numbers: Numbers) -> Tensor:
 
 
 def _taps(x: Tensor, path: Path, numbers: Numbers, axis: int, length: int) -> tuple[Tensor, Tensor]:
-    """Return which pixels of the source each resized one sees, and how much, (N, m, T)."""
+    """Return the source pixels of each resized pixel and their weights, (N, m, T)."""
     start, count = (numbers["window"][:, i + axis, None, None] for i in (0, 2))
     resized = numbers["resized"][:, axis, None, None]
     reach = 2 if path.interpolation == "bicubic" else 1
@@ -112,9 +120,9 @@ def _weighted(x: Tensor, index: Tensor, weight: Tensor, axis: int) -> Tensor:
     shape[axis] = index.shape[1]
     total: Any = 0.0
     for tap in range(index.shape[2]):
-        at, share = index[:, None, :, tap], weight[:, None, :, tap]
-        at, share = (v[..., None] if axis == 2 else v[:, :, None] for v in (at, share))
-        total = total + share * x.gather(axis, at.expand(shape))
+        at, weight_left = index[:, None, :, tap], weight[:, None, :, tap]
+        at, weight_left = (v[..., None] if axis == 2 else v[:, :, None] for v in (at, weight_left))
+        total = total + weight_left * x.gather(axis, at.expand(shape))
     return total
 
 

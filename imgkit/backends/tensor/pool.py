@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from imgkit.backends.array import pool as array
-from imgkit.backends.array.pool_windows import Line
+from imgkit.backends.array.primitives.pool_windows import Line
 from imgkit.backends.tensor.numpy_view import is_channels_last, is_viewed, ordered
-from imgkit.backends.tensor.pixels import constant, movable, work
+from imgkit.backends.tensor.primitives.pixels import constant, movable, work
 from imgkit.image import full_range, saturate
 
 Axes = tuple[int, ...]

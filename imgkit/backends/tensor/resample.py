@@ -10,13 +10,12 @@ import functools
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from imgkit import geometry
-from imgkit.backends.array.antialias_resize import OVERSHOOT, tap_weights
+from imgkit.backends.array.primitives.antialias_resize import OVERSHOOT, tap_weights
 from imgkit.backends.array.resample import nearest_index
 from imgkit.backends.tensor.numpy_view import (
     is_channels_last,
@@ -25,13 +24,20 @@ from imgkit.backends.tensor.numpy_view import (
     through_array,
     viewed,
 )
-from imgkit.backends.tensor.pixels import along, constant, extend, full_precision, movable, work
+from imgkit.backends.tensor.primitives.pixels import (
+    along,
+    constant,
+    extend,
+    fold,
+    full_precision,
+    movable,
+    work,
+)
 from imgkit.border import source_index
 from imgkit.geometry import Move, Size
-from imgkit.image import saturate
+from imgkit.geometry.resolve_batch import CODES
+from imgkit.image import Array, saturate
 from imgkit.kernels import gaussian_taps
-
-Array = npt.NDArray[Any]
 
 FAR = 1e9  # positions are cut here: outside every image, yet whole numbers of int64
 
@@ -80,12 +86,12 @@ def _filled(x: Tensor, size: Size, fill: Array) -> Tensor:
     return values.expand(x.shape[0], -1, *size).contiguous()
 
 
-def move(x: Tensor, how: Move, size: Size, border: str, fill: Array) -> Tensor:
+def move(x: Tensor, spec: Move, size: Size, border: str, fill: Array) -> Tensor:
     """Carry out a `geometry.Move`: no interpolation."""
-    moved = x.transpose(2, 3) if how.transpose else x
-    if how.mirror_x or how.mirror_y:
-        moved = moved.flip([a for a, wanted in ((2, how.mirror_y), (3, how.mirror_x)) if wanted])
-    return place(moved, how.top, how.left, size, border, fill)
+    moved = x.transpose(2, 3) if spec.transpose else x
+    if spec.mirror_x or spec.mirror_y:
+        moved = moved.flip([a for a, wanted in ((2, spec.mirror_y), (3, spec.mirror_x)) if wanted])
+    return place(moved, spec.top, spec.left, size, border, fill)
 
 
 def _by_planes(name: str, x: Tensor, border: str, fill: Array, *args: Any) -> Tensor:
@@ -171,7 +177,7 @@ def warp(
     if antialias and interpolation != "nearest" and len(maps):
         plane, shift = _blur(x, _sigmas(maps, inverse, moves, in_size, size), border, fill)
     if inverse is not None:
-        exact = np.array([how is not None for how in moves], bool)[:, None, None]
+        exact = np.array([move_of is not None for move_of in moves], bool)[:, None, None]
         inverse = np.where(exact, np.rint(inverse), inverse)
         at = _positions(constant(inverse, x, torch.float64), size)
     else:
@@ -249,7 +255,7 @@ def _sigmas(
 def _blur(x: Tensor, sigmas: Array, border: str, fill: Array) -> tuple[Tensor, tuple[int, int]]:
     """Blur each image by its own sigmas, with what its border shows around it.
 
-    Returns the blurred images and how far right and down their first pixel went.
+    Returns the blurred images and how far right and down their first pixel moved.
     """
     lines = [[gaussian_taps(float(s)) for s in sigmas[:, i]] for i in (0, 1)]
     rx, ry = (max(len(taps) for taps in line) // 2 for line in lines)
@@ -273,24 +279,24 @@ def _sample(x: Tensor, at: Tensor, interpolation: str, border: str, fill: Array)
         return look(movable(x), row, column)
     floats = work(x)
     base = at.floor()
-    part = (at - base).to(floats.dtype)
+    fraction = (at - base).to(floats.dtype)
     column, row = base.to(torch.int64).unbind(-1)
     offsets = (0, 1) if interpolation == "bilinear" else (-1, 0, 1, 2)
-    across, down = (_shares(part[..., i], interpolation) for i in (0, 1))
+    across, down = (_shares(fraction[..., i], interpolation) for i in (0, 1))
     total: Any = 0.0
     for dy, below in zip(offsets, down, strict=True):
         for dx, beside in zip(offsets, across, strict=True):
-            seen = look(floats, row + dy, column + dx)
-            total = total + seen * (beside * below)[:, None]
+            pixels = look(floats, row + dy, column + dx)
+            total = total + pixels * (beside * below)[:, None]
     return total
 
 
-def _shares(part: Tensor, interpolation: str) -> list[Tensor]:
+def _shares(fraction: Tensor, interpolation: str) -> list[Tensor]:
     """Return the weight of each neighbor on one axis."""
     if interpolation == "bilinear":
-        return [1 - part, part]
+        return [1 - fraction, fraction]
     near, far = (functools.partial(f, a=-0.75) for f in (_near, _far))
-    return [far(part + 1), near(part), near(1 - part), far(2 - part)]
+    return [far(fraction + 1), near(fraction), near(1 - fraction), far(2 - fraction)]
 
 
 def _near(t: Tensor, a: float) -> Tensor:
@@ -306,23 +312,11 @@ def _far(t: Tensor, a: float) -> Tensor:
 def _look_up(x: Tensor, row: Tensor, column: Tensor, *, border: str, fill: Array) -> Tensor:
     """Read (N, C, H, W) at whole positions (N, h, w), those outside from the border."""
     height, width = x.shape[2:]
-    rows, columns = _source(row, height, border), _source(column, width, border)
+    code = CODES[border]
+    rows, columns = fold(row, height, code), fold(column, width, code)
     index = (rows * width + columns).flatten(1)[:, None].expand(-1, x.shape[1], -1)
-    seen = x.flatten(2).gather(2, index).reshape(*x.shape[:2], *row.shape[1:])
+    pixels = x.flatten(2).gather(2, index).reshape(*x.shape[:2], *row.shape[1:])
     if border != "constant":
-        return seen
+        return pixels
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    return torch.where(inside[:, None], seen, constant(fill, x).reshape(1, -1, 1, 1))
-
-
-def _source(position: Tensor, size: int, border: str) -> Tensor:
-    """Map whole positions on an endless axis to pixels, as `imgkit.border.source_index` does."""
-    if border in ("constant", "edge"):
-        return position.clamp(0, size - 1)
-    if border == "wrap":
-        return position % size
-    if border == "symmetric":
-        folded = position % (2 * size)
-        return torch.minimum(folded, 2 * size - 1 - folded)
-    folded = position % max(2 * size - 2, 1)
-    return torch.minimum(folded, 2 * size - 2 - folded)
+    return torch.where(inside[:, None], pixels, constant(fill, x).reshape(1, -1, 1, 1))

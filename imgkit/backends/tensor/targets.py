@@ -1,8 +1,8 @@
-"""Named targets that are tensors: pixels stay where they are, labels are seen as arrays.
+"""Named targets that are tensors: pixels stay where they are, labels become arrays.
 
 A tensor has its channels first: an image is (H, W) or (C, H, W), a mask likewise. Masks, boxes and
-points move on the host, as arrays, and come back as tensors of their dtype, where they were; what
-has a gradient is the image alone.
+points move on the host, as arrays, and come back as tensors of their dtype, where they were; only
+the image has a gradient.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 COORDINATES = ("boxes", "oriented_boxes", "polygons", "keypoints")
 AXES = {"mask": 2, "masks": 3}  # without channels, of one sample
@@ -34,7 +33,7 @@ def as_arrays(name: str, value: Any, batched: bool) -> Any:
 
 
 def as_tensors(name: str, result: Any, value: Any, batched: bool) -> Any:
-    """Return what became of a target as tensors like those it came with."""
+    """Return a transformed target as tensors like those of the input."""
     if isinstance(value, (list, tuple)):
         like = next((each for each in value if isinstance(each, Tensor)), None)
         if like is None and not (batched and value and isinstance(value[0], (list, tuple))):
@@ -53,8 +52,8 @@ def as_tensors(name: str, result: Any, value: Any, batched: bool) -> Any:
     has_channels = name in AXES and result.ndim == AXES[name] + batched + 1
     array = np.moveaxis(result, -1, -3) if has_channels else result
     counted = name in COORDINATES and not value.is_floating_point()
-    made = torch.from_numpy(np.ascontiguousarray(array))
-    return made.to(value.device, torch.float32 if counted else value.dtype)
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    return tensor.to(value.device, torch.float32 if counted else value.dtype)
 
 
 def run_pixels(
@@ -73,8 +72,8 @@ def run_pixels(
     if not isinstance(value, Tensor):
         return type(value)(run(frame, key=(epoch, indices)) for frame in value)
     frames = value[:, None] if value.ndim == 3 else value
-    made = run(frames, key=(epoch, [indices] * len(frames)))
-    return made[:, 0] if value.ndim == 3 else made
+    result = run(frames, key=(epoch, [indices] * len(frames)))
+    return result[:, 0] if value.ndim == 3 else result
 
 
 def reference(run: Callable[[Array], Any], first: bool, x: Tensor) -> Any:
@@ -89,8 +88,8 @@ def reference(run: Callable[[Array], Any], first: bool, x: Tensor) -> Any:
 def _image(result: Array, x: Tensor, first: bool) -> Tensor:
     """Return an image or batch of the oracle's as a tensor."""
     array = result if first or result.ndim == 2 else np.moveaxis(result, -1, -3)
-    made = torch.from_numpy(np.ascontiguousarray(array)).to(x.device)
-    return made.to(x.dtype) if x.is_floating_point() else made
+    image = torch.from_numpy(np.ascontiguousarray(array)).to(x.device)
+    return image.to(x.dtype) if x.is_floating_point() else image
 
 
 def _array(value: Tensor) -> Array:

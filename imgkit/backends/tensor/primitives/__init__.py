@@ -1,0 +1,1 @@
+"""What several families of the tensor backend share."""
