@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-
 MAX_SIDE = 1 << 20  # pixels; asking for more is a slip, and would take its time to fail
 SHOWN = 8  # numbers of an array that fit into a message
 REAL: Any = (int, float, np.integer, np.floating)
@@ -111,7 +109,7 @@ def check_size(value: Any, name: str = "size", count: int = 2) -> tuple[int, ...
     return check_ints(value, name, count, 1, MAX_SIDE)
 
 
-def check_real(value: Any, name: str) -> Array:
+def check_real(value: Any, name: str) -> npt.NDArray[Any]:
     """Return an array of real numbers, whatever its shape, from anything like one."""
     try:
         array = np.asarray(value)

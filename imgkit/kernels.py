@@ -15,12 +15,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.border import check_reach
 from imgkit.checks import check_int, check_number, check_real, printable, suggest
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 DIFFERENCE = (-1.0, 0.0, 1.0)
 SMOOTH = {"prewitt": (1.0, 1.0, 1.0), "sobel": (1.0, 2.0, 1.0), "scharr": (3.0, 10.0, 3.0)}

@@ -1,4 +1,4 @@
-"""What an image is: the checks that every function shares."""
+"""What an image is, and the checks of arguments that every function shares (image, checks)."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,39 @@ from imgkit.checks import (
     check_size,
     printable,
 )
-from imgkit.image import saturate
+from imgkit.image import inspect_image, saturate
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "channels", "batch"),
+    [
+        ((4, 5), (4, 5), 1, (1, 4, 5, 1)),
+        ((4, 5, 3), (4, 5), 3, (1, 4, 5, 3)),
+        ((2, 4, 5, 3), (4, 5), 3, (2, 4, 5, 3)),
+        ((0, 4, 5, 3), (4, 5), 3, (0, 4, 5, 3)),
+    ],
+)
+def test_one_inspection_says_all_of_an_image(shape, size, channels, batch):
+    image = inspect_image(np.zeros(shape, np.uint8))
+    assert (image.is_tensor, image.size, image.channels) == (False, size, channels)
+    assert image.batch.shape == batch
+    assert image.batch.base is not None or image.batch is image.array
+    assert image.restore(image.batch).shape == shape
+
+
+def test_a_gray_image_whose_result_has_channels_keeps_them():
+    image = inspect_image(np.zeros((4, 5), np.uint8))
+    assert image.restore(np.zeros((1, 4, 5, 7), np.uint8)).shape == (4, 5, 7)
+
+
+def test_one_inspection_says_all_of_a_tensor():
+    torch = pytest.importorskip("torch")
+    for shape, channels, batch in (((4, 5), 1, (1, 1, 4, 5)), ((3, 4, 5), 3, (1, 3, 4, 5))):
+        image = inspect_image(torch.zeros(shape))
+        assert (image.is_tensor, image.size, image.channels) == (True, (4, 5), channels)
+        assert image.batch.shape == batch
+        assert image.restore(image.batch).shape == shape
+    assert inspect_image(torch.zeros(4, 5)).restore(torch.zeros(1, 7, 4, 5)).shape == (7, 4, 5)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

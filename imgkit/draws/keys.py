@@ -8,11 +8,9 @@ import threading
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.draws.words import EPOCH_BITS, INDEX_BITS, MASK, check_bits, hashed
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 class Key(NamedTuple):

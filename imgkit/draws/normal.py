@@ -7,11 +7,10 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.draws.words import Stream
+from imgkit.image import Array
 
-Array = npt.NDArray[Any]
 FEW_NORMALS = 16  # up to here Python floats beat NumPy (docs/draws.md, Speed)
 
 # Coefficients of Wichura, "Algorithm AS 241: the percentage points of the normal distribution",

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.draws.normal import inverse_normal
 from imgkit.draws.words import MASK, WORD, Stream, apply_rounds, block_rows
+from imgkit.image import Array
 
-Array = npt.NDArray[Any]
 Number = float | Array
 
 

@@ -9,11 +9,11 @@ every pixel of the window anew, 256.
 
 from __future__ import annotations
 
-from imgkit.backends import backend
 from imgkit.border import check_border, check_reach
 from imgkit.checks import check_int, check_ints, check_number
-from imgkit.image import Array, as_batch, check_image, like_input
+from imgkit.image import Array, inspect_image
 from imgkit.kernels import TRUNCATE
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
 
 AREA_REACH = 256  # pixels to each side, of windows that take time for each of their pixels
@@ -55,12 +55,13 @@ def gaussian_blur(
     >>> ik.gaussian_blur(spot, 0.8)[2].tolist()
     [6, 29, 63, 29, 6]
     """
-    check_image(x)
+    image = inspect_image(x)
     sigma = check_number(sigma, "sigma", 0)
     truncate = check_number(truncate, "truncate", 0, above=True)
     check_reach(truncate * sigma, "sigma", sigma)
     options = *check_border(border, value, x.dtype), truncate
-    return like_input(backend(x, "blur").gaussian_blur(as_batch(x), sigma, *options), x)
+    run = backend_of(image.is_tensor, "blur").gaussian_blur
+    return image.restore(run(image.batch, sigma, *options))
 
 
 @ragged
@@ -90,11 +91,12 @@ def box_blur(
     >>> ik.box_blur(np.array([[0, 0, 9, 0, 0]], np.uint8), (1, 3)).tolist()
     [[0, 3, 3, 3, 0]]
     """
-    check_image(x)
+    image = inspect_image(x)
     height, width = check_ints(size, "size", 2, 1)
     check_reach(max(height, width) // 2, "size", size)
     options = check_border(border, value, x.dtype)
-    return like_input(backend(x, "blur").box_blur(as_batch(x), (height, width), *options), x)
+    run = backend_of(image.is_tensor, "blur").box_blur
+    return image.restore(run(image.batch, (height, width), *options))
 
 
 @ragged
@@ -125,13 +127,14 @@ def median_blur(x: Array, size: int, *, border: str = "reflect", value: float = 
     >>> int(ik.median_blur(x, 3)[1, 1])
     7
     """
-    check_image(x)
+    image = inspect_image(x)
     size = check_int(size, "size", 1)
     if size % 2 == 0:
         raise ValueError(f"size is {size}: a median needs an odd window, such as {size + 1}")
     check_reach(size // 2, "size", size, AREA_REACH)
     options = check_border(border, value, x.dtype)
-    return like_input(backend(x, "blur").median_blur(as_batch(x), size, *options), x)
+    run = backend_of(image.is_tensor, "blur").median_blur
+    return image.restore(run(image.batch, size, *options))
 
 
 @ragged
@@ -173,14 +176,14 @@ def bilateral_blur(
     >>> ik.bilateral_blur(step, 20, 2).tolist()
     [[11, 11, 11, 201, 201, 201]]
     """
-    check_image(x)
+    image = inspect_image(x)
     sigma_color = check_number(sigma_color, "sigma_color", 0, above=True)
     sigma_space = check_number(sigma_space, "sigma_space", 0, above=True)
     truncate = check_number(truncate, "truncate", 0, above=True)
     check_reach(truncate * sigma_space, "sigma_space", sigma_space, AREA_REACH)
     options = *check_border(border, value, x.dtype), truncate
-    run = backend(x, "blur").bilateral_blur
-    return like_input(run(as_batch(x), sigma_color, sigma_space, *options), x)
+    run = backend_of(image.is_tensor, "blur").bilateral_blur
+    return image.restore(run(image.batch, sigma_color, sigma_space, *options))
 
 
 @ragged
@@ -216,9 +219,10 @@ def sharpen(
     >>> ik.sharpen(np.array([[10, 10, 10, 50, 50, 50]], np.uint8)).tolist()
     [[10, 8, 0, 62, 52, 50]]
     """
-    check_image(x)
+    image = inspect_image(x)
     amount = check_number(amount, "amount")
     sigma = check_number(sigma, "sigma", 0)
     check_reach(TRUNCATE * sigma, "sigma", sigma)
     options = check_border(border, value, x.dtype)
-    return like_input(backend(x, "blur").sharpen(as_batch(x), amount, sigma, *options), x)
+    run = backend_of(image.is_tensor, "blur").sharpen
+    return image.restore(run(image.batch, amount, sigma, *options))

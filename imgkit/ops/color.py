@@ -8,9 +8,9 @@ makes its pixel NaN, for `adjust_contrast` its image.
 
 from __future__ import annotations
 
-from imgkit.backends import backend
 from imgkit.checks import check_flag, check_number
-from imgkit.image import Array, as_batch, channels, check_colors, check_image, is_tensor, like_input
+from imgkit.image import Array, inspect_colors
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
 
 
@@ -33,9 +33,10 @@ def adjust_brightness(x: Array, factor: float) -> Array:
     >>> ik.adjust_brightness(np.array([[10, 200]], np.uint8), 1.5)
     array([[ 15, 255]], dtype=uint8)
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     factor = check_number(factor, "factor", 0)
-    return like_input(backend(x, "color").adjust_brightness(as_batch(x), factor), x)
+    run = backend_of(image.is_tensor, "color").adjust_brightness
+    return image.restore(run(image.batch, factor))
 
 
 @ragged
@@ -58,9 +59,10 @@ def adjust_contrast(x: Array, factor: float) -> Array:
     >>> ik.adjust_contrast(np.array([[90, 110]], np.uint8), 2)
     array([[ 80, 120]], dtype=uint8)
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     factor = check_number(factor, "factor", 0)
-    return like_input(backend(x, "color").adjust_contrast(as_batch(x), factor), x)
+    run = backend_of(image.is_tensor, "color").adjust_contrast
+    return image.restore(run(image.batch, factor))
 
 
 @ragged
@@ -82,9 +84,10 @@ def adjust_saturation(x: Array, factor: float) -> Array:
     >>> ik.adjust_saturation(np.array([[[100, 50, 50]]], np.uint8), 0)
     array([[[65, 65, 65]]], dtype=uint8)
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     factor = check_number(factor, "factor", 0)
-    return like_input(backend(x, "color").adjust_saturation(as_batch(x), factor), x)
+    run = backend_of(image.is_tensor, "color").adjust_saturation
+    return image.restore(run(image.batch, factor))
 
 
 @ragged
@@ -110,9 +113,10 @@ def adjust_hue(x: Array, shift: float) -> Array:
 
     Smith, "Color gamut transform pairs", SIGGRAPH 1978.
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     shift = check_number(shift, "shift", -0.5, 0.5)
-    return like_input(backend(x, "color").adjust_hue(as_batch(x), shift), x)
+    run = backend_of(image.is_tensor, "color").adjust_hue
+    return image.restore(run(image.batch, shift))
 
 
 @ragged
@@ -138,9 +142,10 @@ def grayscale(x: Array, keep_channels: bool = False) -> Array:
 
     ITU-R BT.601, with the four digits that MATLAB, Pillow's kin and torchvision print.
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     keep_channels = check_flag(keep_channels, "keep_channels")
-    gray = backend(x, "color").grayscale(as_batch(x), channels(x) if keep_channels else 1)
+    run = backend_of(image.is_tensor, "color").grayscale
+    gray = run(image.batch, image.channels if keep_channels else 1)
     if keep_channels or x.ndim == 4:
-        return like_input(gray, x)
-    return gray[0, 0] if is_tensor(gray) else gray[0, :, :, 0]
+        return image.restore(gray)
+    return gray[0, 0] if image.is_tensor else gray[0, :, :, 0]

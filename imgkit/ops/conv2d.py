@@ -10,16 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.backends import backend
 from imgkit.border import BORDERS, MODES
 from imgkit.checks import MAX_SIDE, check_choice, check_int, check_ints, check_number, check_real
-from imgkit.image import as_batch, channels, check_image, image_size, is_tensor, saturate
+from imgkit.image import Array, inspect_image, is_tensor, saturate
 from imgkit.ops.conv_plan import check_fits, check_held, dtypes
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
-
-Array = npt.NDArray[Any]
 
 
 @ragged
@@ -72,13 +69,12 @@ def conv2d(
     >>> ik.conv2d(x, np.ones((8, 3, 3, 3)), mode="same", stride=2).shape
     (3, 3, 8)
     """
-    check_image(x)
-    batch = as_batch(x)
+    image = inspect_image(x)
     work, final = dtypes(x.dtype, dtype)
     groups = check_int(groups, "groups", 1)
-    taps = _weight(weight, channels(x), groups)
+    taps = _weight(weight, image.channels, groups)
     biases = _bias(bias, len(taps))
-    if is_tensor(x):
+    if image.is_tensor:
         taps, biases = (_like(v, x, work, n) for v, n in ((taps, "weight"), (biases, "bias")))
     else:
         check_held(taps, "weight", work, (1, 2, 3))
@@ -89,11 +85,11 @@ def conv2d(
     strides = check_ints(stride, "stride", 2, 1, MAX_SIDE)
     dilations = check_ints(dilation, "dilation", 2, 1, MAX_SIDE)
     pads = _padding(mode, padding, taps.shape[2:], strides, dilations)
-    seen = tuple(n + sum(p) for n, p in zip(image_size(x), pads, strict=True))
+    seen = tuple(n + sum(p) for n, p in zip(image.size, pads, strict=True))
     check_fits(seen, tuple(taps.shape[2:]), dilations)
     with np.errstate(over="ignore", invalid="ignore"):  # inf, as in torch
-        result = backend(x, "conv2d").conv2d(
-            batch,
+        result = backend_of(image.is_tensor, "conv2d").conv2d(
+            image.batch,
             taps,
             biases,
             padding=pads,

@@ -11,16 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.backends import backend
 from imgkit.border import check_border, check_reach
 from imgkit.checks import check_choice, check_flag, check_int, check_number
-from imgkit.image import as_batch, check_image, like_input, result_dtype
+from imgkit.image import Array, inspect_image, result_dtype
 from imgkit.kernels import SMOOTH, TRUNCATE
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
-
-Array = npt.NDArray[Any]
 
 
 @ragged
@@ -63,9 +60,10 @@ def gradient(
     >>> gx[1].tolist(), gy[1].tolist()
     ([0.0, 1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0])
     """
-    options = _derivative_options(x, operator, normalized, border, value, dtype)
-    gx, gy = backend(x, "edges").gradient(as_batch(x), *options)
-    return like_input(gx, x), like_input(gy, x)
+    image = inspect_image(x)
+    options = _derivative_options(x.dtype, operator, normalized, border, value, dtype)
+    gx, gy = backend_of(image.is_tensor, "edges").gradient(image.batch, *options)
+    return image.restore(gx), image.restore(gy)
 
 
 @ragged
@@ -100,8 +98,10 @@ def sobel(
     >>> ik.sobel(np.tile(np.arange(5, dtype=np.uint8), (3, 1)))[1].tolist()
     [0.0, 8.0, 8.0, 8.0, 0.0]
     """
-    options = _derivative_options(x, "sobel", normalized, border, value, dtype)
-    return like_input(backend(x, "edges").magnitude(as_batch(x), *options), x)
+    image = inspect_image(x)
+    options = _derivative_options(x.dtype, "sobel", normalized, border, value, dtype)
+    run = backend_of(image.is_tensor, "edges").magnitude
+    return image.restore(run(image.batch, *options))
 
 
 @ragged
@@ -136,8 +136,10 @@ def prewitt(
     >>> ik.prewitt(np.tile(np.arange(5, dtype=np.uint8), (3, 1)))[1].tolist()
     [0.0, 6.0, 6.0, 6.0, 0.0]
     """
-    options = _derivative_options(x, "prewitt", normalized, border, value, dtype)
-    return like_input(backend(x, "edges").magnitude(as_batch(x), *options), x)
+    image = inspect_image(x)
+    options = _derivative_options(x.dtype, "prewitt", normalized, border, value, dtype)
+    run = backend_of(image.is_tensor, "edges").magnitude
+    return image.restore(run(image.batch, *options))
 
 
 @ragged
@@ -172,18 +174,19 @@ def scharr(
     >>> ik.scharr(np.tile(np.arange(5, dtype=np.uint8), (3, 1)))[1].tolist()
     [0.0, 32.0, 32.0, 32.0, 0.0]
     """
-    options = _derivative_options(x, "scharr", normalized, border, value, dtype)
-    return like_input(backend(x, "edges").magnitude(as_batch(x), *options), x)
+    image = inspect_image(x)
+    options = _derivative_options(x.dtype, "scharr", normalized, border, value, dtype)
+    run = backend_of(image.is_tensor, "edges").magnitude
+    return image.restore(run(image.batch, *options))
 
 
 def _derivative_options(
-    x: Any, operator: Any, normalized: Any, border: Any, value: Any, dtype: Any
+    x_dtype: Any, operator: Any, normalized: Any, border: Any, value: Any, dtype: Any
 ) -> tuple[str, float, str, float, np.dtype[Any]]:
-    """Check what the derivatives have in common; return the backend's arguments."""
-    check_image(x)
+    """Check the options that the derivatives share; return the backend's arguments."""
     smooth = SMOOTH[check_choice(operator, "operator", SMOOTH)]
     scale = 1 / (2 * sum(smooth)) if check_flag(normalized, "normalized") else 1.0
-    return operator, scale, *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
+    return operator, scale, *check_border(border, value, x_dtype), result_dtype(x_dtype, dtype)
 
 
 @ragged
@@ -221,11 +224,12 @@ def laplacian(
     >>> ik.laplacian(spot, border="constant").tolist()
     [[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]
     """
-    check_image(x)
+    image = inspect_image(x)
     if check_int(neighbors, "neighbors") not in (4, 8):
         raise ValueError(f"neighbors is {neighbors!r}: it must be 4 or 8")
     options = *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
-    return like_input(backend(x, "edges").laplacian(as_batch(x), int(neighbors), *options), x)
+    run = backend_of(image.is_tensor, "edges").laplacian
+    return image.restore(run(image.batch, int(neighbors), *options))
 
 
 @ragged
@@ -264,10 +268,11 @@ def laplacian_of_gaussian(
     >>> round(float(ik.laplacian_of_gaussian(parabola, 1.0)[9, 9]), 6)
     2.0
     """
-    check_image(x)
+    image = inspect_image(x)
     sigma = _check_sigma(sigma, 0.1)
     options = *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
-    return like_input(backend(x, "edges").laplacian_of_gaussian(as_batch(x), sigma, *options), x)
+    run = backend_of(image.is_tensor, "edges").laplacian_of_gaussian
+    return image.restore(run(image.batch, sigma, *options))
 
 
 def _check_sigma(sigma: Any, low: float = 0) -> float:
@@ -320,14 +325,15 @@ def canny(
     >>> ik.canny(step, 100, 200, sigma=0)[2].astype(int).tolist()
     [0, 0, 1, 0, 0, 0]
     """
-    check_image(x)
+    image = inspect_image(x)
     low = check_number(low, "low", 0)
     high = check_number(high, "high", 0)
     if high < low:
         raise ValueError(f"high is {high:g}: it must be at least low, which is {low:g}")
     sigma = _check_sigma(sigma)
     options = low, high, sigma, *check_border(border, value, x.dtype)
-    return like_input(backend(x, "edges").canny(as_batch(x), *options), x)
+    run = backend_of(image.is_tensor, "edges").canny
+    return image.restore(run(image.batch, *options))
 
 
 @ragged
@@ -373,9 +379,10 @@ def corners(
     >>> bool(response[5, 5] == response.max()), bool(response[5, 10] < 0)
     (True, True)
     """
-    check_image(x)
+    image = inspect_image(x)
     check_choice(method, "method", ("harris", "shi-tomasi"))
     sigma = _check_sigma(sigma)
     k = check_number(k, "k", 0, 0.25)
     options = method, sigma, k, *check_border(border, value, x.dtype)
-    return like_input(backend(x, "edges").corners(as_batch(x), *options), x)
+    run = backend_of(image.is_tensor, "edges").corners
+    return image.restore(run(image.batch, *options))

@@ -25,10 +25,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from imgkit.backends import backend
 from imgkit.checks import MAX_SIDE, check_choice, check_flag, check_ints, check_size
 from imgkit.image import Array, check_array, check_image, is_tensor, spatial_axes
 from imgkit.ops.cache_key import cache_key
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
 
 KINDS = ("max", "min", "avg", "median")
@@ -83,7 +83,7 @@ def max_pool(
     array([3., 3., 2., 2.])
     """
     layout = _layout(x, size, stride, padding, dilation, ceil, axes)
-    result: Array = backend(x, "pool").max_pool(x, *layout)
+    result: Array = backend_of(is_tensor(x), "pool").max_pool(x, *layout)
     return result
 
 
@@ -123,7 +123,7 @@ def min_pool(
            [ 8, 10]], dtype=uint8)
     """
     layout = _layout(x, size, stride, padding, dilation, ceil, axes)
-    result: Array = backend(x, "pool").min_pool(x, *layout)
+    result: Array = backend_of(is_tensor(x), "pool").min_pool(x, *layout)
     return result
 
 
@@ -168,7 +168,7 @@ def avg_pool(
     array([1.5, 3.5, 5. ])
     """
     layout = _layout(x, size, stride, padding, dilation, ceil, axes)
-    result: Array = backend(x, "pool").avg_pool(
+    result: Array = backend_of(is_tensor(x), "pool").avg_pool(
         x, *layout, check_flag(count_include_pad, "count_include_pad")
     )
     return result
@@ -212,7 +212,7 @@ def median_pool(
     array([4, 2, 2, 8, 8], dtype=uint8)
     """
     layout = _layout(x, size, stride, padding, dilation, ceil, axes)
-    result: Array = backend(x, "pool").median_pool(x, *layout)
+    result: Array = backend_of(is_tensor(x), "pool").median_pool(x, *layout)
     return result
 
 
@@ -240,7 +240,7 @@ def global_pool(x: Any, kind: str, *, axes: Any = None) -> Array:
     """
     check_choice(kind, "kind", KINDS)
     chosen = _pooled_axes(x, None, axes)
-    result: Array = backend(x, "pool").global_pool(x, kind, chosen)
+    result: Array = backend_of(is_tensor(x), "pool").global_pool(x, kind, chosen)
     return result
 
 
@@ -273,7 +273,7 @@ def adaptive_pool(x: Any, output_size: Any, kind: str, *, axes: Any = None) -> A
     check_choice(kind, "kind", KINDS)
     chosen = _pooled_axes(x, output_size, axes)
     counts = check_size(output_size, "output_size", len(chosen))
-    result: Array = backend(x, "pool").adaptive_pool(x, kind, chosen, counts)
+    result: Array = backend_of(is_tensor(x), "pool").adaptive_pool(x, kind, chosen, counts)
     return result
 
 

@@ -26,7 +26,6 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit import geometry
-from imgkit.backends import backend
 from imgkit.border import BORDERS, check_values
 from imgkit.checks import (
     MAX_SIDE,
@@ -38,11 +37,11 @@ from imgkit.checks import (
     check_size,
     printable,
 )
-from imgkit.image import as_batch, channels, check_image, image_size, is_tensor, like_input
+from imgkit.image import Array, ImageInfo, inspect_image, is_tensor
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
 from imgkit.ops.warp_maps import check_device_maps, check_maps, warp_size
 
-Array = npt.NDArray[Any]
 Size = int | Sequence[int]
 Value = float | Sequence[float] | Array
 
@@ -82,13 +81,12 @@ def resize(x: Array, size: Size, interpolation: str = "bilinear", antialias: boo
     >>> ik.resize(np.array([[0, 40, 80, 120]], np.uint8), (1, 2))
     array([[29, 91]], dtype=uint8)
     """
-    x = check_image(x)
+    image = inspect_image(x)
     height, width = check_size(size)
     check_choice(interpolation, "interpolation", RESIZERS)
-    run = backend(x, "resample").resize
-    return like_input(
-        run(as_batch(x), (height, width), interpolation, check_flag(antialias, "antialias")), x
-    )
+    run = backend_of(image.is_tensor, "resample").resize
+    antialias = check_flag(antialias, "antialias")
+    return image.restore(run(image.batch, (height, width), interpolation, antialias))
 
 
 @ragged
@@ -138,19 +136,30 @@ def warp(
     >>> ik.warp(np.array([[0, 10, 20, 30]], np.uint8), shift, value=100)
     array([[50,  5, 15, 25]], dtype=uint8)
     """
-    x = check_image(x)
-    maps = check_maps(matrix_or_field, x)
+    image = inspect_image(x)
+    return _warp(image, matrix_or_field, size, interpolation, border, value, antialias)
+
+
+def _warp(
+    image: ImageInfo,
+    matrix_or_field: npt.ArrayLike,
+    size: Size | None,
+    interpolation: str,
+    border: str,
+    value: Value,
+    antialias: bool,
+) -> Array:
+    """Check the options of `warp` and run it on a checked image."""
+    maps = check_maps(matrix_or_field, image)
     check_choice(interpolation, "interpolation", SAMPLERS)
     check_choice(border, "border", BORDERS)
-    fill = check_values(value, channels(x), x.dtype)
-    out_size = warp_size(size, maps, x)
+    fill = check_values(value, image.channels, image.array.dtype)
+    out_size = warp_size(size, maps, image)
+    antialias = check_flag(antialias, "antialias")
     if is_tensor(maps):
-        check_device_maps(maps, x, interpolation, antialias)
-    run = backend(x, "resample").warp
-    done = run(
-        as_batch(x), maps, out_size, interpolation, border, fill, check_flag(antialias, "antialias")
-    )
-    return like_input(done, x)
+        check_device_maps(maps, image, interpolation, antialias)
+    run = backend_of(image.is_tensor, "resample").warp
+    return image.restore(run(image.batch, maps, out_size, interpolation, border, fill, antialias))
 
 
 @ragged
@@ -195,13 +204,13 @@ def rotate(
     array([[2, 4],
            [1, 3]], dtype=uint8)
     """
-    x = check_image(x)
+    image = inspect_image(x)
     degrees = check_number(degrees, "degrees")
     if center is not None:
         center = _check_point(center)
     expand = check_flag(expand, "expand")
-    matrix, size = geometry.rotation_on_canvas(degrees, image_size(x), expand, center)
-    return warp(x, matrix, size, interpolation, border, value, antialias)
+    matrix, size = geometry.rotation_on_canvas(degrees, image.size, expand, center)
+    return _warp(image, matrix, size, interpolation, border, value, antialias)
 
 
 @ragged
@@ -224,10 +233,10 @@ def flip(x: Array, axis: str = "horizontal") -> Array:
     >>> ik.flip(np.array([[1, 2, 3]], np.uint8))
     array([[3, 2, 1]], dtype=uint8)
     """
-    x = check_image(x)
+    image = inspect_image(x)
     check_choice(axis, "axis", FLIPS)
-    run = backend(x, "resample").mirror
-    return like_input(run(as_batch(x), axis != "vertical", axis != "horizontal"), x)
+    run = backend_of(image.is_tensor, "resample").mirror
+    return image.restore(run(image.batch, axis != "vertical", axis != "horizontal"))
 
 
 @ragged
@@ -254,17 +263,17 @@ def crop(x: Array, top: int, left: int, height: int, width: int) -> Array:
     array([[1, 2],
            [4, 5]], dtype=uint8)
     """
-    x = check_image(x)
-    rows, columns = image_size(x)
+    image = inspect_image(x)
+    rows, columns = image.size
     top, left = check_int(top, "top", 0), check_int(left, "left", 0)
     height, width = check_int(height, "height", 1), check_int(width, "width", 1)
     if top + height > rows:
         raise ValueError(f"top + height is {top + height}: the image has {rows} rows")
     if left + width > columns:
         raise ValueError(f"left + width is {left + width}: the image has {columns} columns")
-    fill = np.zeros(channels(x))
-    run = backend(x, "resample").place
-    return like_input(run(as_batch(x), -top, -left, (height, width), "constant", fill), x)
+    fill = np.zeros(image.channels)
+    run = backend_of(image.is_tensor, "resample").place
+    return image.restore(run(image.batch, -top, -left, (height, width), "constant", fill))
 
 
 @ragged
@@ -293,14 +302,14 @@ def pad(
     >>> ik.pad(np.array([[1, 2, 3]], np.uint8), (0, 0, 2, 1), border="reflect")
     array([[3, 2, 1, 2, 3, 2]], dtype=uint8)
     """
-    x = check_image(x)
+    image = inspect_image(x)
     top, bottom, left, right = _check_padding(padding)
     check_choice(border, "border", BORDERS)
-    fill = check_values(value, channels(x), x.dtype)
-    height, width = image_size(x)
+    fill = check_values(value, image.channels, x.dtype)
+    height, width = image.size
     size = (top + height + bottom, left + width + right)
-    run = backend(x, "resample").place
-    return like_input(run(as_batch(x), top, left, size, border, fill), x)
+    run = backend_of(image.is_tensor, "resample").place
+    return image.restore(run(image.batch, top, left, size, border, fill))
 
 
 @ragged
@@ -337,16 +346,15 @@ def letterbox(
            [9, 9, 9],
            [0, 0, 0]], dtype=uint8)
     """
-    x = check_image(x)
+    image = inspect_image(x)
     height, width = check_size(size)
     check_choice(interpolation, "interpolation", RESIZERS)
-    fill = check_values(value, channels(x), x.dtype)
-    top, left, rows, columns = geometry.letterbox_size(image_size(x), (height, width))
-    run = backend(x, "resample")
-    fitted = run.resize(
-        as_batch(x), (rows, columns), interpolation, check_flag(antialias, "antialias")
-    )
-    return like_input(run.place(fitted, top, left, (height, width), "constant", fill), x)
+    fill = check_values(value, image.channels, x.dtype)
+    top, left, rows, columns = geometry.letterbox_size(image.size, (height, width))
+    run = backend_of(image.is_tensor, "resample")
+    antialias = check_flag(antialias, "antialias")
+    fitted = run.resize(image.batch, (rows, columns), interpolation, antialias)
+    return image.restore(run.place(fitted, top, left, (height, width), "constant", fill))
 
 
 # --- checks -----------------------------------------------------------------------------

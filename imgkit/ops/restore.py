@@ -11,17 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.backends import backend
 from imgkit.border import BORDERS, MODES
 from imgkit.checks import check_choice, check_int, check_ints, check_number, printable
-from imgkit.image import as_batch, check_image, image_size, like_input
+from imgkit.image import Array, inspect_image
 from imgkit.kernels import as_kernel
 from imgkit.ops.conv_plan import check_held
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
-
-Array = npt.NDArray[Any]
 
 ITERATIONS = {"lsqr": 500, "richardson-lucy": 30, "wiener": 1}
 
@@ -66,7 +63,7 @@ def convolution_matrix(
             f"kernel has shape {taps.shape}: mode 'valid' needs it to fit into the shape {sizes}; "
             "modes 'same' and 'full' take any kernel"
         )
-    return backend(taps, "restore").convolution_matrix(taps, sizes, mode, border)
+    return backend_of(False, "restore").convolution_matrix(taps, sizes, mode, border)
 
 
 def _sizes(shape: Any, taps: Array) -> tuple[int, ...]:
@@ -74,8 +71,8 @@ def _sizes(shape: Any, taps: Array) -> tuple[int, ...]:
     count = len(shape) if isinstance(shape, (Sequence, np.ndarray)) else taps.ndim
     if count != taps.ndim and (taps.ndim, count) != (1, 2):
         raise ValueError(
-            f"shape is {printable(shape)}: the kernel has {taps.ndim} axes, so give as many sizes; "
-            "an image of several channels has one matrix for each"
+            f"shape is {printable(shape)}: the kernel has {taps.ndim} axes, so give {taps.ndim} "
+            "sizes; an image of several channels has one matrix for each"
         )
     return check_ints(shape, "shape", count, 1)
 
@@ -134,12 +131,12 @@ def deconvolve(
     squares estimation to image restoration", IEEE Trans. Computers C-22, 1973; Richardson,
     "Bayesian-based iterative method of image restoration", JOSA 62, 1972.
     """
-    check_image(b, "b")
+    image = inspect_image(b, "b")
     taps = _image_kernel(kernel)
     check_choice(method, "method", ITERATIONS)
     check_choice(mode, "mode", MODES)
     check_choice(border, "border", BORDERS)
-    if mode == "full" and any(k > n for k, n in zip(taps.shape, image_size(b), strict=True)):
+    if mode == "full" and any(k > n for k, n in zip(taps.shape, image.size, strict=True)):
         raise ValueError(
             f"b has shape {b.shape}: mode 'full' and this kernel make at least {taps.shape} pixels"
         )
@@ -147,8 +144,8 @@ def deconvolve(
     rounds = ITERATIONS[method] if iterations is None else check_int(iterations, "iterations", 1)
     if method == "richardson-lucy":
         _check_poisson(b, taps, regularization)
-    solve = getattr(backend(b, "restore"), method.replace("-", "_"))
-    return like_input(solve(as_batch(b), taps, mode, border, regularization, rounds), b)
+    solve = getattr(backend_of(image.is_tensor, "restore"), method.replace("-", "_"))
+    return image.restore(solve(image.batch, taps, mode, border, regularization, rounds))
 
 
 def _image_kernel(kernel: Any) -> Array:

@@ -16,17 +16,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from imgkit.backends import backend
 from imgkit.checks import check_choice, check_int, check_ints, check_number, printable
-from imgkit.image import (
-    Array,
-    as_batch,
-    channels,
-    check_colors,
-    check_image,
-    full_range,
-    like_input,
-)
+from imgkit.image import Array, full_range, inspect_colors, inspect_image
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
 
 Values = float | Sequence[float] | Array
@@ -69,9 +61,10 @@ def adjust_gamma(x: Array, gamma: float, gain: float = 1) -> Array:
     >>> ik.adjust_gamma(np.array([[0.25, 1.0]]), 0.5)
     array([[0.5, 1. ]])
     """
-    check_image(x)
+    image = inspect_image(x)
     gamma, gain = check_number(gamma, "gamma", 0), check_number(gain, "gain", 0)
-    return like_input(backend(x, "color").adjust_gamma(as_batch(x), gamma, gain), x)
+    run = backend_of(image.is_tensor, "color").adjust_gamma
+    return image.restore(run(image.batch, gamma, gain))
 
 
 @ragged
@@ -89,8 +82,9 @@ def invert(x: Array) -> Array:
     >>> ik.invert(np.array([[0, 10]], np.uint8))
     array([[255, 245]], dtype=uint8)
     """
-    check_image(x)
-    return like_input(backend(x, "color").invert(as_batch(x)), x)
+    image = inspect_image(x)
+    run = backend_of(image.is_tensor, "color").invert
+    return image.restore(run(image.batch))
 
 
 @ragged
@@ -115,9 +109,10 @@ def posterize(x: Array, bits: int) -> Array:
     >>> ik.posterize(np.array([[31, 32, 100, 255]], np.uint8), 3)
     array([[  0,  32,  96, 224]], dtype=uint8)
     """
-    check_image(x)
+    image = inspect_image(x)
     bits = check_int(bits, "bits", 0, 8)
-    return like_input(backend(x, "color").posterize(as_batch(x), bits), x)
+    run = backend_of(image.is_tensor, "color").posterize
+    return image.restore(run(image.batch, bits))
 
 
 @ragged
@@ -139,9 +134,11 @@ def solarize(x: Array, threshold: float | None = None) -> Array:
     >>> ik.solarize(np.array([[100, 127, 128, 255]], np.uint8))
     array([[100, 127, 127,   0]], dtype=uint8)
     """
-    top = full_range(check_image(x).dtype)
+    image = inspect_image(x)
+    top = full_range(x.dtype)
     threshold = top / 2 if threshold is None else check_number(threshold, "threshold", 0, top)
-    return like_input(backend(x, "color").solarize(as_batch(x), threshold), x)
+    run = backend_of(image.is_tensor, "color").solarize
+    return image.restore(run(image.batch, threshold))
 
 
 @ragged
@@ -165,8 +162,9 @@ def equalize(x: Array) -> Array:
     >>> ik.equalize(ramp)[::16, 0]
     array([  0,  68, 137, 205], dtype=uint8)
     """
-    check_image(x)
-    return like_input(backend(x, "color").equalize(as_batch(x)), x)
+    image = inspect_image(x)
+    run = backend_of(image.is_tensor, "color").equalize
+    return image.restore(run(image.batch))
 
 
 @ragged
@@ -186,8 +184,9 @@ def autocontrast(x: Array) -> Array:
     >>> ik.autocontrast(np.array([[100, 110, 120]], np.uint8))
     array([[  0, 128, 255]], dtype=uint8)
     """
-    check_image(x)
-    return like_input(backend(x, "color").autocontrast(as_batch(x)), x)
+    image = inspect_image(x)
+    run = backend_of(image.is_tensor, "color").autocontrast
+    return image.restore(run(image.batch))
 
 
 @ragged
@@ -217,10 +216,11 @@ def clahe(x: Array, clip_limit: float = 4.0, tiles: int | tuple[int, int] = 8) -
 
     Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV, 1994.
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     clip_limit = min(check_number(clip_limit, "clip_limit", 0), BINS)  # more limits nothing
     rows, columns = check_ints(tiles, "tiles", 2, 1, MAX_TILES)
-    return like_input(backend(x, "color").clahe(as_batch(x), clip_limit, (rows, columns)), x)
+    run = backend_of(image.is_tensor, "color").clahe
+    return image.restore(run(image.batch, clip_limit, (rows, columns)))
 
 
 @ragged
@@ -246,16 +246,17 @@ def normalize(x: Array, mean: Values | str, std: Values | None = None) -> Array:
     >>> ik.normalize(np.array([[0, 51]], np.uint8), 0.5, 0.25).round(3)
     array([[-2. , -1.2]], dtype=float32)
     """
-    check_image(x)
+    image = inspect_image(x)
     if isinstance(mean, str):
         mean, std = _preset(mean, std)
     elif std is None:
         raise TypeError("std is None: give it, or a preset such as mean='imagenet'")
-    means = _per_channel(mean, "mean", channels(x))
-    stds = _per_channel(std, "std", channels(x))
+    means = _per_channel(mean, "mean", image.channels)
+    stds = _per_channel(std, "std", image.channels)
     if min(stds) < LEAST_STD:
         raise ValueError(f"std is {printable(std)}: every value must be at least {LEAST_STD:g}")
-    return like_input(backend(x, "color").normalize(as_batch(x), means, stds), x)
+    run = backend_of(image.is_tensor, "color").normalize
+    return image.restore(run(image.batch, means, stds))
 
 
 def _preset(name: str, std: object) -> tuple[Values, Values]:
@@ -297,8 +298,9 @@ def to_float(x: Array) -> Array:
     >>> ik.to_float(np.array([[0, 51, 255]], np.uint8))
     array([[0. , 0.2, 1. ]], dtype=float32)
     """
-    check_image(x)
-    return like_input(backend(x, "color").to_float(as_batch(x)), x)
+    image = inspect_image(x)
+    run = backend_of(image.is_tensor, "color").to_float
+    return image.restore(run(image.batch))
 
 
 @ragged
@@ -316,5 +318,6 @@ def to_uint8(x: Array) -> Array:
     >>> ik.to_uint8(np.array([[-1, 0.2, 1]]))
     array([[  0,  51, 255]], dtype=uint8)
     """
-    check_image(x)
-    return like_input(backend(x, "color").to_uint8(as_batch(x)), x)
+    image = inspect_image(x)
+    run = backend_of(image.is_tensor, "color").to_uint8
+    return image.restore(run(image.batch))

@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
@@ -14,10 +13,9 @@ from imgkit.augment.pipeline import Pipeline
 from imgkit.checks import check_choice
 from imgkit.draws import EPOCH_BITS, check_bits
 from imgkit.folder import scan
+from imgkit.image import Array
 from imgkit.io import decode as codec
 from imgkit.torch.transform import Transform, check_transform
-
-Array = npt.NDArray[Any]
 
 
 class _WithEpoch(Dataset[Any]):  # type: ignore[misc]  # torch is not read by mypy

@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from imgkit.augment.mixing import mix
 from imgkit.image import check_image, full_range
 
-Array = npt.NDArray[Any]
 Result = dict[str, Any]
 
 

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch.utils.data import Sampler
 
 from imgkit.draws import Draw, stream
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 class Order(Sampler[list[tuple[int, int]]]):  # type: ignore[misc]  # torch is not read by mypy

@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import get_worker_info
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 class Packed(NamedTuple):

@@ -19,14 +19,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from imgkit.checks import suggest
-from imgkit.image import check_image
+from imgkit.image import Array, check_image
 from imgkit.pillow import from_pillow, is_pillow, mask_from_pillow, orientation
 
-Array = npt.NDArray[Any]
 Path = tuple[Any, ...]
 
 MOVED = ("image", "mask", "masks", "boxes", "oriented_boxes", "polygons", "keypoints")

@@ -11,17 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from imgkit.augment.pipeline import Pipeline
 from imgkit.augment.targets.sample import read
 from imgkit.augment.transforms.output import ToCHW
+from imgkit.image import Array
 from imgkit.pillow import is_pillow, orientation
 from imgkit.torch import samples
 from imgkit.torch.samples import Part, Path
 
-Array = npt.NDArray[Any]
 Key = tuple[int, int]
 
 

@@ -7,16 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from imgkit.image import Array
 from imgkit.torch import samples
 from imgkit.torch.data import ImageFolder
 from imgkit.torch.packing import Buffers, listed, pack, stack
 from imgkit.torch.transform import Transform
-
-Array = npt.NDArray[Any]
 
 
 class Batch(NamedTuple):
