@@ -1,6 +1,7 @@
 """One way to measure: same process, one thread each, both sides alternating.
 
-A suite is a module of this package with ``cases(quick) -> Iterator[Case]``. Each case's outputs
+A suite is a module of this package with ``cases(quick) -> Iterator[Case]``; or, where it does not
+measure time, with ``report(quick) -> str``. Each case's outputs
 are compared before the clock starts. A ratio is peer time / our time: above 1 imgkit is faster.
 """
 
