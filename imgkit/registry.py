@@ -30,6 +30,14 @@ class Op(NamedTuple):
     size: bool = False
     colors: bool = False
 
+    @property
+    def class_name(self) -> str:
+        """The name as a module of `imgkit.torch`: `max_pool` becomes `MaxPool`."""
+        words = (word.capitalize() for word in self.name.split("_"))
+        return CLASS_NAMES.get(self.name, "".join(words))
+
+
+CLASS_NAMES = {"clahe": "CLAHE", "autocontrast": "AutoContrast"}  # spelled as the transforms are
 
 FUNCTIONS: dict[str, Op] = {
     op.name: op
@@ -85,6 +93,11 @@ FUNCTIONS: dict[str, Op] = {
         Op("deconvolve", "restore", "float", {"kernel": "gaussian", "regularization": 0.1}),
     )
 }
+
+# Functions of an image, which are modules of `imgkit.torch`; the others work on shapes and kernels.
+IMAGE_FUNCTIONS = tuple(
+    name for name, op in FUNCTIONS.items() if op.result != "other" or name in ("gradient", "conv2d")
+)
 
 # Functions and transforms that run on the host whatever the tensor's device, and why: it moves
 # there and back.
