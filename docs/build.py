@@ -4,7 +4,6 @@
 and `imgkit/torch/modules.pyi`; ``--check`` exits 1 if one of them is out of date.
 """
 
-import dataclasses
 import inspect
 import pathlib
 import re
@@ -38,21 +37,11 @@ FAMILIES = {
 
 
 def signature(name):
-    """Return ``name(...)`` without annotations, one line."""
+    """Return ``name(...)`` without annotations, one line; a transform's `p` stands last."""
     plain = inspect.signature(getattr(ik, name))
     bare = [p.replace(annotation=p.empty) for p in plain.parameters.values()]
+    bare.sort(key=lambda parameter: parameter.name == "p")
     return f"{name}{plain.replace(parameters=bare, return_annotation=plain.empty)}"
-
-
-def call(name):
-    """Return a transform's signature with the defaults that a reader may leave out."""
-    printable = []
-    for spec in dataclasses.fields(getattr(ik, name)):
-        if not spec.init or spec.name == "p":
-            continue
-        missing = spec.default is dataclasses.MISSING
-        printable.append(spec.name if missing else f"{spec.name}={spec.default!r}")
-    return f"{name}({', '.join([*printable, 'p=1.0'])})"
 
 
 def summary(name):
@@ -85,7 +74,7 @@ def transforms():
     for family in dict.fromkeys(op.family for op in TRANSFORMS.values()):
         lines += [f"## {FAMILIES.get(family, family)}", "", "| transform | does |", "|---|---|"]
         lines += [
-            f"| `{call(op.name)}` | {summary(op.name)} |"
+            f"| `{signature(op.name)}` | {summary(op.name)} |"
             for op in TRANSFORMS.values()
             if op.family == family
         ]

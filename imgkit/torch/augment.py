@@ -12,11 +12,6 @@ from imgkit.pillow import is_pillow
 from imgkit.torch import samples
 from imgkit.torch.transform import Transform, check_pipeline, check_transform
 
-SHAPING = (
-    "Resize", "RandomResizedCrop", "RandomCrop", "CenterCrop", "Pad", "Letterbox", "Rotate90",
-    "Transpose",
-)  # fmt: skip
-
 
 class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
     """Runs a pipeline on a batch, with numbers of its own for every sample.
@@ -87,7 +82,7 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         changing = [
             node.op.name
             for node in self.pipeline._recipe.nodes
-            if node.op.p and (node.op.name in SHAPING or "normalize" in node.op.parts)
+            if node.op.p and (node.op.changes_size or "normalize" in node.op.parts)
         ]
         if changing:
             raise ValueError(

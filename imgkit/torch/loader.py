@@ -23,7 +23,7 @@ from imgkit.torch.data import ImageFolder
 from imgkit.torch.order import Order
 from imgkit.torch.packing import Packed, check_alike
 from imgkit.torch.transform import Transform, check_transform
-from imgkit.torch.work import Batch, Work, as_it_is, one_thread
+from imgkit.torch.workers import Batch, BatchDataset, one_thread, uncollated
 
 
 class Loader:
@@ -97,12 +97,14 @@ class Loader:
         self._next = (0, 0)  # the epoch and the batch that the next loop begins with
         self._position = (0, 0)  # those of the batch that comes next in this one
         check_int(prefetch, "prefetch", 1)
-        work = Work(dataset, self.transform, self.device.type != "cpu", self.stack, prefetch + 1)
+        work = BatchDataset(
+            dataset, self.transform, self.device.type != "cpu", self.stack, prefetch + 1
+        )
         self._loader = DataLoader(
             work,
             batch_sampler=self._order,
             num_workers=workers,
-            collate_fn=as_it_is,
+            collate_fn=uncollated,
             pin_memory=self.device.type == "cuda",
             prefetch_factor=prefetch if workers else None,
             persistent_workers=workers > 0,

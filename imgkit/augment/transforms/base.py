@@ -258,6 +258,7 @@ class Transform:
     parts: ClassVar[tuple[str, ...]] = ()
     colors: ClassVar[bool] = False
     plain: ClassVar[bool] = False
+    changes_size: ClassVar[bool] = False  # the result may have another height and width
     blocks: ClassVar[int] = 1
     motion: ClassVar[str] = "aligned"  # of geometric ops; or "warp" by a matrix, or a "field"
 

@@ -59,6 +59,7 @@ class Rotate90(Transform):
     """Turn counter-clockwise by `k` quarter turns; odd ones exchange height and width."""
 
     k: Param = integer((0, 3), low=-3, high=3)
+    changes_size: ClassVar[bool] = True
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
 
@@ -84,6 +85,7 @@ class Rotate90(Transform):
 class Transpose(Transform):
     """Exchange rows and columns; height and width change places."""
 
+    changes_size: ClassVar[bool] = True
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
 
@@ -110,6 +112,7 @@ class CenterCrop(Transform):
     size: Any = image_size()
     border: str = word(tuple(BORDERS), "constant")
     fill: Any = fill()
+    changes_size: ClassVar[bool] = True
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
 
@@ -129,6 +132,7 @@ class RandomCrop(Transform):
     padding: int = count(0, low=0)
     border: str = word(tuple(BORDERS), "constant")
     fill: Any = fill()
+    changes_size: ClassVar[bool] = True
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
     blocks: ClassVar[int] = 2
@@ -190,6 +194,7 @@ class Pad(Transform):
     padding: Any = declare(_four_sides, 0)
     border: str = word(tuple(BORDERS), "constant")
     fill: Any = fill()
+    changes_size: ClassVar[bool] = True
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
 

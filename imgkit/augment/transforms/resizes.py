@@ -39,6 +39,7 @@ class Resize(Transform):
     edge: str = word(("both", "shorter", "longer"), "both")
     interpolation: str = word(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
+    changes_size: ClassVar[bool] = True
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
 
@@ -75,6 +76,7 @@ class RandomResizedCrop(Transform):
     ratio: Any = interval((3 / 4, 4 / 3), low=1e-6)
     interpolation: str = word(INTERPOLATIONS, "bilinear", kw_only=False)
     antialias: bool = flag(True, kw_only=False)
+    changes_size: ClassVar[bool] = True
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
     blocks: ClassVar[int] = 2
@@ -167,6 +169,7 @@ class Letterbox(Transform):
     interpolation: str = word(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
     fill: Any = fill()
+    changes_size: ClassVar[bool] = True
     parts: ClassVar[tuple[str, ...]] = ("resample", "resample")
 
     def lower(self, part: int, numbers: Numbers, size: Size) -> GeometricStep:

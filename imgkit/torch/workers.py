@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     indices: tuple[int, ...]
 
 
-def as_it_is(batch: Batch) -> Batch:
+def uncollated(batch: Batch) -> Batch:
     """Collate nothing: a batch is whole."""
     return batch
 
@@ -43,7 +43,7 @@ def one_thread(worker: int) -> None:
         cv2.setNumThreads(1)
 
 
-class Work(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy
+class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy
     """Makes a batch of a list of (epoch, index)."""
 
     def __init__(
