@@ -14,7 +14,6 @@ import imgkit as ik
 from imgkit.torch import ImageFolder, Keyed, Loader, Transform
 from imgkit.torch import loader as parts
 from imgkit.torch.order import Order, shuffled
-from imgkit.torch.packing import Buffers, pack
 from imgkit.torch.workers import BatchDataset, uncollated
 
 AUG = ik.Pipeline(
@@ -210,11 +209,6 @@ class _Broken:
             ValueError,
             "device is 'meta': .*'cpu' and 'cuda'",
         ),
-        (
-            lambda: pack([picture(0), picture(0).astype(np.uint16)], 2, Buffers(1)),
-            ValueError,
-            "images of one batch have dtypes uint8 and uint16",
-        ),
     ],
 )
 def test_what_cannot_be_loaded_says_why(call, error, message):
@@ -234,16 +228,6 @@ def test_a_device_that_is_not_there():
 
 
 # --- packed ---------------------------------------------------------------------------------
-
-
-def test_packed_images_come_back_as_views():
-    images = [picture(i) for i in range(4)]
-    images.append(np.zeros((40, 40, 3), np.uint8))  # more than the first promised
-    packed = pack(images, 5, Buffers(1))
-    assert packed.flat.numel() == sum(image.size for image in images)
-    for view, image in zip(packed.images(), images, strict=True):
-        np.testing.assert_array_equal(view.permute(1, 2, 0).numpy(), image)
-        assert view.untyped_storage().data_ptr() == packed.flat.untyped_storage().data_ptr()
 
 
 def test_what_is_packed_and_augmented_later_is_the_same(folder):
