@@ -1,16 +1,13 @@
-"""What an image is, and every check of it.
+"""What an image is, and the checks of images.
 
 Layout: ``(H, W)``, ``(H, W, C)`` or a batch ``(N, H, W, C)``; a torch tensor is ``(H, W)``,
 ``(C, H, W)`` or ``(N, C, H, W)``; a list of them is a ragged batch. RGB order. 1 to 512
 channels. ``N`` may be 0; ``H``, ``W`` and ``C`` may not.
 
 Range: integers fill their type (0..255, 0..65535), floats are 0..1. Nothing is rescaled,
-wrapped or narrowed in silence. A NaN makes every float NaN that is computed from it, and may
-reach a few more pixels where a filter works in blocks; as an integer it is 0. Infinities are
-values beyond the range.
-
-Numbers among the arguments are finite also as float32 (at most 3.4e38). Sizes that are asked
-for, such as that of a resized image, are at most 2**20 pixels a side.
+wrapped or narrowed in silence. A NaN makes every float NaN that is computed from it, and a few
+more pixels where a filter works in blocks; as an integer it becomes 0. Infinities are values
+outside the range.
 
 Errors name the argument, its value, the rule, and the nearest valid choice.
 """
@@ -38,13 +35,13 @@ MAX_CHANNELS = 512
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether `x` is a torch tensor; torch is looked for, never imported."""
+    """Whether `x` is a torch tensor; never imports torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(x, torch.Tensor)
 
 
 class ImageInfo(NamedTuple):
-    """What a check found out about an image or a batch of images of one size."""
+    """The result of a check: an image or a batch of images of one size, and its layout."""
 
     array: Array  # the image itself
     is_tensor: bool
@@ -71,7 +68,7 @@ class ImageInfo(NamedTuple):
 
 
 def inspect_image(x: Any, name: str = "x") -> ImageInfo:
-    """Return what `x` is if it is an image or a batch of images of one size; raise otherwise."""
+    """Check that `x` is an image or a batch of images of one size, and return its layout."""
     tensor = is_tensor(x)
     (_check_tensor if tensor else _check_ndarray)(x, name)
     shape = x.shape
@@ -92,7 +89,7 @@ def inspect_image(x: Any, name: str = "x") -> ImageInfo:
 
 
 def check_image(x: Any, name: str = "x") -> Array:
-    """Return `x` if it is an image or a batch of images of one size; raise otherwise."""
+    """Return `x` if it is an image or a batch of images of one size; otherwise raise."""
     return inspect_image(x, name).array
 
 
@@ -111,19 +108,19 @@ def _check_ndarray(x: Any, name: str) -> None:
 
 
 def _kind(x: Any) -> str:
-    """Return what something is, in words: "None", "a list", "a PIL.Image.Image"."""
+    """Return the type of a value for messages: "None", "a list", "a PIL.Image.Image"."""
     kind = type(x)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return "None" if x is None else f"a {module}{kind.__qualname__}"
 
 
 def _array_cure(x: Any, name: str) -> str:
-    """Return the end of the message that something is no array: how to make one of it."""
+    """Return the end of a message: the call that converts the value to an array."""
     if x is None:
         return ""
     if isinstance(x, (str, bytes, os.PathLike)):
         return f"; np.asarray(PIL.Image.open({name})) reads a file"
-    return f"; np.asarray({name}) makes one of most things"
+    return f"; np.asarray({name}) converts most types"
 
 
 def _dtype_cure(dtype: np.dtype[Any], name: str) -> str:
@@ -140,11 +137,11 @@ def _check_tensor(x: Any, name: str) -> None:
             f"{name}.to(torch.uint8) keeps a mask, {name}.float() the values"
         )
     if str(x.layout) != "torch.strided":
-        raise TypeError(f"{name} has layout {x.layout}: {name}.to_dense() makes an image of it")
+        raise TypeError(f"{name} has layout {x.layout}: {name}.to_dense() converts it")
 
 
 def inspect_colors(x: Any, name: str = "x") -> ImageInfo:
-    """Return what `x` is if it is an image or batch, gray (1 channel) or RGB (3); else raise."""
+    """Check that `x` is a gray (1 channel) or RGB (3) image or batch, and return its layout."""
     image = inspect_image(x, name)
     if image.channels not in (1, 3):
         first = "[..., :3, :, :]" if image.is_tensor else "[..., :3]"
@@ -186,10 +183,10 @@ def like_input(batch: Array, x: Array) -> Array:
 def spatial_axes(
     ndim: int, dims: int, axes: Any = None, *, tensor: bool = False
 ) -> tuple[int, ...]:
-    """Return the `dims` axes to work on: those named, or the usual ones of an `ndim`-D array.
+    """Return the `dims` axes to work on: those given, or the default ones of an `ndim`-D array.
 
-    Two are H and W of an image or batch; one is W, or the only axis; three are those of
-    ``(D, H, W)``, ``(D, H, W, C)`` and ``(N, D, H, W, C)``. Those of a tensor are its last.
+    Two axes are H and W of an image or batch; one is W, or the only axis; three are D, H and W of
+    ``(D, H, W)``, ``(D, H, W, C)`` and ``(N, D, H, W, C)``. For a tensor they are the last ones.
     """
     if axes is None and tensor and dims <= ndim:
         return tuple(range(ndim - dims, ndim))
@@ -198,7 +195,7 @@ def spatial_axes(
         first = usual[ndim - 1] if 1 <= ndim <= len(usual) else None
         if first is None:
             raise ValueError(
-                f"x has {ndim} dimensions: name the {dims} of them to work on with axes=(...)"
+                f"x has {ndim} dimensions: give the {dims} of them to work on as axes=(...)"
             )
         return tuple(range(first, first + dims))
     named = (axes,) if isinstance(axes, (int, np.integer)) else axes
@@ -207,7 +204,7 @@ def spatial_axes(
         raise ValueError(f"axes is {axes!r}: x has {ndim} dimensions, {-ndim} to {ndim - 1}")
     resolved = tuple(axis % ndim for axis in checked)
     if len(set(resolved)) < dims:
-        raise ValueError(f"axes is {axes!r}: an axis is named twice")
+        raise ValueError(f"axes is {axes!r}: an axis is given twice")
     return resolved
 
 

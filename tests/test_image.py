@@ -77,7 +77,7 @@ def test_far_beyond_the_range_saturates():
     ("call", "error", "message"),
     [
         (lambda: ik.sobel(None), TypeError, "x is None: pass a NumPy array$"),
-        (lambda: ik.sobel([[1, 2]]), TypeError, r"x is a list: .* np.asarray\(x\) makes one"),
+        (lambda: ik.sobel([[1, 2]]), TypeError, r"x is a list: .* np.asarray\(x\) converts"),
         (
             lambda: ik.sobel("cat.jpg"),
             TypeError,

@@ -95,8 +95,8 @@ def field_words(stream: Stream, epoch: int, indices: Array, count: int, field: i
         stream: the op's stream.
         epoch: 0 to 2**32 - 1.
         indices: (N,) uint64.
-        count: how many words a sample needs.
-        field: tells the fields of one op and sample apart.
+        count: words per sample.
+        field: number of the field, for ops with several fields per sample.
 
     Returns:
         (N, count) uint16.

@@ -1,6 +1,6 @@
 """Color: torchvision's formulas on every dtype.
 
-Integers fill their type, floats are 0..1, and so are the results: what leaves the range is
+Integers fill their type, floats are 0..1, and so are the results: values outside the range are
 clipped. Results keep dtype and layout. Integers are rounded half to even where torchvision
 truncates, so the two differ by at most one level. Images are gray or RGB: 1 or 3 channels. A NaN
 makes its pixel NaN, for `adjust_contrast` its image.
@@ -45,7 +45,7 @@ def adjust_contrast(x: Array, factor: float) -> Array:
 
     Args:
         x: gray or RGB image(s); each image of a batch has its own mean.
-        factor: at least 0; 0 is uniform gray, 1 changes nothing, 2 doubles the distances
+        factor: at least 0; 0 gives uniform gray, 1 changes nothing, 2 doubles the distances
             from the mean.
 
     Returns:
@@ -70,7 +70,7 @@ def adjust_saturation(x: Array, factor: float) -> Array:
     """Blend each pixel with its gray value: ``factor * x + (1 - factor) * gray``.
 
     Args:
-        x: gray or RGB image(s); gray ones have no saturation and come back as they are.
+        x: gray or RGB image(s); gray ones have no saturation and are returned unchanged.
         factor: at least 0; 0 is gray, 1 changes nothing, 2 doubles the color.
 
     Returns:
@@ -97,7 +97,7 @@ def adjust_hue(x: Array, shift: float) -> Array:
     The round trip through HSV runs in float32 for every dtype.
 
     Args:
-        x: gray or RGB image(s); gray ones have no hue and come back as they are.
+        x: gray or RGB image(s); gray ones have no hue and are returned unchanged.
         shift: -0.5 to 0.5 turns; 1/3 makes red green, both ends give the opposite hue.
 
     Returns:
@@ -129,7 +129,7 @@ def grayscale(x: Array, keep_channels: bool = False) -> Array:
 
     Returns:
         Without `keep_channels` an image ``(H, W)``; a batch keeps its fourth axis,
-        ``(N, H, W, 1)``, because a batch without it could not be told from an image. On uint8
+        ``(N, H, W, 1)``, because a batch without it would look like an image. On uint8
         OpenCV's fixed-point weights (0.299, 0.587, 0.114) are within one level of these.
 
     Raises:
@@ -140,7 +140,7 @@ def grayscale(x: Array, keep_channels: bool = False) -> Array:
     >>> ik.grayscale(np.array([[[100, 50, 50]]], np.uint8))
     array([[65]], dtype=uint8)
 
-    ITU-R BT.601, with the four digits that MATLAB, Pillow's kin and torchvision print.
+    ITU-R BT.601, with the four digits that MATLAB and torchvision use.
     """
     image = inspect_colors(x)
     keep_channels = check_flag(keep_channels, "keep_channels")

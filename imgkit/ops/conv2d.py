@@ -38,21 +38,19 @@ def conv2d(
 
     Give `mode` or `padding`. A mode pads as `correlate` does, so that an image of one channel
     gives the same numbers; `padding` pads as `torch.nn.functional.conv2d` does. The two kinds of
-    ``same`` differ for even kernels alone: torch puts the odd pixel behind, a mode in front.
+    ``same`` differ only for even kernels: torch pads the odd pixel at the end, a mode at the start.
 
-    Args:
-        x: image, batch or list of images; (H, W) counts as one channel.
-        weight: (C_out, C_in / groups, KH, KW); beside a tensor also one on its device, through
-            which gradients flow.
-        bias: None or (C_out,), likewise.
+    Args: x: image, batch or list of images; (H, W) has one channel. weight: (C_out, C_in / groups,
+        KH, KW); for a tensor `x` also a tensor on its device, through which gradients flow.
+        bias: None or (C_out,); an array or tensor as `weight`.
         mode: ``valid``, ``same`` or ``full``; must stay ``valid`` with `padding`.
         padding: pixels on each side, one integer or (rows, columns), or torch's words ``same``
             and ``valid``.
-        border: what the padding shows, as in `convolve`.
+        border: the pixels of the padding, as in `convolve`.
         value: of a constant border.
         stride: keep every s-th output; one integer or (rows, columns).
         dilation: pixels from tap to tap; one integer or (rows, columns).
-        groups: output channels in this many groups see their own group of input channels.
+        groups: number of channel groups; each group of outputs uses its own group of inputs.
         dtype: of the result, as in `convolve`.
 
     Returns:
@@ -60,7 +58,7 @@ def conv2d(
 
     Raises:
         ValueError: shapes that do not match, a kernel larger than the padded image, a mode
-            beside padding.
+            together with padding.
         TypeError: as `convolve`.
 
     >>> import imgkit as ik
@@ -114,7 +112,7 @@ def _like(values: Any, x: Any, dtype: Any, name: str) -> Any:
 
 
 def _real(values: Any, name: str) -> Any:
-    """Return finite real numbers as float64; a tensor as it is, unread."""
+    """Return finite real numbers as float64; a tensor unchanged, without reading it."""
     if is_tensor(values):
         if values.is_complex():
             raise TypeError(f"{name} has dtype {values.dtype}: it must hold real numbers")

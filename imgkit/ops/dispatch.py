@@ -1,4 +1,4 @@
-"""The choice of a backend by what a check found out about the input."""
+"""The choice of a backend: the module for arrays or the module for tensors."""
 
 from __future__ import annotations
 

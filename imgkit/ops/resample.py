@@ -6,15 +6,15 @@ saturated) and are fresh, contiguous arrays, never views of the input.
 
 Sizes are `(height, width)`, or one integer for both. Maps follow `imgkit.geometry`: matrices
 take input pixel centers to output pixel centers, (x, y), the first center at (0, 0); a field
-gives for each output pixel the displacement to where its value comes from.
+gives for each output pixel the displacement to the input position that it shows.
 
 Interpolation: `nearest`; `bilinear`; `bicubic`, Keys' kernel with a = -0.75 as in OpenCV and
 torch, but a = -0.5 for antialiased resizing as in Pillow and torch. `resize` also knows
 `lanczos` (three lobes) and `area` (the mean over the pixel's footprint).
 
-Borders: what lies outside the image is `constant` (`value`: one number, or one per channel, in
+Borders: the pixels outside the image are `constant` (`value`: one number, or one per channel, in
 the image's own units), `edge`, `reflect`, `symmetric` or `wrap`. Sampling interpolates the
-endless plane that image and border make, so the last half pixel of a constant border blends.
+image extended by its border, so the outermost half pixel blends with a constant border.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ FLIPS = ("horizontal", "vertical", "both")
 def resize(x: Array, size: Size, interpolation: str = "bilinear", antialias: bool = True) -> Array:
     """Resize with aligned pixel edges: the output's corners are the input's.
 
-    With `antialias` a shrinking kernel widens with the factor and is cut at the image's edge, as
-    in Pillow and torchvision, which agree within 1 level; uint8 and uint16 then saturate after
+    With `antialias` the kernel widens with the shrinking factor and is cut at the image's edge, as
+    in Pillow and torchvision; results agree within 1 level; uint8 and uint16 then saturate after
     each axis, rows first, as torchvision does (Pillow 13 may begin with the columns: up to 15
     levels on bicubic black and white). Without it the kernel keeps its width and the edge pixel
-    repeats, as in OpenCV and torch. `nearest` shows input ``floor((i + 0.5) * n / m)`` (torch's
-    "nearest-exact"); `nearest` and `area` are the same with and without.
+    repeats, as in OpenCV and torch. `nearest` takes input ``floor((i + 0.5) * n / m)`` (torch's
+    "nearest-exact"); `antialias` has no effect on `nearest` and `area`.
 
     Args:
         x: image or batch.
@@ -71,7 +71,7 @@ def resize(x: Array, size: Size, interpolation: str = "bilinear", antialias: boo
         A fresh array of the input's dtype.
 
     Raises:
-        TypeError: `x` is no image, or `size` no integers.
+        TypeError: `x` is not an image, or `size` does not hold integers.
         ValueError: a size below 1 or an unknown interpolation.
 
     Source: Turkowski, Filters for common resampling tasks, Graphics Gems I, 1990.
@@ -99,34 +99,35 @@ def warp(
     value: Value = 0,
     antialias: bool = True,
 ) -> Array:
-    """Move an image by a matrix or a displacement field.
+    """Transform an image by a matrix or a displacement field.
 
     Flips, quarter turns and whole-pixel shifts move pixels exactly. With `antialias` a map that
     shrinks the image first blurs it (Gaussian, see `imgkit.geometry.antialias_sigmas`) by the
-    map's mean local scale; maps that do not shrink are not touched. `nearest` takes the pixel at
-    the position rounded half to even, and is never blurred.
+    map's mean local scale; maps that do not shrink are not blurred. `nearest` takes the pixel at
+    the position rounded half to even, without blur.
 
     Args:
         x: image or batch.
         matrix_or_field: a matrix (3, 3) or (2, 3) from input to output pixel centers, or a field
             (H_out, W_out, 2): output pixel p takes its value from the input at p + field[p].
-            For a batch of N also N matrices (N, 3, 3) or N fields (N, H_out, W_out, 2). Beside a
-            tensor also a floating tensor (matrices 3x3) on its device, through which gradients
-            flow; it is not read on the host, so `antialias` must be False.
+            For a batch of N also N matrices (N, 3, 3) or N fields (N, H_out, W_out, 2). For a
+            tensor `x` also a floating tensor (matrices 3x3) on its device, through which
+            gradients flow; it is not read on the host, so `antialias` must be False.
         size: (height, width) of the result, or one integer for both; default: the input's, or
             the field's.
         interpolation: nearest, bilinear or bicubic.
         border: constant, edge, reflect, symmetric or wrap.
-        value: what a constant border shows, in the image's units; one number or one per channel.
+        value: the pixel value of a constant border, in the image's units; one number or one per
+            channel.
         antialias: whether to blur before shrinking.
 
     Returns:
         A fresh array of the input's dtype.
 
     Raises:
-        TypeError: `x` is no image.
+        TypeError: `x` is not an image.
         ValueError: the matrix has no inverse, the map has another shape or values that are not
-            finite, or an unknown word.
+            finite, or an unknown interpolation or border.
 
     Source: Heckbert, Fundamentals of Texture Mapping and Image Warping, 1989.
 
@@ -174,29 +175,30 @@ def rotate(
     value: Value = 0,
     antialias: bool = True,
 ) -> Array:
-    """Turn an image counter-clockwise as seen.
+    """Rotate an image, counter-clockwise as seen.
 
-    A multiple of 90 degrees moves pixels exactly where their centers fall on pixels: always with
-    `expand` (as `np.rot90`) and for square images; not when height and width differ by an odd
-    number and the canvas stays.
+    A multiple of 90 degrees moves pixels without interpolation if their centers fall on pixels:
+    always with `expand` (as `np.rot90`) and for square images; not if height and width differ by
+    an odd number and the canvas stays.
 
     Args:
         x: image or batch.
-        degrees: the angle; negative turns clockwise.
-        expand: whether the canvas becomes just large enough for the turned image.
+        degrees: the angle; negative is clockwise.
+        expand: whether the canvas grows to the smallest size that holds the turned image.
         center: the point (x, y) that stays in place, in pixels; default the middle of the image,
-            ((W - 1) / 2, (H - 1) / 2). With `expand` the result is centered, whatever it is.
+            ((W - 1) / 2, (H - 1) / 2). With `expand` the result is always centered.
         interpolation: nearest, bilinear or bicubic.
         border: constant, edge, reflect, symmetric or wrap.
-        value: what a constant border shows, in the image's units; one number or one per channel.
-        antialias: as in `warp`; a rotation never shrinks, so it changes nothing.
+        value: the pixel value of a constant border, in the image's units; one number or one per
+            channel.
+        antialias: as in `warp`; without effect, as a rotation never shrinks.
 
     Returns:
         A fresh array of the input's dtype.
 
     Raises:
-        TypeError: `x` is no image, or `degrees` no number.
-        ValueError: an angle that is not finite, or an unknown word.
+        TypeError: `x` is not an image, or `degrees` is not a number.
+        ValueError: an angle that is not finite, or an unknown interpolation or border.
 
     >>> import imgkit as ik
     >>> import numpy as np
@@ -219,13 +221,13 @@ def flip(x: Array, axis: str = "horizontal") -> Array:
 
     Args:
         x: image or batch.
-        axis: horizontal (left and right change places), vertical, or both.
+        axis: horizontal (exchange left and right), vertical, or both.
 
     Returns:
         A fresh array, bit-equal to reversed slices.
 
     Raises:
-        TypeError: `x` is no image.
+        TypeError: `x` is not an image.
         ValueError: an unknown axis.
 
     >>> import imgkit as ik
@@ -254,8 +256,8 @@ def crop(x: Array, top: int, left: int, height: int, width: int) -> Array:
         A fresh array (height, width) of the input's dtype.
 
     Raises:
-        TypeError: `x` is no image, or the rectangle no integers.
-        ValueError: the rectangle reaches outside; `pad` first if that is meant.
+        TypeError: `x` is not an image, or the rectangle does not hold integers.
+        ValueError: the rectangle exceeds the image; call `pad` first to allow that.
 
     >>> import imgkit as ik
     >>> import numpy as np
@@ -286,16 +288,17 @@ def pad(
         x: image or batch.
         padding: pixels, at least 0: one number for all sides, (vertical, horizontal), or
             (top, bottom, left, right).
-        border: constant, edge, reflect, symmetric or wrap; any of them may reach further than
-            the image is large.
-        value: what a constant border shows, in the image's units; one number or one per channel.
+        border: constant, edge, reflect, symmetric or wrap; the padding may be larger than
+            the image.
+        value: the pixel value of a constant border, in the image's units; one number or one per
+            channel.
 
     Returns:
         A fresh array of the input's dtype.
 
     Raises:
-        TypeError: `x` is no image, or `padding` no integers.
-        ValueError: padding below 0 (`crop` removes pixels) or above 2**20, or an unknown word.
+        TypeError: `x` is not an image, or `padding` does not hold integers.
+        ValueError: padding below 0 (`crop` removes pixels) or above 2**20, or an unknown border.
 
     >>> import imgkit as ik
     >>> import numpy as np
@@ -321,9 +324,9 @@ def letterbox(
     antialias: bool = True,
     value: Value = 0,
 ) -> Array:
-    """Resize to the largest centered copy that fits a canvas without changing its shape.
+    """Resize to the largest size that fits a canvas, keep the aspect ratio, and center.
 
-    `imgkit.geometry.letterbox_matrix` is the map of it.
+    `imgkit.geometry.letterbox_matrix` returns the matrix of this map.
 
     Args:
         x: image or batch.
@@ -336,7 +339,7 @@ def letterbox(
         A fresh array of the input's dtype.
 
     Raises:
-        TypeError: `x` is no image, or `size` no integers.
+        TypeError: `x` is not an image, or `size` does not hold integers.
         ValueError: a size below 1 or an unknown interpolation.
 
     >>> import imgkit as ik

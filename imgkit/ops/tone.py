@@ -1,12 +1,12 @@
-"""Tone: curves on each channel alone, and what a value means; torchvision's formulas.
+"""Tone: curves on each channel separately, and conversions of range; torchvision's formulas.
 
-Integers fill their type, floats are 0..1, and so are the results: what leaves the range is
-clipped, except by `normalize`. Results keep layout and, where they do not say otherwise, dtype.
+Integers fill their type, floats are 0..1, and so are the results: values outside the range
+are clipped, except by `normalize`. Results keep the layout and, unless documented, the dtype.
 Integers are rounded half to even where torchvision truncates, so the two differ by at most one
 level. Images have any number of channels, for `clahe`, which works on luma, 1 or 3.
 
-A float beyond 0..1, infinities too, counts in a histogram as the nearest end of the range. A NaN
-counts there as 0 and stays NaN in float results (in all of its channel for `autocontrast`);
+In a histogram a float outside 0..1, infinities included, counts as the nearest end of the range.
+A NaN counts as 0 there and stays NaN in float results (in all of its channel for `autocontrast`);
 `to_uint8` makes it 0.
 """
 
@@ -24,7 +24,7 @@ from imgkit.ops.ragged import ragged
 Values = float | Sequence[float] | Array
 
 # Mean and standard deviation of training sets as fractions of full intensity, after torchvision,
-# open_clip and timm; one number serves any count of channels.
+# open_clip and timm; one number applies to any number of channels.
 PRESETS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
@@ -36,9 +36,9 @@ PRESETS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 
 
-BINS = 256.0  # of a histogram: no count exceeds so many times the mean count
+BINS = 256.0  # of a histogram: a count is at most this many times the mean count
 MAX_TILES = 256  # on an axis: each has a histogram
-LEAST_STD = 1e-12  # of full intensity: dividing by less overflows, and no image is so even
+LEAST_STD = 1e-12  # of full intensity: dividing by less overflows
 
 
 @ragged
@@ -91,12 +91,12 @@ def invert(x: Array) -> Array:
 def posterize(x: Array, bits: int) -> Array:
     """Keep the `bits` highest bits of each intensity.
 
-    Integers lose their lower bits; floats are rounded down to ``2**bits`` equal steps. So the
+    Integers lose their lower bits; floats are rounded down to ``2**bits`` equal steps. The
     steps are those of an 8-bit image on every dtype.
 
     Args:
         x: image(s) of any number of channels.
-        bits: 0 (black) to 8 (all that an 8-bit image has).
+        bits: 0 (black) to 8 (all bits of an 8-bit image).
 
     Returns:
         Image(s) like `x`.
@@ -143,12 +143,11 @@ def solarize(x: Array, threshold: float | None = None) -> Array:
 
 @ragged
 def equalize(x: Array) -> Array:
-    """Spread the intensities of each channel so that their histogram becomes flat.
+    """Equalize the histogram of each channel.
 
-    The curve is Pillow's and torchvision's, made from a histogram of 256 bins; uint16 and float
-    images read it with linear interpolation, so they keep their fine steps and come out as their
-    8-bit copies do. Where there are too few pixels to equalize, or one value alone, nothing
-    changes.
+    The curve is Pillow's and torchvision's, computed from a histogram of 256 bins. uint16 and
+    float images interpolate it linearly: they keep their fine steps and match their 8-bit copies.
+    A channel with too few pixels or with one value stays unchanged.
 
     Args:
         x: image(s) of any number of channels.
@@ -171,7 +170,7 @@ def equalize(x: Array) -> Array:
 def autocontrast(x: Array) -> Array:
     """Stretch each channel so that its darkest pixel is 0 and its brightest full intensity.
 
-    A channel of one value alone is left as it is.
+    A channel with one value stays unchanged.
 
     Args:
         x: image(s) of any number of channels.
@@ -191,11 +190,11 @@ def autocontrast(x: Array) -> Array:
 
 @ragged
 def clahe(x: Array, clip_limit: float = 4.0, tiles: int | tuple[int, int] = 8) -> Array:
-    """Equalize each tile of an image with limited contrast, and blend between the tiles.
+    """Equalize each tile of an image with limited contrast, and interpolate between the tiles.
 
-    RGB images are equalized in their luma, and the change is added to all three channels, which
-    is what CLAHE on Y of Y'CbCr does. The histograms have 256 bins; uint16 and float images read
-    their curves with linear interpolation.
+    RGB images are equalized in their luma, and the change is added to all three channels, as
+    CLAHE on Y of Y'CbCr does. The histograms have 256 bins; uint16 and float images
+    interpolate their curves linearly.
 
     Args:
         x: gray or RGB image(s).
@@ -203,7 +202,7 @@ def clahe(x: Array, clip_limit: float = 4.0, tiles: int | tuple[int, int] = 8) -
         tiles: rows and columns of tiles, 1 to 256, or one number for both.
 
     Returns:
-        Image(s) like `x`. A gray uint8 image comes out as from OpenCV.
+        Image(s) like `x`. Gray uint8 images equal OpenCV's result.
 
     Raises:
         ValueError: for a negative limit, tiles below 1, or channels neither gray nor RGB.
@@ -232,14 +231,14 @@ def normalize(x: Array, mean: Values | str, std: Values | None = None) -> Array:
         mean: one number or one a channel, as fractions of full intensity, whatever the dtype;
             or the name of a preset: ``imagenet``, ``clip``, ``inception``, ``siglip``,
             ``mnist``, ``cifar10``, ``half``.
-        std: likewise, above 0; None with a preset.
+        std: as `mean`, above 0; None with a preset.
 
     Returns:
         float32 image(s), float64 for float64: ``(x / full - mean) / std``, not clipped.
 
     Raises:
-        ValueError: for an unknown preset, a count of values that fits not the channels, or a
-            standard deviation below 1e-12.
+        ValueError: for an unknown preset, a number of values that does not match the channels, or
+            a standard deviation below 1e-12.
 
     >>> import imgkit as ik
     >>> import numpy as np
@@ -291,7 +290,7 @@ def to_float(x: Array) -> Array:
         x: image(s) of any number of channels.
 
     Returns:
-        float32 image(s), 0..1 for integers; float images come back with the values they have.
+        float32 image(s), 0..1 for integers; float images keep their values.
 
     >>> import imgkit as ik
     >>> import numpy as np
@@ -305,7 +304,7 @@ def to_float(x: Array) -> Array:
 
 @ragged
 def to_uint8(x: Array) -> Array:
-    """Return the nearest 8-bit image: full range becomes 255, values beyond it are clipped.
+    """Return the nearest 8-bit image: full range becomes 255, values outside it are clipped.
 
     Args:
         x: image(s) of any number of channels.

@@ -1,4 +1,4 @@
-"""The maps that `warp` takes: matrices and fields, one for all images or one for each."""
+"""The maps of `warp`: matrices and fields, one for all images or one for each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_maps(value: Any, image: ImageInfo) -> Any:
     if stacked.ndim == 4 and max(stacked.max(), -stacked.min()) > MAX_SIDE:
         raise ValueError(
             f"matrix_or_field moves a pixel by {np.abs(stacked).max():g}: a field moves pixels by "
-            f"at most {MAX_SIDE}; any that far is outside"
+            f"at most {MAX_SIDE}; anything farther is outside the image"
         )
     if stacked.ndim == 3:
         stacked = stacked.astype(np.float64)
@@ -56,7 +56,7 @@ def _check_shape(maps: Any, image: ImageInfo) -> Any:
 
 
 def check_device_maps(maps: Any, image: ImageInfo, interpolation: str, antialias: bool) -> None:
-    """Raise unless maps that are not read on the host can be carried out."""
+    """Raise unless maps that are not read on the host can be applied."""
     x: Any = image.array
     if not image.is_tensor or maps.device != x.device:
         where = x.device if image.is_tensor else "the host, as an array"
@@ -72,7 +72,7 @@ def check_device_maps(maps: Any, image: ImageInfo, interpolation: str, antialias
 def _has_inverse(
     a: float, b: float, c: float, d: float, e: float, f: float, g: float, h: float, i: float
 ) -> bool:
-    """Whether a matrix, given by rows, spans space; relative to its columns, which bound that."""
+    """Whether a matrix, given by rows, is invertible; relative to the norms of its columns."""
     determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
     return abs(determinant) > 1e-13 * math.hypot(a, d, g) * math.hypot(b, e, h) * math.hypot(
         c, f, i

@@ -1,9 +1,9 @@
 """Layer two: what a network needs, on torch tensors.
 
-Every function of layer one is a module here under its name in capitals: `Sobel`, `MaxPool`,
-`GaussianBlur`. `Augment` runs a pipeline on batches; `Keyed`, `ImageFolder`, `Loader` and
-`Transform` bring it to datasets; `Preprocess` is for inference; `MixUp` and `CutMix` mix
-batches. This package imports torch; nothing else in imgkit imports this package.
+Every function of layer one is a module here: `Sobel`, `MaxPool`, `GaussianBlur`. `Augment` runs a
+pipeline on batches; `Keyed`, `ImageFolder`, `Loader` and `Transform` run it in datasets;
+`Preprocess` is for inference; `MixUp` and `CutMix` mix batches. This package imports torch;
+nothing else in imgkit imports this package.
 """
 
 from imgkit.backends.tensor.numpy_view import native

@@ -20,7 +20,7 @@ from imgkit.backends.tensor.numpy_view import native as native_context
 from imgkit.registry import FUNCTIONS, HOST_ONLY, PUBLIC
 
 Result = TypeVar("Result")
-FIELD_NDIM = 3  # arrays of as many axes are kept as buffers, smaller ones as numbers
+FIELD_NDIM = 3  # arrays of at least this rank are kept as buffers, others as numbers
 
 
 class Function(nn.Module, Generic[Result]):  # type: ignore[misc]  # torch is not read by mypy
@@ -58,7 +58,7 @@ class Function(nn.Module, Generic[Result]):  # type: ignore[misc]  # torch is no
         __call__ = forward
 
     def extra_repr(self) -> str:
-        """Name the options."""
+        """Return the options as text."""
         held = {**dict(self.named_parameters()), **dict(self.named_buffers())}
         shapes = {name: tuple(tensor.shape) for name, tensor in held.items()}
         options = {**self.options, **({"native": True} if self.native else {})}
@@ -66,8 +66,8 @@ class Function(nn.Module, Generic[Result]):  # type: ignore[misc]  # torch is no
         return ", ".join([*words, *(f"{name}: {shape}" for name, shape in shapes.items())])
 
 
-# Dynamo keeps the call whole, so that checks and plans, which are Python and NumPy, run as they
-# are; what they do to the tensor is traced below it.
+# Dynamo keeps the call in the graph, so that checks and plans, which are Python and NumPy, run
+# unchanged; the operations on the tensor are traced below it.
 @torch.compiler.allow_in_graph  # type: ignore[untyped-decorator]
 def _call(function: str, native: bool, x: Any, **options: Any) -> Any:
     """Run a public function."""
@@ -82,7 +82,7 @@ def _call(function: str, native: bool, x: Any, **options: Any) -> Any:
 
 
 def _fixed(value: Any) -> Any:
-    """Return numbers for symbols: plans need them, so each size and option is compiled anew."""
+    """Return numbers for symbols: plans need them, so each size and option is compiled again."""
     if isinstance(value, tuple):
         return tuple(map(_fixed, value))
     if isinstance(value, torch.SymInt):
@@ -109,7 +109,7 @@ def module_of(function: str, module: str) -> type[Function[Any]]:
     run = getattr(importlib.import_module(PUBLIC[function]), function)
     native = inspect.Parameter("native", inspect.Parameter.KEYWORD_ONLY, default=False)
     options = _signature(function).parameters.values()
-    note = f"\n\nOn the host alone: {HOST_ONLY[function]}." if function in HOST_ONLY else ""
+    note = f"\n\nRuns on the host: {HOST_ONLY[function]}." if function in HOST_ONLY else ""
     summary, _, details = (inspect.getdoc(run) or "").partition("\n\n")
     arguments = details.partition("\n>>> ")[0].rstrip()  # the examples call the function
     return type(

@@ -59,7 +59,7 @@ __all__ = [
 ]
 
 class Convolve(Function[torch.Tensor]):
-    """Convolve with a kernel of one, two or three dimensions (true convolution: it is flipped)."""
+    """Convolve with a kernel of one, two or three dimensions, flipped (true convolution)."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Convolve(Function[torch.Tensor]):
     ) -> None: ...
 
 class Correlate(Function[torch.Tensor]):
-    """Cross-correlate: `convolve` with the kernel flipped, that is, laid on as it is printed."""
+    """Cross-correlate: as `convolve`, without flipping the kernel."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Correlate(Function[torch.Tensor]):
     ) -> None: ...
 
 class Gradient(Function[tuple[torch.Tensor, torch.Tensor]]):
-    """Return the derivatives to the right and down, by a textbook 3x3 operator."""
+    """Return the derivatives in x (right) and y (down) of a 3x3 operator."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Gradient(Function[tuple[torch.Tensor, torch.Tensor]]):
     ) -> None: ...
 
 class Sobel(Function[torch.Tensor]):
-    """Return the length of the Sobel gradient, √(gx² + gy²)."""
+    """Return the magnitude of the Sobel gradient, √(gx² + gy²)."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Sobel(Function[torch.Tensor]):
     ) -> None: ...
 
 class Prewitt(Function[torch.Tensor]):
-    """Return the length of the Prewitt gradient, √(gx² + gy²)."""
+    """Return the magnitude of the Prewitt gradient, √(gx² + gy²)."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class Prewitt(Function[torch.Tensor]):
     ) -> None: ...
 
 class Scharr(Function[torch.Tensor]):
-    """Return the length of the Scharr gradient, √(gx² + gy²), the most isotropic of the three."""
+    """Return the magnitude √(gx² + gy²) of the Scharr gradient, the most isotropic of the three."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ class Canny(Function[torch.Tensor]):
     ) -> None: ...
 
 class Corners(Function[torch.Tensor]):
-    """Return how much every pixel looks like a corner."""
+    """Return the corner response of every pixel."""
 
     def __init__(
         self,
@@ -234,7 +234,7 @@ class MedianBlur(Function[torch.Tensor]):
     ) -> None: ...
 
 class BilateralBlur(Function[torch.Tensor]):
-    """Blur, but not across edges: neighbors of another color count less."""
+    """Blur without blurring edges: neighbors of a different color weigh less."""
 
     def __init__(
         self,
@@ -248,7 +248,7 @@ class BilateralBlur(Function[torch.Tensor]):
     ) -> None: ...
 
 class Sharpen(Function[torch.Tensor]):
-    """Unsharp masking: add what a Gaussian blur takes away, x + amount (x - blur(x))."""
+    """Unsharp masking: add the detail that a Gaussian blur removes, x + amount (x - blur(x))."""
 
     def __init__(
         self,
@@ -322,7 +322,7 @@ class MedianPool(Function[torch.Tensor]):
     ) -> None: ...
 
 class GlobalPool(Function[torch.Tensor]):
-    """Return one value for each channel and image: the whole image is the window."""
+    """Return one value for each channel of each image: the window is the whole image."""
 
     def __init__(self, kind: str, *, axes: Any = None, native: bool = False) -> None: ...
 
@@ -346,7 +346,7 @@ class Resize(Function[torch.Tensor]):
     ) -> None: ...
 
 class Warp(Function[torch.Tensor]):
-    """Move an image by a matrix or a displacement field."""
+    """Transform an image by a matrix or a displacement field."""
 
     def __init__(
         self,
@@ -361,7 +361,7 @@ class Warp(Function[torch.Tensor]):
     ) -> None: ...
 
 class Rotate(Function[torch.Tensor]):
-    """Turn an image counter-clockwise as seen."""
+    """Rotate an image, counter-clockwise as seen."""
 
     def __init__(
         self,
@@ -401,7 +401,7 @@ class Pad(Function[torch.Tensor]):
     ) -> None: ...
 
 class Letterbox(Function[torch.Tensor]):
-    """Resize to the largest centered copy that fits a canvas without changing its shape."""
+    """Resize to the largest size that fits a canvas, keep the aspect ratio, and center."""
 
     def __init__(
         self,
@@ -459,7 +459,7 @@ class Solarize(Function[torch.Tensor]):
     def __init__(self, threshold: float | None = None, *, native: bool = False) -> None: ...
 
 class Equalize(Function[torch.Tensor]):
-    """Spread the intensities of each channel so that their histogram becomes flat."""
+    """Equalize the histogram of each channel."""
 
     def __init__(self, *, native: bool = False) -> None: ...
 
@@ -469,7 +469,7 @@ class AutoContrast(Function[torch.Tensor]):
     def __init__(self, *, native: bool = False) -> None: ...
 
 class CLAHE(Function[torch.Tensor]):
-    """Equalize each tile of an image with limited contrast, and blend between the tiles."""
+    """Equalize each tile of an image with limited contrast, and interpolate between the tiles."""
 
     def __init__(
         self, clip_limit: float = 4.0, tiles: int | tuple[int, int] = 8, *, native: bool = False
@@ -488,7 +488,7 @@ class ToFloat(Function[torch.Tensor]):
     def __init__(self, *, native: bool = False) -> None: ...
 
 class ToUint8(Function[torch.Tensor]):
-    """Return the nearest 8-bit image: full range becomes 255, values beyond it are clipped."""
+    """Return the nearest 8-bit image: full range becomes 255, values outside it are clipped."""
 
     def __init__(self, *, native: bool = False) -> None: ...
 

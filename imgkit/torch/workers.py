@@ -1,4 +1,4 @@
-"""What a worker does: it decodes the samples of a batch, and packs or augments their images."""
+"""The work of a loader's process: decode the samples of a batch, pack or augment their images."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from imgkit.torch.transform import Transform
 
 
 class Batch(NamedTuple):
-    """What a worker sends: the images, done or packed, and a sample's form to put them in."""
+    """The result of a worker: the images, augmented or packed, and the samples to put them in."""
 
     images: Any
     rest: Any  # the collated samples, without their images
-    path: samples.Path  # where the images belong
+    path: samples.Path  # of the image in a sample
     epoch: int
     indices: tuple[int, ...]
 
 
 def uncollated(batch: Batch) -> Batch:
-    """Collate nothing: a batch is whole."""
+    """Return a batch unchanged: `BatchDataset` has collated it."""
     return batch
 
 
 def one_thread(worker: int) -> None:
-    """Keep OpenCV to one thread in a process that stands beside others like it.
+    """Limit OpenCV to one thread in a worker.
 
-    A forked process has none but its own, and would wait forever for those of its parent to end.
+    A forked process has no other threads and must not change the number: it would wait forever
+    for the threads of its parent.
     """
     import cv2
 
@@ -44,7 +45,7 @@ def one_thread(worker: int) -> None:
 
 
 class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy
-    """Makes a batch of a list of (epoch, index)."""
+    """Returns the batch of a list of (epoch, index)."""
 
     def __init__(
         self, dataset: Any, transform: Transform, packs: bool, stack: bool, buffers: int = 3
@@ -61,14 +62,14 @@ class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read b
         else:
             images = (stack if self.stack else listed)(made, len(keys))
         if len(paths) > 1:
-            raise ValueError(f"samples hold their images in different places: {sorted(paths)}")
+            raise ValueError(f"samples have their images at different paths: {sorted(paths)}")
         indices = tuple(index for _, index in keys)
         return Batch(images, _collate(rows), paths.pop(), keys[0][0], indices)
 
     def _images(
         self, keys: list[tuple[int, int]], rows: list[Any], paths: set[samples.Path]
     ) -> Iterator[Array]:
-        """Yield the images one by one; note the rest of their samples, and where images belong."""
+        """Yield the images one by one; collect the rest of their samples and the image paths."""
         for epoch, index in keys:
             image, path, rest = self._sample(epoch, index)
             rows.append(rest)
@@ -76,7 +77,7 @@ class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read b
             yield image
 
     def _sample(self, epoch: int, index: int) -> tuple[Array, samples.Path, Any]:
-        """Return the image, where it belongs, and its sample without it."""
+        """Return the image, its path, and its sample without it."""
         try:
             if isinstance(self.dataset, ImageFolder):
                 image, sample = self.dataset.decode(index), (None, self.dataset.targets[index])
@@ -107,18 +108,18 @@ class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read b
 
 
 class _Rows(NamedTuple):
-    """A label that may have any number of rows, so that no batch stacks it."""
+    """A label with any number of rows, which is never stacked."""
 
     value: Any
 
 
 def _is_row(value: Any, part: samples.Part) -> bool:
-    """Whether a label has as many rows as its image has objects."""
+    """Whether a label has one row per object."""
     return part.name not in ("image", "mask") and hasattr(value, "__len__")
 
 
 def _named(error: Exception, name: str) -> Exception:
-    """Return an error whose message names the sample; of a type that a worker can send."""
+    """Return an error whose message names the sample, of a type that can be pickled."""
     if name in str(error):
         return error
     kind = type(error) if type(error) in (ValueError, TypeError, FileNotFoundError) else None
@@ -126,7 +127,7 @@ def _named(error: Exception, name: str) -> Exception:
 
 
 def _collate(rows: list[Any]) -> Any:
-    """Return samples of one form as one, with a tensor or list for each of its numbers."""
+    """Collate samples of one form: a tensor or list for each of their values."""
     first = rows[0]
     if isinstance(first, _Rows):
         return [row.value for row in rows]
