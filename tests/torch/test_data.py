@@ -260,7 +260,7 @@ def turned(orientation):
         (
             lambda: Transform(FLIP)(picture(0), {"boxes": [[0, 0, 1, 1]], "labels": [1, 2]}, key=0),
             ValueError,
-            "has 2 rows: there are 1 boxes",
+            "has 2 rows: it needs 1, one row per box",
         ),
         (lambda: Transform(FLIP)(picture(0)[None], key=0), ValueError, "a sample holds one image"),
     ],
@@ -314,7 +314,7 @@ def test_a_bad_file_is_named_by_every_worker(folder):
     with pytest.raises(ValueError, match=r"a/0\.png: the png file ends early"):
         next(iter(DataLoader(data, num_workers=1)))
     (folder / "a" / "1.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"a/1\.png is removed after it was listed"):
+    with pytest.raises(FileNotFoundError, match=r"a/1\.png was removed after it was listed"):
         data[1]
 
 
