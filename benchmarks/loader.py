@@ -1,8 +1,8 @@
-"""A `Loader` of 2 workers against the same workers decoding alone: what the rest costs.
+"""A `Loader` of 2 workers against the same workers that only decode.
 
-"packed" is what a CUDA device is sent: decoded uint8 images in one buffer a batch, up to the
-process that holds the device, without the copy to pinned memory that follows. "on the CPU" lets
-the workers augment, too, so that its ratio is decoding's share of all work, not a loss on the way.
+"packed" is the transfer for a CUDA device: decoded uint8 images in one buffer per batch, up to the
+main process, without the following copy to pinned memory. "on the CPU" also augments in the
+workers, so its ratio is the fraction of decoding in all work.
 """
 
 from __future__ import annotations

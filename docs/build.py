@@ -67,8 +67,8 @@ def transforms():
     lines = [
         "# Transforms",
         "",
-        "Written by `docs/build.py` from the declarations. A parameter takes a number, a pair",
-        "(uniform between) or `Choice([...])`; every op takes `p`. See `pipelines.md`.",
+        "Written by `docs/build.py` from the signatures. A parameter takes a number, a pair",
+        "(uniform between) or `Choice([...])`; every transform takes `p`. See `pipelines.md`.",
         "",
     ]
     for family in dict.fromkeys(op.family for op in TRANSFORMS.values()):

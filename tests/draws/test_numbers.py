@@ -26,7 +26,7 @@ METHODS = {
 }
 
 
-# How many words each takes, whatever the arguments and the numbers.
+# Number of words that each consumes, for any arguments and numbers.
 TAKES = {
     "uniform": 1,
     "bernoulli": 1,

@@ -297,7 +297,7 @@ def losses(printed):
 
 @pytest.fixture
 def photos(tmp_path):
-    """Two classes that a network can tell apart: dark and light."""
+    """Two classes that a network can distinguish: dark and light."""
     for name, level in (("dark", 40), ("light", 200)):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for i in range(8):
