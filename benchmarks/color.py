@@ -1,4 +1,4 @@
-"""Color and tone: one 512² (and 224²) photograph against everyone who does the same."""
+"""Color and tone: one 512² (and 224²) photograph against every library with the same operation."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def _floats(x: np.ndarray) -> Iterator[Case]:
 
 
 def _named(prefix: str) -> Callable[..., Case]:
-    """Return a maker of cases whose names begin alike."""
+    """Return a function that creates cases with a common prefix of their names."""
 
     def make(
         name: str,

@@ -1,8 +1,8 @@
 """`convolve` against every peer's convolution: zero border, same size, float32 out.
 
-The peers get the kernel as they want it, flipped beforehand where they correlate; OpenCV is also
-given the image already converted, and torch its tensors already made. cv2.sepFilter2D gets the
-factors, which `convolve` has to find. SciPy is given float32, since it is slower on uint8.
+Peers that correlate get the kernel flipped beforehand; OpenCV gets the image already converted,
+and torch its tensors. cv2.sepFilter2D gets the factors, which `convolve` has to find. SciPy gets
+float32, since it is slower on uint8.
 """
 
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ def torch_conv2d(x: np.ndarray, flipped: np.ndarray) -> dict[str, Call]:
 
 
 def layers() -> Iterator[Case]:
-    """Yield layers of networks: `conv2d` has no goal, its peer computes nothing else."""
+    """Yield layers of networks: `conv2d` has no goal, as its peer is the same operation."""
     try:
         import torch
     except ImportError:

@@ -1,8 +1,9 @@
 """Measure the constants of the cost model of `convolve`.
 
 ``python -m benchmarks.conv_constants`` prints the table `COSTS` of
-`imgkit/backends/array/primitives/conv_routes.py`: what the machine's primitives cost, one thread,
-fitted by least squares over small images (which stay in the cache) and large ones (which do not).
+`imgkit/backends/array/primitives/conv_routes.py`: the costs of the machine's primitives, one
+thread, fitted by least squares over small images (which stay in the cache) and large ones (which do
+not).
 """
 
 import os
@@ -24,7 +25,7 @@ FAR = (1024, 1536)
 
 
 def nanoseconds(call: Callable[[], object]) -> float:
-    """Return the lower quartile of a call's time: what it takes when nobody disturbs."""
+    """Return the lower quartile of a call's time: its time on an idle machine."""
     call()
     start = time.perf_counter()
     call()
@@ -43,7 +44,7 @@ def image(size: int, dtype: str) -> np.ndarray:
 
 
 def fit(rows: list[tuple[float, ...]], times: list[float]) -> np.ndarray:
-    """Fit times as sums of the columns, relative errors weighing alike, none negative."""
+    """Fit times as sums of the columns, with equally weighted relative errors, none negative."""
     weight = 1 / np.asarray(times)
     solution = scipy.optimize.nnls(np.asarray(rows) * weight[:, None], np.ones(len(times)))
     return np.asarray(solution[0])

@@ -1,7 +1,7 @@
-"""What the CUDA kernel costs, known without a GPU: registers, spills, shared memory, bytes.
+"""Costs of the CUDA kernel that need no GPU to measure: registers, spills, shared memory, bytes.
 
-Compiles every variant of the kernel for sm_80 and sm_90, reads what `ptxas` says of it, and
-sets the bytes that each pipeline must move against the bandwidth of an A100 and an H100::
+Compiles every variant of the kernel for sm_80 and sm_90, reads the report of `ptxas`, and
+compares the bytes that each pipeline must move with the bandwidth of an A100 and an H100::
 
     python -m benchmarks.cuda_static        # writes benchmarks/cuda_static.md
 """
@@ -40,7 +40,7 @@ class Variant(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What one compiled kernel uses."""
+    """The resources of one compiled kernel."""
 
     registers: int
     spills: int  # bytes stored to and loaded from local memory
@@ -94,7 +94,7 @@ def stages_of(pipeline: Any) -> tuple[Any, ...]:
 
 
 def spec_of(pipeline: Any) -> tuple[fused_layout.KernelSpec, np.ndarray]:
-    """Return what a pipeline's kernel is compiled for, and the numbers of a batch."""
+    """Return the spec of a pipeline's kernel, and the numbers of a batch."""
     sizes = np.tile(SOURCE, (SAMPLES, 1))
     count = SOURCE[0] * SOURCE[1] * 3
     spec, numbers, _ = fused_layout.layout(
@@ -104,7 +104,7 @@ def spec_of(pipeline: Any) -> tuple[fused_layout.KernelSpec, np.ndarray]:
 
 
 def compile_for(spec: fused_layout.KernelSpec, dtype: str, architecture: int, launch: int) -> Cost:
-    """Compile one launch of the kernel and return what it uses."""
+    """Compile one launch of the kernel and return its resources."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
@@ -127,7 +127,7 @@ def compile_for(spec: fused_layout.KernelSpec, dtype: str, architecture: int, la
 
 
 def resources(ptx: str, architecture: int) -> Cost:
-    """Ask `ptxas` what a kernel uses."""
+    """Return the resources of a kernel, from `ptxas`."""
     import triton
 
     tool = pathlib.Path(triton.__file__).parent / "backends/nvidia/bin/ptxas"
@@ -177,7 +177,7 @@ def _seen(how: geometry.Sampling) -> int:
 
 
 class Budget(NamedTuple):
-    """The bytes of one batch: those any program must move, and those the kernel asks for."""
+    """The bytes of one batch: the minimum of any program, and those that the kernel requests."""
 
     least: float
     moved: float
@@ -228,7 +228,7 @@ def _introduction() -> list[str]:
 
 
 def _resources(listed: list[Variant]) -> list[str]:
-    """Return what every launch of every variant uses."""
+    """Return the resources of every launch of every variant."""
     lines = [
         "## What each variant uses",
         "",
@@ -251,7 +251,7 @@ def _resources(listed: list[Variant]) -> list[str]:
 
 
 def _bytes(listed: list[Variant]) -> list[str]:
-    """Return what every variant moves."""
+    """Return the bytes of every variant."""
     lines = [
         "## Bytes and rooflines",
         "",

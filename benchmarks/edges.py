@@ -27,7 +27,7 @@ def photograph(shape: tuple[int, int], dtype: str) -> np.ndarray:
 
 
 def cases(quick: bool) -> Iterator[Case]:
-    """Yield every size and dtype; `quick` leaves out 12 megapixels."""
+    """Yield every size and dtype; `quick` omits 12 megapixels."""
     cv2.setNumThreads(1)
     for shape in SIZES[:2] if quick else SIZES:
         for dtype in ("uint8", "float32"):

@@ -1,8 +1,8 @@
 """A folder of photographs, JPEG to JPEG, through a resize and a change of color, in two processes.
 
-The floor is decoding and encoding alone: two bare processes that do nothing but read, decode,
-encode as many pixels as the pipeline makes, and write. It has no journal, no plan, no isolation
-and does not wait for the disk, so a ratio of 1 to it cannot be had.
+The lower bound is decoding and encoding alone: two bare processes that read, decode, encode as
+many pixels as the pipeline produces, and write. They have no journal, no plan and no isolation, and
+do not wait for the disk, so a ratio of 1 cannot be reached.
 
 ``python -m benchmarks.folders 100000`` measures that many tiny images instead: time and memory of
 a run, and of the same command again.
@@ -113,7 +113,7 @@ def floor(src: pathlib.Path, dst: pathlib.Path) -> None:
 
 
 def shell(command: str, dst: pathlib.Path, words: dict[str, object]) -> Call:
-    """Return what runs a peer's command with one thread in each process."""
+    """Return a call that runs a peer's command with one thread in each process."""
     text = command.format(dst=dst, **words)
     one = {"VIPS_CONCURRENCY": "1", "MAGICK_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1"}
 
@@ -132,7 +132,7 @@ def call(words: list[str], **options: object) -> None:
 
 
 def many(count: int) -> Iterator[str]:
-    """Run a command over tiny images twice, and tell what it took."""
+    """Run a command over tiny images twice, and print its time and memory."""
     with tempfile.TemporaryDirectory() as folder:
         src, dst = pathlib.Path(folder, "src"), pathlib.Path(folder, "dst")
         data = [encode(np.full((4, 4), value, np.uint8), "png") for value in range(256)]
@@ -159,7 +159,7 @@ def many(count: int) -> Iterator[str]:
 
 
 def watch(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a process; return the most memory that it had, in bytes."""
+    """Wait for a process; return its peak memory in bytes."""
     most = 0
     while process.poll() is None:
         text = pathlib.Path(f"/proc/{process.pid}/status").read_text()

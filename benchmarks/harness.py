@@ -1,7 +1,8 @@
 """One way to measure: same process, one thread each, both sides alternating.
 
-A suite is a module of this package with ``cases(quick) -> Iterator[Case]``. Each case's outputs
-are compared before the clock starts. A ratio is peer time / our time: above 1 imgkit is faster.
+A suite is a module of this package with ``cases(quick) -> Iterator[Case]``; or, if it does not
+measure time, with ``report(quick) -> str``. The outputs of each case are compared before timing. A
+ratio is peer time / our time: above 1 imgkit is faster.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Case(NamedTuple):
     """One comparison: `tolerance` is the largest accepted difference, in the data's units.
 
     A peer whose result legitimately differs (another definition) gets None and a `note`.
-    `goal` names, for some peers, the ratio this case is meant to reach.
+    `goal` is, for some peers, the ratio that this case should reach.
     """
 
     name: str
@@ -95,7 +96,7 @@ def run_suite(cases: Iterator[Case], quick: bool) -> Iterator[Row]:
 
 
 def table(title: str, rows: list[Row]) -> str:
-    """Return a Markdown table; a loss is printed as plainly as a win."""
+    """Return a Markdown table; losses are printed like wins."""
     lines = [
         f"## {title}",
         "",

@@ -1,4 +1,4 @@
-"""What it costs to begin: each side is a fresh interpreter, start included."""
+"""The cost of starting: each side is a fresh interpreter, start included."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A `Loader` of 2 workers against the same workers decoding alone: what the rest costs.
+"""A `Loader` of 2 workers against the same workers that only decode.
 
-"packed" is what a CUDA device is sent: decoded uint8 images in one buffer a batch, up to the
-process that holds the device, without the copy to pinned memory that follows. "on the CPU" lets
-the workers augment, too, so that its ratio is decoding's share of all work, not a loss on the way.
+"packed" is the transfer for a CUDA device: decoded uint8 images in one buffer per batch, up to the
+main process, without the following copy to pinned memory. "on the CPU" also augments in the
+workers, so its ratio is the fraction of decoding in all work.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def cases(quick: bool) -> Iterator[Case]:
 
     from imgkit.torch import ImageFolder, Loader, Transform
     from imgkit.torch.order import Order
-    from imgkit.torch.work import Work, as_it_is, one_thread
+    from imgkit.torch.workers import BatchDataset, one_thread, uncollated
 
     count, batch = (128, 32) if quick else (512, 64)
     augment = ik.Pipeline(
@@ -51,14 +51,14 @@ def cases(quick: bool) -> Iterator[Case]:
                 batch_size=batch if sampler is None else 1,
                 num_workers=WORKERS,
                 persistent_workers=True,
-                collate_fn=as_it_is,
+                collate_fn=uncollated,
                 worker_init_fn=one_thread,
                 **({} if sampler is None else {"batch_sampler": sampler}),
             )
 
         alone = start(Decode())
         order = Order(count, batch, False, 0, False)
-        packed = start(Work(folder, Transform(augment), True, True), order)
+        packed = start(BatchDataset(folder, Transform(augment), True, True), order)
         here = Loader(root, augment, batch, workers=WORKERS)
         decode = {"decode alone": lambda: sum(alone)}
         goal = {"decode alone": 0.85}

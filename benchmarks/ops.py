@@ -1,8 +1,8 @@
-"""One transform at a time, 512² uint8 RGB: each library in the way its users call it.
+"""One transform at a time, 512² uint8 RGB: each library as its users call it.
 
-A transform with fixed numbers gives the same picture everywhere, which is checked; where the
-definition differs or the numbers are drawn anew for each call, the note says so. kornia starts
-from float32 and stays there, so that its values are not compared.
+A transform with fixed numbers gives the same picture in every library, which is checked; a note
+marks other definitions and numbers that are drawn for each call. kornia works in float32, so that
+its values are not compared.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def cases(quick: bool) -> Iterator[Case]:
 
 
 class Maker:
-    """Makes a case from one transform of each library."""
+    """Creates a case from one transform of each library."""
 
     def __init__(self, x: Any) -> None:
         self.x = x

@@ -1,7 +1,7 @@
 """Whole training pipelines: one 512² uint8 photograph, as a data loader's worker would run them.
 
-Every side draws its own numbers anew for each call, so their outputs differ; that they mean the
-same is checked before the clock, on twins of the pipelines whose numbers are fixed.
+Every side draws its own numbers for each call, so the outputs differ; before timing, copies of the
+pipelines with fixed numbers are compared.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def kornia(x: Any, *ops: Any) -> Call:
 
 
 def same(name: str, mine: Call, peers: dict[str, Call], tolerance: dict[str, float]) -> None:
-    """Raise unless the twins with fixed numbers agree; bytes come channels last or first."""
+    """Raise unless the copies with fixed numbers agree; bytes have channels last or first."""
 
     def flat(call: Call) -> Call:
         def run() -> Any:
@@ -222,7 +222,7 @@ def three_warps(x: Any) -> Case:
 
 
 class TorchGamma(torch.nn.Module):
-    """torchvision has the function alone."""
+    """torchvision has only the function."""
 
     def __init__(self, low: float, high: float) -> None:
         super().__init__()
@@ -278,7 +278,7 @@ def rand_augment(x: Any) -> Case:
 
 
 def waiting(seconds: float) -> Callable[[], None]:
-    """Return a call that takes so long: a peer that stands for a limit."""
+    """Return a call that takes a given time: a peer that represents a limit."""
 
     def wait() -> None:
         end = time.perf_counter() + seconds
@@ -289,7 +289,7 @@ def waiting(seconds: float) -> Callable[[], None]:
 
 
 def overhead() -> Iterator[Case]:
-    """What a call costs beside its pixels, of which an 8x8 image has next to none."""
+    """The overhead of a call, on 8x8 images, where the pixels take almost no time."""
     x = np.zeros((8, 8, 3), np.uint8)
     limit = f"{OVERHEAD * 1e6:.0f} µs"
     short = (

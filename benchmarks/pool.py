@@ -1,6 +1,6 @@
 """Pooling against torch, scikit-image, SciPy and OpenCV.
 
-torch gets its own layout ``(N, C, H, W)``, contiguous, made outside the clock.
+torch gets its own layout ``(N, C, H, W)``, contiguous, created outside the timing.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _others(name: str, x: Any) -> Iterator[Case]:
 
 
 def _torch(x: Any, function: Callable[[Any], Any]) -> Callable[[], Any]:
-    """Run a torch function on `x` as (1, C, H, W); show its result in the layout of `x`."""
+    """Run a torch function on `x` as (1, C, H, W); return its result in the layout of `x`."""
     image = x if x.ndim == 3 else x[:, :, None]
     tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
 

@@ -1,7 +1,7 @@
-"""A CPU tensor's two ways: the array backend on a view, and torch's own operations.
+"""The two routes of a CPU tensor: the array backend on a view, and torch operations.
 
-Peer times are those of the native way: a ratio is what the view gains. The last cases hold the
-native routes of a convolution against each other, which sets `SPECTRAL_TAPS`.
+Peer times are those of torch operations: a ratio is the gain of the view. The last cases compare
+the torch routes of a convolution, which determines `SPECTRAL_TAPS`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def cases(quick: bool) -> Iterator[Case]:
 
 
 def _both(name: str, x: torch.Tensor) -> Case:
-    """Compare the ways of one function."""
+    """Compare the two routes of one function."""
     run, options = getattr(ik, name), dict(FUNCTIONS[name].example)
     options |= {"size": (128, 100)} if name == "resize" else {}
     if "sigma_color" in options and x.is_floating_point():

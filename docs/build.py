@@ -1,16 +1,16 @@
-"""Writes what the registry knows: the reference pages and the stub of the public names.
+"""Writes the reference pages and the stubs of the public names from the registry.
 
-``python docs/build.py`` rewrites `docs/functions.md`, `docs/transforms.md` and
-`imgkit/__init__.pyi`; ``--check`` exits 1 if one of them is out of date.
+``python docs/build.py`` rewrites `docs/functions.md`, `docs/transforms.md`, `imgkit/__init__.pyi`
+and `imgkit/torch/modules.pyi`; ``--check`` exits 1 if one of them is out of date.
 """
 
-import dataclasses
 import inspect
 import pathlib
+import re
 import sys
 
 import imgkit as ik
-from imgkit.registry import FUNCTIONS, PUBLIC, TRANSFORMS
+from imgkit.registry import FUNCTIONS, IMAGE_FUNCTIONS, PUBLIC, TRANSFORMS
 
 ROOT = pathlib.Path(__file__).parent.parent
 FAMILIES = {
@@ -37,21 +37,11 @@ FAMILIES = {
 
 
 def signature(name):
-    """Return ``name(...)`` without annotations, one line."""
+    """Return ``name(...)`` without annotations, one line; a transform's `p` stands last."""
     plain = inspect.signature(getattr(ik, name))
     bare = [p.replace(annotation=p.empty) for p in plain.parameters.values()]
+    bare.sort(key=lambda parameter: parameter.name == "p")
     return f"{name}{plain.replace(parameters=bare, return_annotation=plain.empty)}"
-
-
-def call(name):
-    """Return a transform's signature with the defaults that a reader may leave out."""
-    printable = []
-    for spec in dataclasses.fields(getattr(ik, name)):
-        if not spec.init or spec.name == "p":
-            continue
-        missing = spec.default is dataclasses.MISSING
-        printable.append(spec.name if missing else f"{spec.name}={spec.default!r}")
-    return f"{name}({', '.join([*printable, 'p=1.0'])})"
 
 
 def summary(name):
@@ -77,14 +67,14 @@ def transforms():
     lines = [
         "# Transforms",
         "",
-        "Written by `docs/build.py` from the declarations. A parameter takes a number, a pair",
-        "(uniform between) or `Choice([...])`; every op takes `p`. See `pipelines.md`.",
+        "Written by `docs/build.py` from the signatures. A parameter takes a number, a pair",
+        "(uniform between) or `Choice([...])`; every transform takes `p`. See `pipelines.md`.",
         "",
     ]
     for family in dict.fromkeys(op.family for op in TRANSFORMS.values()):
         lines += [f"## {FAMILIES.get(family, family)}", "", "| transform | does |", "|---|---|"]
         lines += [
-            f"| `{call(op.name)}` | {summary(op.name)} |"
+            f"| `{signature(op.name)}` | {summary(op.name)} |"
             for op in TRANSFORMS.values()
             if op.family == family
         ]
@@ -99,10 +89,75 @@ def stub():
     return head + "\n".join(sorted(names)) + "\n\n__version__: str\n"
 
 
+def annotated(parameter):
+    """Return one parameter as a signature shows it."""
+    value = parameter.default
+    shown = f'"{value}"' if isinstance(value, str) else repr(value)
+    default = "" if value is parameter.empty else f" = {shown}"
+    return f"{parameter.name}: {parameter.annotation}{default}"
+
+
+def laid_out(parameters, width=100):
+    """Return the lines of an ``__init__`` in a stub, broken as ruff breaks them."""
+    line = f"    def __init__({', '.join(parameters)}) -> None: ..."
+    inner = f"        {', '.join(parameters)}"
+    if len(line) <= width:
+        return [line]
+    body = [inner] if len(inner) <= width else [f"        {each}," for each in parameters]
+    return ["    def __init__(", *body, "    ) -> None: ..."]
+
+
+def module_stub(name):
+    """Return the stub of the module of one function, and the types that it names."""
+    run = getattr(ik, name)
+    signature = inspect.signature(run)
+    _, *options = signature.parameters.values()
+    parameters = ["self", *(annotated(p) for p in options), "native: bool = False"]
+    named = [i for i, p in enumerate(options) if p.kind is p.KEYWORD_ONLY]
+    parameters.insert(1 + (named[0] if named else len(options)), "*")
+    result = signature.return_annotation.replace("Array", "torch.Tensor")
+    note = summary(name)
+    lines = [f"class {FUNCTIONS[name].class_name}(Function[{result}]):", f'    """{note}"""', ""]
+    words = re.findall(r"(?<!\.)\b[A-Z]\w+\b", " ".join(p.annotation for p in options))
+    types = set(words) - {"None", "Any", "Sequence"}
+    return [*lines, *laid_out(parameters), ""], {(PUBLIC[name], word) for word in types}
+
+
+def modules():
+    """Return the stub that shows the modules of `imgkit.torch` to editors and type checkers."""
+    written = [module_stub(name) for name in IMAGE_FUNCTIONS]
+    types = sorted(set().union(*(types for _, types in written)))
+    homes = dict.fromkeys(home for home, _ in types)
+    imports = [
+        f"from {home} import {', '.join(w for h, w in types if h == home)}" for home in homes
+    ]
+    names = [FUNCTIONS[name].class_name for name in IMAGE_FUNCTIONS]
+    names.sort(key=lambda name: (not name.isupper(), name))  # as ruff sorts
+    lines = [
+        '"""The modules of `imgkit.torch`; written by docs/build.py from imgkit.registry."""',
+        "",
+        "from collections.abc import Sequence",
+        "from typing import Any",
+        "",
+        "import numpy.typing as npt",
+        "import torch",
+        "",
+        *imports,
+        "from imgkit.torch.function import Function",
+        "",
+        "__all__ = [",
+        *(f'    "{name}",' for name in names),
+        "]",
+        "",
+    ]
+    return "\n".join([*lines, *(line for text, _ in written for line in text)])
+
+
 PAGES = {
     "docs/functions.md": functions,
     "docs/transforms.md": transforms,
     "imgkit/__init__.pyi": stub,
+    "imgkit/torch/modules.pyi": modules,
 }
 
 

@@ -1,8 +1,8 @@
-"""Checks of arguments that are no images: numbers, words, sizes; and the words of their errors.
+"""Checks of arguments other than images: numbers, choices, sizes; and their error messages.
 
-Numbers among the arguments are finite also as float32 (at most 3.4e38). Sizes that are asked for,
-such as that of a resized image, are at most 2**20 pixels a side. Errors name the argument, its
-value, the rule, and the nearest valid choice.
+Numbers must be finite in float32 (at most 3.4e38). Requested sizes, such as that of a resized
+image, are at most 2**20 pixels a side. Errors name the argument, its value, the rule, and the
+nearest valid choice.
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-
-MAX_SIDE = 1 << 20  # pixels; asking for more is a slip, and would take its time to fail
+MAX_SIDE = 1 << 20  # pixels; a larger request is a mistake, and would fail only after a long time
 SHOWN = 8  # numbers of an array that fit into a message
 REAL: Any = (int, float, np.integer, np.floating)
 MAX_NUMBER = float(np.finfo(np.float32).max)
 
 
 def printable(value: object) -> str:
-    """Return a value as messages show it: arrays and long values in short."""
+    """Return a value as text for messages; arrays and long values are shortened."""
     if hasattr(value, "shape") and value.shape != () and math.prod(value.shape) > SHOWN:
         return f"an array of shape {tuple(value.shape)}"
     try:
@@ -75,7 +73,7 @@ def check_number(
 
 
 def check_flag(value: Any, name: str) -> bool:
-    """Return yes or no."""
+    """Return True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {printable(value)}: it must be True or False")
     return bool(value)
@@ -107,12 +105,12 @@ def check_ints(
 
 
 def check_size(value: Any, name: str = "size", count: int = 2) -> tuple[int, ...]:
-    """Return the sides of something to make, in pixels: one integer for all, or `count`."""
+    """Return the sides of a result in pixels: one integer for all, or `count` integers."""
     return check_ints(value, name, count, 1, MAX_SIDE)
 
 
-def check_real(value: Any, name: str) -> Array:
-    """Return an array of real numbers, whatever its shape, from anything like one."""
+def check_real(value: Any, name: str) -> npt.NDArray[Any]:
+    """Return an array-like value of any shape as an array of finite real numbers."""
     try:
         array = np.asarray(value)
     except ValueError:

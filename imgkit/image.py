@@ -1,16 +1,13 @@
-"""What an image is, and every check of it.
+"""What an image is, and the checks of images.
 
 Layout: ``(H, W)``, ``(H, W, C)`` or a batch ``(N, H, W, C)``; a torch tensor is ``(H, W)``,
 ``(C, H, W)`` or ``(N, C, H, W)``; a list of them is a ragged batch. RGB order. 1 to 512
 channels. ``N`` may be 0; ``H``, ``W`` and ``C`` may not.
 
 Range: integers fill their type (0..255, 0..65535), floats are 0..1. Nothing is rescaled,
-wrapped or narrowed in silence. A NaN makes every float NaN that is computed from it, and may
-reach a few more pixels where a filter works in blocks; as an integer it is 0. Infinities are
-values beyond the range.
-
-Numbers among the arguments are finite also as float32 (at most 3.4e38). Sizes that are asked
-for, such as that of a resized image, are at most 2**20 pixels a side.
+wrapped or narrowed in silence. A NaN makes every float NaN that is computed from it, and a few
+more pixels where a filter works in blocks; as an integer it becomes 0. Infinities are values
+outside the range.
 
 Errors name the argument, its value, the rule, and the nearest valid choice.
 """
@@ -19,15 +16,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from imgkit.checks import check_ints
 
-Array = npt.NDArray[Any]
-
+Array = npt.NDArray[Any]  # the alias of the whole package
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
 _DTYPES = frozenset(np.dtype(name) for name in DTYPES)  # `dtype.name` costs 2 us a call
@@ -39,53 +35,92 @@ MAX_CHANNELS = 512
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether `x` is a torch tensor; torch is looked for, never imported."""
+    """Whether `x` is a torch tensor; never imports torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(x, torch.Tensor)
 
 
-def check_image(x: Any, name: str = "x") -> Array:
-    """Return `x` if it is an image or a batch of images of one size; raise otherwise."""
-    check_array(x, name)
-    if x.ndim not in (2, 3, 4):
-        shapes = "(C, H, W) or (N, C, H, W)" if is_tensor(x) else "(H, W, C) or (N, H, W, C)"
-        raise ValueError(f"{name} has shape {tuple(x.shape)}: an image is (H, W), {shapes}")
-    height, width = image_size(x)
+class ImageInfo(NamedTuple):
+    """The result of a check: an image or a batch of images of one size, and its layout."""
+
+    array: Array  # the image itself
+    is_tensor: bool
+    size: tuple[int, int]  # height, width
+    channels: int  # 1 for an image without that axis
+
+    @property
+    def batch(self) -> Array:
+        """The image as ``(N, H, W, C)``, a tensor as ``(N, C, H, W)``; a view."""
+        x = self.array
+        if x.ndim == 2:
+            return x[None, None] if self.is_tensor else x[None, :, :, None]
+        return x[None] if x.ndim == 3 else x
+
+    def restore(self, batch: Array) -> Array:
+        """View a result in the layout of `batch` in the layout of the image."""
+        if self.array.ndim == 4:
+            return batch
+        if self.array.ndim == 3:
+            return batch[0]
+        if self.is_tensor:
+            return batch[0, 0] if batch.shape[1] == 1 else batch[0]
+        return batch[0, :, :, 0] if batch.shape[3] == 1 else batch[0]
+
+
+def inspect_image(x: Any, name: str = "x") -> ImageInfo:
+    """Check that `x` is an image or a batch of images of one size, and return its layout."""
+    tensor = is_tensor(x)
+    (_check_tensor if tensor else _check_ndarray)(x, name)
+    shape = x.shape
+    rank = len(shape)
+    if rank not in (2, 3, 4):
+        shapes = "(C, H, W) or (N, C, H, W)" if tensor else "(H, W, C) or (N, H, W, C)"
+        raise ValueError(f"{name} has shape {tuple(shape)}: an image is (H, W), {shapes}")
+    height, width = shape[-2:] if tensor else shape[1:3] if rank == 4 else shape[:2]
     if height == 0 or width == 0:
-        raise ValueError(f"{name} has shape {tuple(x.shape)}: height and width must be at least 1")
-    if not 1 <= channels(x) <= MAX_CHANNELS:
-        axis = "the axis before H and W" if is_tensor(x) else "the last axis"
+        raise ValueError(f"{name} has shape {tuple(shape)}: height and width must be at least 1")
+    count = 1 if rank == 2 else shape[-3 if tensor else -1]
+    if not 1 <= count <= MAX_CHANNELS:
+        axis = "the axis before H and W" if tensor else "the last axis"
         raise ValueError(
-            f"{name} has shape {tuple(x.shape)}: {axis} holds 1 to {MAX_CHANNELS} channels"
+            f"{name} has shape {tuple(shape)}: {axis} holds 1 to {MAX_CHANNELS} channels"
         )
-    return cast(Array, x)
+    return ImageInfo(x, tensor, (height, width), count)
+
+
+def check_image(x: Any, name: str = "x") -> Array:
+    """Return `x` if it is an image or a batch of images of one size; otherwise raise."""
+    return inspect_image(x, name).array
 
 
 def check_array(x: Any, name: str = "x") -> Array:
     """Return `x` if it is an array or tensor of a dtype that images have, of any shape."""
-    if is_tensor(x):
-        return _check_tensor(x, name)
+    (_check_tensor if is_tensor(x) else _check_ndarray)(x, name)
+    return x
+
+
+def _check_ndarray(x: Any, name: str) -> None:
+    """Raise unless `x` is a NumPy array of a dtype that images have."""
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name} is {_kind(x)}: pass a NumPy array{_array_cure(x, name)}")
     if x.dtype not in _DTYPES:
         raise TypeError(f"{name} has dtype {x.dtype}: {_dtype_cure(x.dtype, name)}")
-    return x
 
 
 def _kind(x: Any) -> str:
-    """Return what something is, in words: "None", "a list", "a PIL.Image.Image"."""
+    """Return the type of a value for messages: "None", "a list", "a PIL.Image.Image"."""
     kind = type(x)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return "None" if x is None else f"a {module}{kind.__qualname__}"
 
 
 def _array_cure(x: Any, name: str) -> str:
-    """Return the end of the message that something is no array: how to make one of it."""
+    """Return the end of a message: the call that converts the value to an array."""
     if x is None:
         return ""
     if isinstance(x, (str, bytes, os.PathLike)):
         return f"; np.asarray(PIL.Image.open({name})) reads a file"
-    return f"; np.asarray({name}) makes one of most things"
+    return f"; np.asarray({name}) converts most types"
 
 
 def _dtype_cure(dtype: np.dtype[Any], name: str) -> str:
@@ -94,26 +129,27 @@ def _dtype_cure(dtype: np.dtype[Any], name: str) -> str:
     return f"{name}.{cure}" if dtype.kind in cures else cure
 
 
-def _check_tensor(x: Any, name: str) -> Any:
-    """Return a tensor if it is a plain one of a dtype that images have."""
+def _check_tensor(x: Any, name: str) -> None:
+    """Raise unless a tensor is dense and of a dtype that images have."""
     if dtype_name(x.dtype) not in TENSOR_DTYPES:
         raise TypeError(
             f"{name} has dtype {x.dtype}: images are {', '.join(TENSOR_DTYPES)}; "
             f"{name}.to(torch.uint8) keeps a mask, {name}.float() the values"
         )
     if str(x.layout) != "torch.strided":
-        raise TypeError(f"{name} has layout {x.layout}: {name}.to_dense() makes an image of it")
-    return x
+        raise TypeError(f"{name} has layout {x.layout}: {name}.to_dense() converts it")
 
 
-def check_colors(x: Array, name: str = "x") -> None:
-    """Raise unless `x` has gray (no axis or 1 channel) or RGB (3 channels)."""
-    if channels(x) not in (1, 3):
-        first = "[..., :3, :, :]" if is_tensor(x) else "[..., :3]"
+def inspect_colors(x: Any, name: str = "x") -> ImageInfo:
+    """Check that `x` is a gray (1 channel) or RGB (3) image or batch, and return its layout."""
+    image = inspect_image(x, name)
+    if image.channels not in (1, 3):
+        first = "[..., :3, :, :]" if image.is_tensor else "[..., :3]"
         raise ValueError(
-            f"{name} has {channels(x)} channels: a color operation needs 1 (gray) or 3 (RGB); "
+            f"{name} has {image.channels} channels: a color operation needs 1 (gray) or 3 (RGB); "
             f"{name}{first} keeps the first three"
         )
+    return image
 
 
 def image_size(x: Array) -> tuple[int, int]:
@@ -147,10 +183,10 @@ def like_input(batch: Array, x: Array) -> Array:
 def spatial_axes(
     ndim: int, dims: int, axes: Any = None, *, tensor: bool = False
 ) -> tuple[int, ...]:
-    """Return the `dims` axes to work on: those named, or the usual ones of an `ndim`-D array.
+    """Return the `dims` axes to work on: those given, or the default ones of an `ndim`-D array.
 
-    Two are H and W of an image or batch; one is W, or the only axis; three are those of
-    ``(D, H, W)``, ``(D, H, W, C)`` and ``(N, D, H, W, C)``. Those of a tensor are its last.
+    Two axes are H and W of an image or batch; one is W, or the only axis; three are D, H and W of
+    ``(D, H, W)``, ``(D, H, W, C)`` and ``(N, D, H, W, C)``. For a tensor they are the last ones.
     """
     if axes is None and tensor and dims <= ndim:
         return tuple(range(ndim - dims, ndim))
@@ -159,7 +195,7 @@ def spatial_axes(
         first = usual[ndim - 1] if 1 <= ndim <= len(usual) else None
         if first is None:
             raise ValueError(
-                f"x has {ndim} dimensions: name the {dims} of them to work on with axes=(...)"
+                f"x has {ndim} dimensions: give the {dims} of them to work on as axes=(...)"
             )
         return tuple(range(first, first + dims))
     named = (axes,) if isinstance(axes, (int, np.integer)) else axes
@@ -168,7 +204,7 @@ def spatial_axes(
         raise ValueError(f"axes is {axes!r}: x has {ndim} dimensions, {-ndim} to {ndim - 1}")
     resolved = tuple(axis % ndim for axis in checked)
     if len(set(resolved)) < dims:
-        raise ValueError(f"axes is {axes!r}: an axis is named twice")
+        raise ValueError(f"axes is {axes!r}: an axis is given twice")
     return resolved
 
 
@@ -187,17 +223,18 @@ def dtype_name(dtype: Any) -> str:
 
 def full_range(dtype: Any) -> float:
     """The value that means full intensity: 255, 65535 or 1."""
-    if _of_torch(dtype):
-        return {"uint8": 255.0, "uint16": 65535.0}.get(dtype_name(dtype), 1.0)
-    dtype = np.dtype(dtype)
+    if not isinstance(dtype, np.dtype):
+        if _of_torch(dtype):
+            return {"uint8": 255.0, "uint16": 65535.0}.get(dtype_name(dtype), 1.0)
+        dtype = np.dtype(dtype)
     if dtype.kind not in "iu":
         return 1.0
     return float((1 << 8 * dtype.itemsize - (dtype.kind == "i")) - 1)  # iinfo costs 3 us
 
 
 def float_dtype(dtype: Any) -> np.dtype[Any]:
-    """What gradients and convolutions of this dtype come out as: float32, or float64."""
-    if _of_torch(dtype):
+    """Result dtype of gradients and convolutions of this dtype: float64 of float64, or float32."""
+    if not isinstance(dtype, np.dtype) and _of_torch(dtype):
         return _torch_dtype("float64" if dtype_name(dtype) == "float64" else "float32")
     return np.dtype(np.float64 if np.dtype(dtype) == np.float64 else np.float32)
 

@@ -1,8 +1,8 @@
-"""Named kernels, written as the 1-D factors they are made of.
+"""Named kernels, built from their 1-D factors.
 
-Kernels are given as correlation templates: laid on the image as printed, a rising ramp to the
-right answers a positive `sobel_x`. `convolve` flips its kernel, so it answers with the other
-sign; `correlate` does not.
+Kernels are correlation templates: without flipping, `sobel_x` gives a positive value on a ramp
+that rises to the right. `convolve` flips its kernel, so its result has the opposite sign;
+`correlate` does not.
 
 Lengths (`size`, `sigma`, `wavelength`) are in pixels, angles in degrees, counter-clockwise as
 seen (0 points right, 90 up).
@@ -15,12 +15,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.border import check_reach
 from imgkit.checks import check_int, check_number, check_real, printable, suggest
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 DIFFERENCE = (-1.0, 0.0, 1.0)
 SMOOTH = {"prewitt": (1.0, 1.0, 1.0), "sobel": (1.0, 2.0, 1.0), "scharr": (3.0, 10.0, 3.0)}
@@ -44,7 +42,7 @@ FIXED: dict[str, Any] = {
 }
 
 
-TRUNCATE = 4.0  # a Gaussian's taps end at this many sigma
+TRUNCATE = 4.0  # reach of a Gaussian's taps in multiples of sigma
 
 
 def gaussian_taps(sigma: float, size: int | None = None) -> Array:
@@ -61,7 +59,8 @@ def gaussian_taps(sigma: float, size: int | None = None) -> Array:
 def log_taps(sigma: float) -> tuple[Array, Array]:
     """Return the taps of a Gaussian and of its second derivative.
 
-    The latter answer exactly 0 to a constant and 2 to a parabola x², which plain samples miss.
+    The second derivative gives exactly 0 on a constant and 2 on a parabola x²; plain samples do
+    not.
     """
     radius = max(1, int(TRUNCATE * sigma + 0.5))
     smooth = gaussian_taps(sigma, 2 * radius + 1)
@@ -79,7 +78,7 @@ def kernel(
     wavelength: float | None = None,
     angle: float | None = None,
 ) -> Array:
-    """Return a named kernel, as it is laid on the image by `correlate`.
+    """Return a named kernel, oriented for `correlate`.
 
     Of fixed size: ``prewitt_x``, ``prewitt_y``, ``sobel_x``, ``sobel_y``, ``scharr_x``,
     ``scharr_y`` (x to the right, y down), ``roberts_x`` (also ``roberts``), ``roberts_y``,
@@ -90,10 +89,10 @@ def kernel(
     Args:
         name: one of the names above.
         size: taps on each side, at least 1. gaussian and log default to ±4 `sigma`, gabor to
-            ±3 `sigma`, box to 3, motion to 9; the others have one size.
-        sigma: standard deviation in pixels, above 0; gaussian, log and gabor alone; default 1,
-            or, where `size` is given, size / 8 (gabor: size / 6).
-        theta: direction in which a gabor wave travels, degrees; default 0.
+            ±3 `sigma`, box to 3, motion to 9; the others have a fixed size.
+        sigma: standard deviation in pixels, above 0; only gaussian, log and gabor; default 1,
+            or, if `size` is given, size / 8 (gabor: size / 6).
+        theta: direction of a gabor wave, degrees; default 0.
         wavelength: period of a gabor wave, above 0; default 2 `sigma`.
         angle: direction of the motion, degrees; default 0.
 
@@ -101,10 +100,10 @@ def kernel(
         float64 array (size, size).
 
     Raises:
-        ValueError: an unknown name, an option that the kernel does not have, a value out of
+        ValueError: an unknown name, an option that the kernel does not take, a value out of
             range.
 
-    Source: the cosine gabor of Daugman (1985) with a round envelope and no offset removed.
+    Source: the cosine gabor of Daugman (1985) with a circular envelope; its mean is not removed.
 
     >>> import imgkit as ik
     >>> ik.kernel("sobel_x")
@@ -121,7 +120,7 @@ def kernel(
     if name in FIXED:
         _refuse(options, (), name)
         return np.array(FIXED[name])
-    make, words = MADE[name]
+    make, words = GENERATED[name]
     _refuse(options, words, name)
     for word, value in options.items():
         if word == "size":
@@ -134,7 +133,7 @@ def kernel(
     return np.asarray(make(**options))
 
 
-named = kernel  # also where an argument is called `kernel`
+named = kernel  # for functions that have an argument `kernel`
 
 
 def as_kernel(kernel: Any, name: str = "kernel") -> Array:
@@ -142,7 +141,7 @@ def as_kernel(kernel: Any, name: str = "kernel") -> Array:
 
     Raises:
         ValueError: an unknown name, an empty axis, a NaN or infinite tap, more than 3 axes.
-        TypeError: taps that are no real numbers.
+        TypeError: taps that are not real numbers.
     """
     if isinstance(kernel, str):
         return named(kernel)
@@ -155,7 +154,7 @@ def as_kernel(kernel: Any, name: str = "kernel") -> Array:
 
 
 def _refuse(options: dict[str, Any], words: tuple[str, ...], name: str) -> None:
-    """Raise for an option that the named kernel does not have."""
+    """Raise for an option that the named kernel does not take."""
     for word, value in options.items():
         if word not in words:
             has = "its taps are fixed" if not words else f"it takes {', '.join(words)}"
@@ -177,7 +176,7 @@ def _box(size: int = 3) -> Array:
 
 
 def _log(size: int | None = None, sigma: float | None = None) -> Array:
-    """Laplacian of Gaussian, shifted to answer 0 on a constant image."""
+    """Laplacian of Gaussian, shifted so that it gives 0 on a constant image."""
     sigma = _sigma(size, sigma, 8)
     taps = gaussian_taps(sigma, size)
     squared = _centered(len(taps)) ** 2
@@ -186,7 +185,7 @@ def _log(size: int | None = None, sigma: float | None = None) -> Array:
 
 
 def _motion(size: int = 9, angle: float = 0.0) -> Array:
-    """A line through the center, one pixel wide, spread bilinearly over the taps it crosses."""
+    """A line through the center, one pixel wide, distributed bilinearly over its taps."""
     along = np.linspace(-(size - 1) / 2, (size - 1) / 2, 8 * size - 7)
     radians = math.radians(angle)
     column = along * math.cos(radians) + (size - 1) / 2
@@ -204,7 +203,7 @@ def _gabor(
     theta: float = 0.0,
     wavelength: float | None = None,
 ) -> Array:
-    """A cosine wave under a round Gaussian."""
+    """A cosine wave times a circular Gaussian."""
     sigma = _sigma(size, sigma, 6)
     position = _centered(2 * math.ceil(3 * sigma) + 1 if size is None else size)
     radians = math.radians(theta)
@@ -214,17 +213,17 @@ def _gabor(
 
 
 def _sigma(size: int | None, sigma: float | None, sizes: int) -> float:
-    """Resolve sigma: as given, a fraction of the size, or 1."""
+    """Return sigma: as given, a fraction of the size, or 1."""
     if sigma is not None:
         return sigma
     return 1.0 if size is None else size / sizes
 
 
-MADE: dict[str, tuple[Callable[..., Array], tuple[str, ...]]] = {
+GENERATED: dict[str, tuple[Callable[..., Array], tuple[str, ...]]] = {
     "gaussian": (_gaussian, ("size", "sigma")),
     "box": (_box, ("size",)),
     "log": (_log, ("size", "sigma")),
     "motion": (_motion, ("size", "angle")),
     "gabor": (_gabor, ("size", "sigma", "theta", "wavelength")),
 }
-KERNELS = (*FIXED, *MADE)
+KERNELS = (*FIXED, *GENERATED)

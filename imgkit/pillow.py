@@ -13,9 +13,9 @@ import sys
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
+
 ORIENTATION = 0x0112  # the EXIF tag
 MASK_MODES = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 

@@ -1,8 +1,8 @@
 """Every public operation, one line each.
 
 The public names of `imgkit`, the command line, the generated docs, the contract tests and the
-benchmarks read this table. A new operation is one function in its family's file, one line here
-and one test.
+benchmarks read this table. A new operation needs a function or class in its family's file, its
+implementation in each backend, one line here and one test.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Op(NamedTuple):
     """One public function of layer one.
 
-    `result` says what comes out: "input" (an image of the input's dtype), "float" (float32, or
-    float64 for float64), "fixed" (an image of the dtype in the name), or "other" (no image).
-    `example` holds arguments that make a valid call; `size` says that H and W may change, and
-    `colors` that it takes 1 or 3 channels alone.
+    `result` is the type of the result: "input" (an image of the input's dtype), "float" (float32,
+    or float64 for float64), "fixed" (an image of a fixed dtype), or "other" (not an image).
+    `example` holds the arguments of a valid call; `size` is True if H and W may change, `colors`
+    if the function takes only 1 or 3 channels.
     """
 
     name: str
@@ -31,6 +31,14 @@ class Op(NamedTuple):
     size: bool = False
     colors: bool = False
 
+    @property
+    def class_name(self) -> str:
+        """The name as a module of `imgkit.torch`: `max_pool` becomes `MaxPool`."""
+        words = (word.capitalize() for word in self.name.split("_"))
+        return CLASS_NAMES.get(self.name, "".join(words))
+
+
+CLASS_NAMES = {"clahe": "CLAHE", "autocontrast": "AutoContrast"}  # spelled as the transforms are
 
 FUNCTIONS: dict[str, Op] = {
     op.name: op
@@ -87,7 +95,13 @@ FUNCTIONS: dict[str, Op] = {
     )
 }
 
-# Functions that run on the host whatever the tensor's device, and why: it moves there and back.
+# Functions of an image, which are modules of `imgkit.torch`; the others work on shapes and kernels.
+IMAGE_FUNCTIONS = tuple(
+    name for name, op in FUNCTIONS.items() if op.result != "other" or name in ("gradient", "conv2d")
+)
+
+# Functions that run on the host for tensors of any device, and the reason; the tensor is moved to
+# the host and back.
 HOST_ONLY: Mapping[str, str] = MappingProxyType(
     {
         "canny": "following edges is a walk from pixel to pixel",

@@ -2,7 +2,7 @@
 
     python samples/architectures.py [--quick] [--out DIR]
 
-The networks lie on torch's meta device, which computes shapes and no numbers; nothing is loaded.
+The networks lie on torch's meta device, which computes shapes but no values; no weights are loaded.
 """
 
 import pathlib
@@ -60,7 +60,7 @@ NETWORKS = {  # and the image's edge length
 
 
 def trace(model: nn.Module, edge: int) -> list[Layer]:
-    """Follow one image through the convolutions and pools; shortcuts and 1x1 gates apart."""
+    """Follow one image through the convolutions and pools, without shortcuts and 1x1 gates."""
     path, found = [], []
 
     def note(module: nn.Module, x: tuple[torch.Tensor], y: torch.Tensor) -> None:

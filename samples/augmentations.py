@@ -31,7 +31,7 @@ def saturation():
 
 
 def three_points(image):
-    """A shear, and the affine map that three points and their new places determine."""
+    """A shear, and the affine map that three points and their targets determine."""
     shear = ik.Pipeline([ik.Shear(x=20)])
     points = np.array([[0.0, 0.0], [SIDE - 1, 0.0], [0.0, SIDE - 1]])
     moved = shear(keypoints=points, size=image.shape[:2])["keypoints"]
@@ -77,7 +77,7 @@ def contact_sheet(batch, mixed, path):
 
 
 def drawn(aug, size, count):
-    """What the last op of a pipeline drew for a few images, in short."""
+    """The numbers that the last op of a pipeline drew for a few images, as short text."""
     records = [aug.plan(size, (0, index)).ops[-1] for index in range(count)]
     words = [word for word in records[0] if word not in ("op", "occurrence", "active", "order")]
     short = [" ".join(f"{record[word].item():.2g}" for record in records) for word in words]

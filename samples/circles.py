@@ -1,4 +1,4 @@
-"""Two rings that no line parts: a two-layer network, with and without the nonlinearity.
+"""Two rings that a line cannot separate: a two-layer network, with and without nonlinearity.
 
     python samples/circles.py [--quick] [--out DIR]
 
@@ -32,7 +32,7 @@ def network(hidden: int, activation: type[torch.nn.Module]) -> torch.nn.Sequenti
 
 
 def train(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, steps: int) -> float:
-    """Minimise the binary cross-entropy over all points at once; the last loss."""
+    """Minimize the binary cross-entropy over all points at once; return the last loss."""
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     for _ in range(steps):
         loss = torch.nn.functional.binary_cross_entropy_with_logits(model(x), y)

@@ -1,4 +1,4 @@
-"""Convolution is a matrix: Toeplitz times image, and least squares to undo a blur or a loss.
+"""Convolution as a Toeplitz matrix, and least squares to restore blurred or lost pixels.
 
 python samples/convolution_as_matrix.py [--quick] [--out DIR]
 """
@@ -21,7 +21,7 @@ def psnr(image, truth):
 
 
 def shown(image):
-    """Values outside 0..255 cut off, as a screen does."""
+    """Clip the values to 0..255, as a display does."""
     return ik.to_uint8(np.clip(image / 255, 0, 1))
 
 
@@ -90,7 +90,7 @@ def inpaint(b, known, strength=1e-3):
 
 
 def losses(truth):
-    """Lose pixels at random, and under scratches; fill them by least squares."""
+    """Remove random pixels and scratches; fill them by least squares."""
     rng = np.random.default_rng(3)
     scratches = np.ones(truth.shape, bool)
     for start in range(0, len(truth), 24):

@@ -17,7 +17,7 @@ FILTER = np.array([[1, 0], [0, 2]])
 
 
 def slide(image, kernel, stride=1):
-    """Cross-correlate where the kernel lies inside the image: multiply, add, move on."""
+    """Cross-correlate at the positions where the kernel is inside the image: multiply and add."""
     rows = (image.shape[0] - kernel.shape[0]) // stride + 1
     columns = (image.shape[1] - kernel.shape[1]) // stride + 1
     result = np.zeros((rows, columns))
@@ -41,7 +41,7 @@ def example():
 
 
 def size_tables():
-    """Print what N pixels become under K taps; formulas and computed images must agree."""
+    """Print the output sizes of N pixels and K taps; formulas and computed images must agree."""
     print("   N  K  valid  same  full      (N-K+1, N, N+K-1)")
     for n, k in ((4, 2), (7, 3), (28, 5), (224, 7)):
         image, kernel = np.ones((n, n)), np.ones((k, k))
@@ -76,7 +76,7 @@ def color(image):
 
 
 def draw(path, result):
-    """The window at its first two places, with its products, beside the whole result."""
+    """The window at its first two positions, with its products, beside the whole result."""
     panels = [(IMAGE, (0, 0)), (IMAGE, (0, 1)), (FILTER, None), (result.astype(int), None)]
     titles = ["10·1 + 20·0 + 0·0 + 1·2 = 12", "20·1 + 30·0 + 1·0 + 0·2 = 20", "filter", "result"]
     widths = [numbers.shape[1] for numbers, _ in panels]

@@ -1,7 +1,7 @@
-"""Where the samples' pictures come from, and the three options that every sample takes.
+"""The data of the samples, and the three options that every sample takes.
 
-Images are uint8 in ``(N, H, W, C)``, labels are int64 in ``(N,)``. Nothing is downloaded: what is
-not on the machine is named together with the one command that gets it, and the exit code is 2.
+Images are uint8 in ``(N, H, W, C)``, labels are int64 in ``(N,)``. Nothing is downloaded: missing
+data is an error that names the command to install it, with exit code 2.
 """
 
 import argparse
@@ -55,7 +55,7 @@ class Split(NamedTuple):
 
 
 def options(doc: str) -> argparse.Namespace:
-    """``--quick``, ``--out DIR`` and ``--data DIR``; DIR of ``--out`` is made."""
+    """``--quick``, ``--out DIR`` and ``--data DIR``; DIR of ``--out`` is created."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a small run of a few seconds")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out"), metavar="DIR")
@@ -66,7 +66,7 @@ def options(doc: str) -> argparse.Namespace:
 
 
 def missing(path: pathlib.Path, command: str) -> None:
-    """Leave with exit code 2, naming what is missing and the command that gets it."""
+    """Exit with code 2; the message names the missing data and the command to install it."""
     print(f"missing data: {path}\nget it with:  {command}", file=sys.stderr)
     raise SystemExit(2)
 
@@ -140,9 +140,9 @@ def photograph(name: str) -> np.ndarray:
 
 
 def patches(names: list[str], edge: int, train: int, test: int) -> Split:
-    """Random windows of each photograph, halved to edge x edge; which one it was is the label.
+    """Random windows of each photograph, halved to edge x edge; the label is the photograph.
 
-    Those to train with lie in its left three fifths, those to test with in the rest.
+    Training windows are in its left three fifths, test windows in the rest.
     """
     import imgkit as ik
 
@@ -166,7 +166,7 @@ def texture_tiles(
 ) -> None:
     """Write `count` JPEG files for each class, cut from its photographs; no two overlap.
 
-    A tile is 1/100 of a photograph, enlarged to edge x edge, turned and in a light of its own.
+    A tile is 1/100 of a photograph, enlarged to edge x edge, rotated and with its own brightness.
     """
     from PIL import Image
 

@@ -1,8 +1,8 @@
-"""Detection: R-CNN's crops, Fast R-CNN's pooled features, YOLO's grid, and boxes there and back.
+"""Detection: R-CNN's crops, Fast R-CNN's pooled features, YOLO's grid, boxes through a pipeline.
 
     python samples/detection.py [--quick] [--out DIR]
 
-Boxes drawn by hand stand for what a detector finds; the features are an untrained ResNet-18's.
+Hand-drawn boxes replace a detector's results; the features are an untrained ResNet-18's.
 """
 
 import pathlib
@@ -26,13 +26,13 @@ TRAIN = [ik.RandomResizedCrop(320, scale=(0.5, 1.0)), ik.HorizontalFlip(p=0.5), 
 
 
 def warped(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """R-CNN: each region cut out and resized to 224 x 224, whatever its shape."""
+    """R-CNN: each region is cut out and resized to 224 x 224, whatever its aspect ratio."""
     edges = boxes.round().astype(int).tolist()
     return np.stack([ik.resize(ik.crop(image, y, x, v - y, u - x), 224) for x, y, u, v in edges])
 
 
 def jittered(boxes: np.ndarray, each: int) -> np.ndarray:
-    """Proposals around the boxes: shifted and scaled by about a tenth, cut at the image."""
+    """Proposals around the boxes: shifted and scaled by about a tenth, clipped to the image."""
     rng = np.random.default_rng(0)
     sides = np.tile(boxes[:, 2:] - boxes[:, :2], (each, 2))
     moved = np.tile(boxes, (each, 1)) + rng.normal(0, 0.1, sides.shape) * sides
@@ -86,7 +86,7 @@ def draw(axis: plt.Axes, image: np.ndarray, boxes: np.ndarray, title: str) -> No
 
 
 def there_and_back(image: np.ndarray, axes: np.ndarray) -> None:
-    """Boxes follow a random pipeline, and `invert` brings them back: cut, and upright again."""
+    """Boxes go through a random pipeline, and `invert` maps them back: clipped, and upright."""
     aug, centers = ik.Pipeline(TRAIN, seed=11), BOXES.reshape(-1, 2, 2).mean(1) - 0.5
     for i, axis in enumerate(axes):
         out = aug(image=image, boxes=BOXES, keypoints=centers, min_visibility=0.2, key=i)

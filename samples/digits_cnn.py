@@ -57,7 +57,7 @@ def table(model):
 
 
 def features(path, model, image):
-    """A digit, the six kernels that find most in it (`imgkit.conv2d`), and what pooling keeps."""
+    """A digit, the six kernels with the strongest response (`imgkit.conv2d`), and their pools."""
     first = model[0]
     weight, bias = (value.detach().numpy() for value in (first.weight, first.bias))
     found = np.maximum(ik.conv2d(image / np.float32(255), weight, bias), 0)  # (24, 24, 32)

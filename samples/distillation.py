@@ -2,7 +2,7 @@
 
     python samples/distillation.py [--quick] [--out DIR] [--data DIR]
 
-The student minimises w T^2 KL(teacher at T || student at T) + (1 - w) cross-entropy with the
+The student minimizes w T^2 KL(teacher at T || student at T) + (1 - w) cross-entropy with the
 labels, after Hinton et al., 2015. Weight and temperature are swept; w = 0 is ordinary training.
 """
 
@@ -58,7 +58,7 @@ def distil(weight: float, temperature: float) -> Loss:
 
 
 def show(path: pathlib.Path, image: np.ndarray, logits: torch.Tensor, label: str) -> None:
-    """One image, and what the teacher says of it at three temperatures."""
+    """One image, and the teacher's probabilities for it at three temperatures."""
     figure, axes = plt.subplots(1, 4, figsize=(12, 2.6))
     axes[0].imshow(image.squeeze(), cmap="gray")
     axes[0].set(title=f"label: {label}", xticks=[], yticks=[])

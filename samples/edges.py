@@ -1,4 +1,4 @@
-"""Edges: gradients and Laplacians, corners, a background removed, and what changes disturb.
+"""Edges: gradients and Laplacians, corners, a removed background, and robustness to changes.
 
 python samples/edges.py [--quick] [--out DIR]
 """
@@ -43,7 +43,7 @@ def operators(image, path):
 
 
 def direction(gx, gy):
-    """Hue for the angle of the gradient, brightness for its length."""
+    """Hue for the angle of the gradient, brightness for its magnitude."""
     turns = np.arctan2(-gy, gx) / (2 * np.pi) % 1
     strength = np.clip(np.hypot(gx, gy) / 40, 0, 1)
     return np.uint8(plt.get_cmap("hsv")(turns)[..., :3] * strength[..., None] * 255)
@@ -61,7 +61,7 @@ def corner_marks(image):
 
 
 def remove_background(path):
-    """Edges are closed into outlines and filled; a threshold of brightness fails on this light."""
+    """Edges are closed into outlines and filled; a brightness threshold fails in this light."""
     coins = photograph("coins")[..., 0]
     edges = ik.canny(coins, 80, 160, sigma=1.2)
     closed = ik.min_pool(ik.max_pool(edges.astype(np.uint8), 5, 1, 2), 5, 1, 2) > 0

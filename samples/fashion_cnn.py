@@ -1,4 +1,4 @@
-"""A convolutional network tells clothes apart, trained without and with augmentation.
+"""A convolutional network classifies clothes, trained without and with augmentation.
 
 python samples/fashion_cnn.py [--quick] [--out DIR] [--data DIR]
 
@@ -35,7 +35,7 @@ def network():
 
 
 def sizes():
-    """What each convolution leaves of the 28 pixels of an edge, and what it sees of them."""
+    """The output size of each convolution for 28 pixels, and its receptive field."""
     size, lines = 28, []
     for depth in (1, 2, 3):
         size = ik.conv_output_size(size, 3, stride=2, padding=1)
@@ -62,7 +62,7 @@ def train(split, augmentation, epochs):
 
 
 def draw_confusion(path, truth, guess):
-    """The confusion matrix in numbers of images, and as shares of each row."""
+    """The confusion matrix in numbers of images, and as fractions of each row."""
     figure, axes = plt.subplots(1, 2, figsize=(13, 6))
     for axis, norm in zip(axes, (None, "true"), strict=True):
         table = confusion_matrix(truth, guess, labels=range(10), normalize=norm)

@@ -2,8 +2,8 @@
 
     python samples/linear_classifier.py [--quick] [--out DIR] [--data DIR]
 
-W is 10 x 784: each row is as large as an image and can be looked at. Both losses are trained by
-stochastic gradient descent with several strengths of L2 regularisation.
+W is 10 x 784: each row has the size of an image and can be displayed. Both losses are trained by
+stochastic gradient descent with several strengths of L2 regularization.
 """
 
 import pathlib
@@ -32,7 +32,7 @@ LOSSES = {"hinge": hinge, "softmax": F.cross_entropy}
 def train(
     x: torch.Tensor, y: torch.Tensor, loss: str, strength: float, epochs: int, batch: int = 100
 ) -> tuple[torch.nn.Module, list[float]]:
-    """Minimise loss + strength * |W|^2 by SGD; the model and the loss of each epoch."""
+    """Minimize loss + strength * |W|^2 by SGD; the model and the loss of each epoch."""
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(SIZE * SIZE, 10))
     torch.nn.init.zeros_(model[1].weight)  # the loss is convex: any start will do
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)

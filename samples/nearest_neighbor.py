@@ -1,9 +1,9 @@
-"""k nearest neighbors on Fashion-MNIST: L1 or L2, which k, and on what to measure a distance.
+"""k nearest neighbors on Fashion-MNIST: L1 or L2, the choice of k, and of the features.
 
     python samples/nearest_neighbor.py [--quick] [--out DIR] [--data DIR]
 
 One search gives every cross-validation: the nearest of all images are listed once, and for each
-number of folds those in an image's own fold are crossed out.
+number of folds those in an image's own fold are removed.
 """
 
 import pathlib
@@ -35,7 +35,7 @@ def edges(x: np.ndarray) -> np.ndarray:
 
 
 def pooled_edges(x: np.ndarray) -> np.ndarray:
-    """The slopes to the right and down, each way apart, averaged over 4x4 squares: 196 values."""
+    """The derivatives in x and y, by sign, averaged over 4x4 squares: 196 values."""
     gx, gy = ik.gradient(ik.to_float(x), normalized=True)
     ways = np.concatenate([gx, -gx, gy, -gy], -1).clip(0)
     return ik.avg_pool(ways, 4)
@@ -45,7 +45,7 @@ FEATURES = {"pixels": pixels, "pooled": pooled, "edges": edges, "pooled edges": 
 
 
 def changes(x: np.ndarray) -> dict[str, np.ndarray]:
-    """The test images as they are, moved, brightened and dimmed."""
+    """The test images unchanged, moved, brightened and darkened."""
     right_and_up = [[1, 0, 2], [0, 1, -2]]
     return {
         "as is": x,
@@ -68,7 +68,7 @@ def vote(labels: np.ndarray) -> np.ndarray:
 
 
 def cross_validate(found: np.ndarray, y: np.ndarray, folds: int) -> np.ndarray:
-    """Accuracy for k = 1, 2, ... when every image asks only the images of the other folds."""
+    """Accuracy for k = 1, 2, ... when every image uses only the images of the other folds."""
     fold = np.arange(len(y)) % folds
     own = fold[found] == fold[:, None]  # an image itself, too
     others = np.argsort(own, axis=1, kind="stable")[:, :LARGEST]

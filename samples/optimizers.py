@@ -65,7 +65,7 @@ def train(
 
 
 def smooth(losses: list[float], width: int) -> np.ndarray:
-    """Moving average over the steps, so that the curves can be told apart."""
+    """Moving average over the steps, so that the curves can be distinguished."""
     return ik.convolve(np.array(losses), np.full(width, 1 / width), "valid")
 
 

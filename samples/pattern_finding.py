@@ -28,13 +28,13 @@ def peak(scores):
 
 
 def peaks(scores, threshold, size):
-    """Places of at least the threshold that are the largest of their neighborhood."""
+    """Positions that reach the threshold and are the maximum of their neighborhood."""
     largest = ik.max_pool(scores, size, stride=1, padding=size // 2)
     return np.argwhere((scores == largest) & (scores >= threshold))
 
 
 def framed(image, places, size):
-    """The gray image in RGB, with a red frame around each place."""
+    """The gray image in RGB, with a red frame around each position."""
     color = np.repeat(image[..., None], 3, axis=2)
     for top, left in places:
         box = color[top : top + size[0], left : left + size[1]]
@@ -57,7 +57,7 @@ def signal_example():
 
 
 def follow(image, template):
-    """The peak, and where the pattern went, under changes of the image: rows of a table."""
+    """The peak and the true position of the pattern for changed images, as rows of a table."""
     half = (np.array(template.shape) - 1) / 2
     center = peak(normalized(image, template)) + half
     height, width = image.shape
@@ -79,7 +79,7 @@ def follow(image, template):
 
 
 def main(quick, out, data):
-    """Find one coin, follow it through changes, and find every place of a word."""
+    """Find one coin, also in changed images, and find every occurrence of a word."""
     signal_example()
     coins = photograph("coins")[..., 0]
     coin = ik.crop(coins, 168, 189, 46, 46)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 
 def save(figure: Figure, path: pathlib.Path) -> None:
-    """Write a figure and say where."""
+    """Write a figure and print its path."""
     figure.savefig(path, dpi=90, bbox_inches="tight")
     plt.close(figure)
     print(f"wrote {path}")
@@ -26,7 +26,7 @@ def sheet(
     columns: int = 4,
     edge: float = 2.2,
 ) -> None:
-    """Images side by side with titles; uint8 as it is, other numbers from least to largest."""
+    """Images side by side with titles; uint8 unchanged, others scaled from minimum to maximum."""
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(
         rows, columns, figsize=(columns * edge, rows * (edge + 0.3)), squeeze=False

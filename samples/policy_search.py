@@ -3,7 +3,8 @@
     python samples/policy_search.py [--quick] [--out DIR] [--data DIR]
 
 Every policy trains the same network from the same weights on the same few images of Fashion-MNIST
-and is judged on others of the training set; only the best one, and no policy, see the test set.
+and is evaluated on other images of the training set; only the best policy, and training without
+one, use the test set.
 """
 
 import pathlib
@@ -20,18 +21,18 @@ import imgkit as ik
 OUTPUT = [ik.Normalize(0.286, 0.353), ik.ToCHW()]
 PLAIN = ik.Pipeline(OUTPUT, seed=0)
 COUNTS, MAGNITUDES = (1, 2, 3), (2, 5, 8, 11, 14, 17, 20)
-Policy = tuple[int, int]  # N ops of magnitude M; (0, 0) is no policy
+Policy = tuple[int, int]  # N ops of magnitude M; (0, 0) is training without a policy
 
 
 def pipeline(policy: Policy) -> ik.Pipeline:
-    """RandAugment before what every image needs."""
+    """RandAugment, then the ops of every image."""
     count, magnitude = policy
     ops = [ik.RandAugment(count, magnitude)] if count else []
     return ik.Pipeline([*ops, *OUTPUT], seed=0)
 
 
 def sample(count: int, seed: int = 0) -> list[Policy]:
-    """Different policies of the grid, each as likely."""
+    """Different policies of the grid, with equal probability."""
     grid = [(n, m) for n in COUNTS for m in MAGNITUDES]
     chosen = np.random.default_rng(seed).permutation(len(grid))[:count]
     return sorted(grid[i] for i in chosen)

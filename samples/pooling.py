@@ -1,4 +1,4 @@
-"""Pooling: kinds, sizes and strides, what it forgets, and how little small shifts disturb it.
+"""Pooling: kinds, sizes and strides, what it discards, and its robustness to small shifts.
 
 python samples/pooling.py [--quick] [--out DIR]
 """

@@ -1,4 +1,4 @@
-"""Labels for the unlabeled: a teacher guesses them, a larger and noisier student learns them.
+"""Labels for the unlabeled: a teacher predicts them, a larger student learns them with noise.
 
 python samples/self_training.py [--quick] [--out DIR] [--data DIR]
 
@@ -42,7 +42,7 @@ def pseudo_labels(teacher, x):
 
 
 def learn(model, x, y, test, aug, steps, batch=64, lr=1e-3):
-    """Train for about that many steps, whatever the number of images; the test accuracy."""
+    """Train for about `steps` steps for any number of images; return the test accuracy."""
     epochs = max(1, round(steps * batch / len(x)))
     given = {"epochs": epochs, "batch": batch, "lr": lr}
     history = fit(model, x, y, train_aug=aug, test_aug=PLAIN, test=test, **given)
@@ -50,7 +50,7 @@ def learn(model, x, y, test, aug, steps, batch=64, lr=1e-3):
 
 
 def taught(student, teacher, labeled, others, test, steps):
-    """Train a student on soft labels of a teacher beside the true ones, then on these alone."""
+    """Train a student on a teacher's soft labels and the true ones, then on the true ones only."""
     x, y = labeled
     soft = [np.eye(10, dtype=np.float32)[y]] * AGAIN + [pseudo_labels(teacher, others)]
     pool = np.concatenate([x] * AGAIN + [others])

@@ -34,7 +34,7 @@ def derivatives():
 
 
 def prices(path):
-    """Moving averages of a made-up share, and its derivatives before and after averaging."""
+    """Moving averages of a simulated price, and its derivatives before and after averaging."""
     walk = np.random.default_rng(5).normal(0, 0.01, 250).cumsum()  # one percent a day
     price = 100 * np.exp(walk + 0.15 * np.sin(np.arange(250) / 40))
     figure, axes = plt.subplots(3, 1, figsize=(8, 8), sharex=True)
@@ -59,7 +59,7 @@ def prices(path):
 
 
 def video(frames=16):
-    """(T, H, W): a coin rolls over a still wall, seen by a noisy camera; and without noise."""
+    """(T, H, W): a coin rolls in front of a wall, with and without camera noise."""
     wall = ik.resize(photograph("brick")[..., 0], (96, 160)).astype(np.float32)
     coin = ik.crop(photograph("coins")[..., 0], 173, 193, 36, 36)
     disc = np.hypot(*(np.mgrid[:36, :36] - 17.5)) < 17
@@ -71,7 +71,7 @@ def video(frames=16):
 
 
 def moving(noisy, clean):
-    """A mean over time removes noise, a difference over time keeps what moves."""
+    """A mean over time removes noise, a difference over time shows motion."""
     mean = ik.convolve(noisy, np.full((5, 1, 1), 1 / 5), "valid")
     change = ik.convolve(noisy, np.array([1.0, -1.0])[:, None, None], "valid")
     both = ik.convolve(change, np.full((1, 5, 5), 1 / 25))  # and a mean over space

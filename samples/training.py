@@ -15,7 +15,7 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def tensors(
     x: np.ndarray, aug: Any, epoch: int = 0, rows: np.ndarray | None = None
 ) -> torch.Tensor:
-    """A batch as floats in (N, C, H, W), each image drawn by its own row number."""
+    """A batch as floats in (N, C, H, W); the key of each image is its row number."""
     rows = np.arange(len(x)) if rows is None else rows
     return torch.as_tensor(np.asarray(aug(x, key=(epoch, rows))))
 
@@ -29,7 +29,7 @@ def predict(model: torch.nn.Module, x: np.ndarray, aug: Any, batch: int = 500) -
 
 
 def accuracy(model: torch.nn.Module, x: np.ndarray, y: np.ndarray, aug: Any) -> float:
-    """Share of images whose largest logit is the label's."""
+    """Fraction of images whose largest logit is that of the label."""
     return float((predict(model, x, aug).argmax(1).numpy() == y).mean())
 
 
@@ -74,5 +74,5 @@ def fit(
 
 
 def parameters(model: torch.nn.Module) -> int:
-    """How many numbers are trained."""
+    """Number of trained parameters."""
     return sum(p.numel() for p in model.parameters())

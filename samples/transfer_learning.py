@@ -1,4 +1,4 @@
-"""What was learned on half of the classes helps with the other half: how much of it to keep.
+"""Transfer learning from half of the classes to the other half, with frozen layers or without.
 
 python samples/transfer_learning.py [--quick] [--out DIR] [--data DIR]
 
@@ -73,7 +73,7 @@ def transferred(model, frozen):
 
 
 def trainable(model):
-    """How many numbers are not frozen."""
+    """Number of parameters that are not frozen."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 

@@ -53,13 +53,13 @@ def convolutions():
 
 
 def network(base):
-    """Convolutions, dense 512, and one output whose sigmoid is the chance of the second class."""
+    """Convolutions, dense 512, and one output: the logit of the second class."""
     head = nn.Sequential(nn.Flatten(), nn.Linear(128 * 7 * 7, 512), nn.ReLU(), nn.Linear(512, 1))
     return nn.Sequential(base, head).to(memory_format=torch.channels_last)
 
 
 def extractor(quick):
-    """Convolutions that learned to tell photographs apart, from windows of 64x64 without color."""
+    """Convolutions pretrained to distinguish photographs, from windows of 64x64 without color."""
     split = patches(COLORED, 64, *((6, 4) if quick else (150, 30)))
     model = nn.Sequential(convolutions(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 8))
     model.to(memory_format=torch.channels_last)  # faster on a processor

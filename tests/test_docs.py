@@ -10,6 +10,7 @@ import pytest
 from imgkit.registry import PUBLIC
 
 ROOT = pathlib.Path(__file__).parent.parent
+GLOSSARY = ROOT / "docs" / "glossary.md"
 
 
 def test_generated_pages_are_current():
@@ -47,3 +48,22 @@ def test_readme_has_two_commands():
     block = re.search(r"## Two commands.*?```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     assert block is not None
     assert len(block.group(1).strip().splitlines()) == 2
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_source_files_named_in_pages_exist(page):
+    if page.name == "CHANGELOG.md":
+        return  # names files as they were
+    for path in re.findall(r"`((?:\w+/)+\w+\.pyi?)(?:::[^`]*)?`", page.read_text()):
+        roots = (ROOT, ROOT / "imgkit", ROOT / "tests")
+        outside = path.startswith(("timm/", "models/", "automl/"))  # of other projects
+        assert outside or any((root / path).exists() for root in roots), f"{page.name}: {path}"
+
+
+def test_every_word_of_the_glossary_names_its_place():
+    rows = re.findall(
+        r"^\| (?!word|-)([^|]+) \| [^|]+ \| `([^`]+)` \|$", GLOSSARY.read_text(), re.M
+    )
+    assert len(rows) > 15
+    for word, place in rows:
+        assert (ROOT / place).exists(), f"{word}: {place}"

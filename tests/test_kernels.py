@@ -1,4 +1,4 @@
-"""Named kernels: their taps, sums and signs, and what is no kernel."""
+"""Named kernels: their taps, sums and signs, and the arguments that are refused."""
 
 import numpy as np
 import pytest

@@ -1,17 +1,17 @@
 """Every random number, from (seed, op name and its occurrence, epoch, index, draw number).
 
 Numbers come from Philox4x32-10, a function from a 128-bit counter and a 64-bit key to four
-32-bit words, so each can be computed alone, anywhere, in any order::
+32-bit words, so each word can be computed on its own, on any machine, in any order::
 
     key     = blake2b-64(seed, occurrence, op name)
     counter = (draw // 4, epoch, index low, index high);  the word is number draw % 4
 
-A `Stream` holds the key of one op; a `Draw` hands out its numbers for N samples at once, each
-method taking a fixed count of words. Seeds and indices have 64 bits, epochs 32. Only + - * / and
-square roots touch a number (`dirichlet` alone adds log and exp), so that they are equal bit for
-bit on every platform.
+A `Stream` holds the key of one op; a `Draw` returns its numbers for N samples at once, and each
+method consumes a fixed number of words. Seeds and indices have 64 bits, epochs 32. Numbers are
+computed with + - * / and square roots only (`dirichlet` also uses log and exp), so that they are
+equal bit for bit on every platform.
 
-Noise fields, which need a number per pixel, come from Philox4x64-10 as NumPy has it in C.
+Noise fields, which need a number per pixel, use NumPy's Philox4x64-10, which is written in C.
 
 Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 """

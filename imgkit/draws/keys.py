@@ -1,4 +1,4 @@
-"""Keys: which samples a call is about, given or counted."""
+"""Keys: the samples of a call, given by the caller or counted."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import threading
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.draws.words import EPOCH_BITS, INDEX_BITS, MASK, check_bits, hashed
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 class Key(NamedTuple):
-    """Which samples a call is about; `scalar` if it was one index rather than an array."""
+    """The samples of a call; `scalar` is True for one index, False for an array."""
 
     epoch: int
     indices: Array  # (N,) uint64
@@ -28,10 +26,10 @@ def parse_key(key: Any) -> Key:
 
     Args:
         key: an index, ``(epoch, index)``, ``(epoch, indices)``, or an array of indices alone;
-            where the epoch is left out it is 0. Indices are integers of 64 bits, from 0.
+            without an epoch it is 0. Indices are integers of 64 bits, from 0.
 
     Raises:
-        TypeError: `key` has another form, or a part of it is no integer.
+        TypeError: `key` has another form, or a part of it is not an integer.
         ValueError: a part is negative or too large.
 
     Example:
@@ -74,19 +72,19 @@ def _check_indices(indices: Any) -> Array:
 
 
 class Process(NamedTuple):
-    """What tells the calls of one process from another's: a 48-bit tag, and a worker number."""
+    """Identifies the calls of one process: a 48-bit tag and a worker number."""
 
     tag: int = 0
     worker: int = 0
 
 
 class Calls:
-    """Keys for the calls that bring none. The state of a pipeline; nothing else has any.
+    """Keys for calls without a key. This count is the only state of a pipeline.
 
     With a seed the calls of the main process are counted: call n gets key (0, n), a batch of N
     takes N numbers. In a `DataLoader` worker the worker's number and the loader's seed of this
-    epoch join it; another child process gets a tag from the system's entropy, so that nobody
-    repeats anybody. Without a seed every key is fresh entropy.
+    epoch are part of the key; another child process gets a tag from the system's entropy, so that
+    no two workers draw the same numbers. Without a seed every key is fresh entropy.
     """
 
     def __init__(self, seeded: bool, count: int = 0) -> None:
@@ -98,7 +96,7 @@ class Calls:
         return Calls, (self._seeded, self._count)
 
     def _enter(self, process: Process) -> None:
-        """Note the process; a lock that was held during a fork would never open again."""
+        """Store the process, with a new lock: one that was held during a fork is never released."""
         self._pid, self._process, self._lock = os.getpid(), process, threading.Lock()
 
     def next(self, samples: int | None = None) -> Key:
@@ -121,7 +119,7 @@ def counted_key(call: int, samples: int | None, process: Process) -> Key:
     Args:
         call: the number of the first sample.
         samples: the size of a batch; None for one image.
-        process: which process calls.
+        process: the calling process.
     """
     size = 1 if samples is None else samples
     check_bits(call + size, "call", 36)
@@ -132,17 +130,17 @@ def counted_key(call: int, samples: int | None, process: Process) -> Key:
 
 
 def loader_worker() -> Process | None:
-    """Return the torch `DataLoader` worker that this process is, if it is one."""
+    """Return the torch `DataLoader` worker of this process, or None outside of one."""
     data = sys.modules.get("torch.utils.data")
     worker = data.get_worker_info() if data is not None else None
     if worker is None:
         return None
-    loader = worker.seed - worker.id  # torch draws it anew for each epoch
+    loader = worker.seed - worker.id  # torch draws a new seed for each epoch
     return Process(hashed(loader.to_bytes(16, "little", signed=True), 6), worker.id + 1)
 
 
 def _is_child() -> bool:
-    """Tell whether `multiprocessing` started this process."""
+    """Whether `multiprocessing` started this process."""
     module = sys.modules.get("multiprocessing")
     return module is not None and module.parent_process() is not None
 

@@ -7,11 +7,10 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.draws.words import Stream
+from imgkit.image import Array
 
-Array = npt.NDArray[Any]
 FEW_NORMALS = 16  # up to here Python floats beat NumPy (docs/draws.md, Speed)
 
 # Coefficients of Wichura, "Algorithm AS 241: the percentage points of the normal distribution",
@@ -96,8 +95,8 @@ def field_words(stream: Stream, epoch: int, indices: Array, count: int, field: i
         stream: the op's stream.
         epoch: 0 to 2**32 - 1.
         indices: (N,) uint64.
-        count: how many words a sample needs.
-        field: tells the fields of one op and sample apart.
+        count: words per sample.
+        field: number of the field, for ops with several fields per sample.
 
     Returns:
         (N, count) uint16.

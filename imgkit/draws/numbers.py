@@ -1,4 +1,4 @@
-"""The numbers of an op: for N samples in arrays, or for one in plain numbers."""
+"""The numbers of an op: arrays for N samples, or scalars for one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from imgkit.draws.normal import inverse_normal
 from imgkit.draws.words import MASK, WORD, Stream, apply_rounds, block_rows
+from imgkit.image import Array
 
-Array = npt.NDArray[Any]
 Number = float | Array
 
 
@@ -31,11 +30,11 @@ class FieldDraw(NamedTuple):
 
 
 class Draw:
-    """The numbers of one op for N samples, handed out in order.
+    """The numbers of one op for N samples, drawn in order.
 
-    Each method returns an array of length N (also for one sample) and takes the same count of
-    words whatever its arguments, so that what is drawn next never depends on a value. Bounds
-    may be numbers or arrays of length N.
+    Each method returns an array of length N (also for one sample) and consumes a number of words
+    that does not depend on the values drawn, so that later numbers do not depend on earlier ones.
+    Bounds may be numbers or arrays of length N.
 
     Args:
         stream: the op's stream.
@@ -103,21 +102,21 @@ class Draw:
         return word
 
     def constant(self, value: float) -> Array:
-        """Return a number, the same for every sample. No word."""
+        """Return a constant for every sample; consumes no words."""
         return np.full(len(self._indices), value)
 
     def uniform(self, low: Number = 0.0, high: Number = 1.0) -> Array:
-        """Return float64 in ``low <= x < high`` in steps of (high - low) / 2**32. One word."""
+        """Return float64 in ``low <= x < high`` in steps of (high - low) / 2**32; one word."""
         scaled: Array = self._word() * ((high - low) * WORD)
         return scaled + low
 
     def bernoulli(self, p: Number) -> Array:
-        """Return True with probability `p`, to 2**-32; 0 is never and 1 is always. One word."""
+        """Return True with probability `p`, in steps of 2**-32, exact for 0 and 1; one word."""
         happens: Array = self._word() < p * 2.0**32
         return happens
 
     def integers(self, low: int | Array, high: int | Array) -> Array:
-        """Return int64 in ``low <= x < high``; a value's odds are off by < 2**-64. Two words.
+        """Return int64 in ``low <= x < high``; probabilities are exact to 2**-64; two words.
 
         The span may have up to 32 bits: the result is the high part of 64 random bits times it.
         """
@@ -139,11 +138,11 @@ class Draw:
     def choice(
         self, options: int | Sequence[Any] | Array, weights: Sequence[float] | None = None
     ) -> Array:
-        """Return an element of `options` for each sample, or an index below it. Two words.
+        """Return an element of `options` for each sample, or an index below it; two words.
 
         Args:
             options: a count, or values of one kind.
-            weights: how often each is drawn, relative to the others; equally often by default.
+            weights: relative probability of each; equal by default.
         """
         count = options if isinstance(options, int) else len(options)
         picked = self.integers(0, count) if weights is None else self._weighted(count, weights)
@@ -156,16 +155,16 @@ class Draw:
         return pick_weighted(odds, upper * 2.0**21 + np.floor(lower / 2.0**11))
 
     def permutation(self, count: int) -> Array:
-        """Return (N, count) int64, a random order of 0..count-1 each. `count` words."""
+        """Return (N, count) int64, a random order of 0..count-1 each; `count` words."""
         return np.argsort(self._next(count), axis=0, kind="stable").T
 
     def normal(self, mean: Number = 0.0, std: Number = 1.0) -> Array:
-        """Return float64 normal numbers, at most 6.3 deviations from the mean. One word."""
+        """Return float64 normal numbers, at most 6.3 deviations from the mean; one word."""
         deviation: Array = inverse_normal((self._word() + 0.5) * WORD) * std
         return deviation + mean
 
     def dirichlet(self, concentration: Sequence[float]) -> Array:
-        """Return (N, K) float64 weights that sum to 1. 17 words for each of the K entries.
+        """Return (N, K) float64 weights that sum to 1; 17 words for each of the K entries.
 
         The first entry of ``dirichlet((a, b))`` is Beta(a, b). The last digit may differ between
         platforms, as their log and exp do.
@@ -179,21 +178,21 @@ class Draw:
     def _log_gamma_variate(self, shape: float) -> Array:
         """Return logs of Gamma(shape) variates: Marsaglia and Tsang (2000), eight attempts.
 
-        All eight missing (1 in 10**10) gives the mode.
+        If all eight attempts fail (1 in 10**10), the result is the mode.
         """
-        d = shape + 2 / 3  # drawn for shape + 1, where fewer than 1 in 20 attempts miss
+        d = shape + 2 / 3  # drawn for shape + 1, where fewer than 1 in 20 attempts fail
         normal = inverse_normal((self._next(8) + 0.5) * WORD)
         uniform = (self._next(8) + 0.5) * WORD
         log_v = 3 * np.log(np.maximum(1 + normal / math.sqrt(9 * d), 1e-300))
         taken = np.log(uniform) < 0.5 * normal**2 + d - d * np.exp(log_v) + d * log_v
         first = np.take_along_axis(log_v, taken.argmax(axis=0)[None], axis=0)[0]
         log_v = np.where(taken.any(axis=0), first, 0.0)
-        boost = np.log((self._word() + 0.5) * WORD) / shape  # brings shape + 1 to shape
+        boost = np.log((self._word() + 0.5) * WORD) / shape  # converts shape + 1 to shape
         return np.asarray(math.log(d) + log_v + boost)
 
 
 class ScalarDraw:
-    """`Draw` for one sample, in plain numbers: the same words, at a fraction of the cost.
+    """`Draw` for one sample, with scalars instead of arrays: the same numbers, much faster.
 
     Args:
         stream, epoch: as for `Draw`.
@@ -246,15 +245,15 @@ class ScalarDraw:
         return numbers
 
     def constant(self, value: float) -> float:
-        """Return a number as it is. No word."""
+        """Return the number itself; consumes no words."""
         return value
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        """Return a number in ``low <= x < high``. One word."""
+        """Return a number in ``low <= x < high``; one word."""
         return self.words(1)[0] * ((high - low) * WORD) + low
 
     def bernoulli(self, p: float) -> bool:
-        """Return True with probability `p`. One word."""
+        """Return True with probability `p`; one word."""
         return self.words(1)[0] < p * 2.0**32
 
     def integers(self, low: int, high: int) -> int:
@@ -294,7 +293,7 @@ class ScalarDraw:
         return float(quantile[0]) * std + mean
 
     def permutation(self, count: int) -> list[int]:
-        """Return a random order of 0..count-1. `count` words."""
+        """Return a random order of 0..count-1; `count` words."""
         words = self.words(count)
         return sorted(range(count), key=words.__getitem__)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 MASK = 0xFFFFFFFF
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -27,7 +27,7 @@ def philox4x32(counter: npt.ArrayLike, key: npt.ArrayLike, rounds: int = 10) -> 
     Args:
         counter: (..., 4) uint32, the least significant word first.
         key: (..., 2) uint32; the leading axes broadcast against those of `counter`.
-        rounds: 10 is the published default, of proven quality.
+        rounds: 10 is the published default.
 
     Returns:
         (..., 4) uint32.
@@ -50,7 +50,7 @@ def schedule(k0: Any, k1: Any, rounds: int = 10) -> Iterator[tuple[Any, Any]]:
 
 
 def apply_rounds(c0: Any, c1: Any, c2: Any, c3: Any, schedule: Iterable[tuple[Any, Any]]) -> Any:
-    """Apply the Philox rounds to Python integers or uint64 arrays alike."""
+    """Apply the Philox rounds to Python integers or uint64 arrays."""
     m0, m1 = MULTIPLIERS
     for k0, k1 in schedule:
         left, right = c0 * m0, c2 * m1
@@ -72,10 +72,10 @@ def stream(seed: int, name: str, occurrence: int = 0) -> Stream:
     Args:
         seed: 0 to 2**64 - 1.
         name: the op's name.
-        occurrence: how many ops of that name stand before it in the pipeline.
+        occurrence: number of ops of that name before it in the pipeline.
 
     Raises:
-        TypeError: `seed` is no integer.
+        TypeError: `seed` is not an integer.
         ValueError: `seed` is negative or has more than 64 bits.
 
     Example:
@@ -89,7 +89,7 @@ def stream(seed: int, name: str, occurrence: int = 0) -> Stream:
 
 
 def hashed(data: bytes, size: int) -> int:
-    """Hash bytes to an integer of `size` bytes, alike in every process."""
+    """Hash bytes to an integer of `size` bytes, the same in every process."""
     return int.from_bytes(hashlib.blake2b(data, digest_size=size).digest(), "little")
 
 
@@ -115,7 +115,7 @@ def block_rows(stream: Stream, epoch: int, indices: Array, first: int, stop: int
 class PackedBlocks(NamedTuple):
     """Blocks of several streams side by side, each 32-bit number in 64 bits of one integer.
 
-    One multiplication is then that of all blocks: 8 blocks take the time of 2.
+    One multiplication then serves all blocks: 8 blocks take the time of 2.
     """
 
     counts: tuple[int, ...]  # blocks of each stream

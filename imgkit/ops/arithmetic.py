@@ -1,4 +1,4 @@
-"""Sizes and receptive fields of convolutional layers, by arithmetic alone."""
+"""Sizes and receptive fields of convolutional layers: arithmetic without images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def conv_output_size(
     """Return the size of a convolution's or pool's output.
 
     A kernel of K taps dilated by d covers D = d (K - 1) + 1 pixels. With padding p on both sides
-    and stride s the output has floor((N + 2p - D) / s) + 1 pixels; a `mode` stands for the
+    and stride s the output has floor((N + 2p - D) / s) + 1 pixels; a `mode` means the
     unstrided sizes N - D + 1 (valid), N (same) and N + D - 1 (full), of which every s-th is kept.
 
     Args:
@@ -82,7 +82,7 @@ def _output_size(mode: str | None, n: int, k: int, stride: int, padding: int, di
 
 
 def receptive_field(layers: Iterable[tuple[Any, ...]]) -> int:
-    """Return how many input pixels one output pixel sees along an axis.
+    """Return the number of input pixels that one output pixel depends on, along an axis.
 
     Each layer widens the field by (size - 1) dilation times the product of the strides before
     it: a P-wide pool over a K-wide convolution of stride 1 sees P + K - 1 pixels.
@@ -95,7 +95,7 @@ def receptive_field(layers: Iterable[tuple[Any, ...]]) -> int:
         Pixels, at least 1.
 
     Raises:
-        TypeError: `layers` is no list, or a number no integer.
+        TypeError: `layers` is not a list, or a number is not an integer.
         ValueError: an unknown kind, a tuple of another length, a number below 1.
 
     Source: Araujo, Norris and Sim (2019), Computing receptive fields of convolutional neural

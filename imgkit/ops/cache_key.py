@@ -1,7 +1,7 @@
-"""Arguments as keys of a cache, in which equals of another type are not the same.
+"""Arguments as cache keys that distinguish equal values of different types.
 
-Whoever asks such a cache gives it the arguments one by one, with ``typed=True``: 1, 1.0 and True
-are equal, but only one of them may be an integer that is allowed.
+Pass the arguments to the cache one by one, with ``typed=True``: 1, 1.0 and True are equal, but
+only one of them is a valid integer.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-PLAIN = frozenset((str, int, float, bool, type(None)))  # fit for a cache as they are
+PLAIN = frozenset((str, int, float, bool, type(None)))  # hashable as they are
 
 
 class _Whole(tuple[int, ...]):
-    """Integers and nothing else: equal tuples that hold 1.0 or True are not among them."""
+    """A tuple of integers; its type separates it from an equal tuple that holds 1.0 or True."""
 
     __slots__ = ()
 
 
 def cache_key(options: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Make options fit for a cache; None where one cannot be, and the checks must see it."""
+    """Return options as a cache key; None if one is not hashable, so that the checks refuse it."""
     if PLAIN.issuperset(map(type, options)):
         return options
     try:
@@ -32,7 +32,7 @@ def cache_key(options: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def _hashable(option: Any) -> Any:
-    """Make sequences of integers fit for a cache."""
+    """Return a sequence of integers as a hashable tuple, anything else unchanged."""
     if isinstance(option, (list, tuple)) or (isinstance(option, np.ndarray) and option.ndim == 1):
         items = list(option)
         if not all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in items):

@@ -1,6 +1,6 @@
 """Color: torchvision's formulas on every dtype.
 
-Integers fill their type, floats are 0..1, and so are the results: what leaves the range is
+Integers fill their type, floats are 0..1, and so are the results: values outside the range are
 clipped. Results keep dtype and layout. Integers are rounded half to even where torchvision
 truncates, so the two differ by at most one level. Images are gray or RGB: 1 or 3 channels. A NaN
 makes its pixel NaN, for `adjust_contrast` its image.
@@ -8,9 +8,9 @@ makes its pixel NaN, for `adjust_contrast` its image.
 
 from __future__ import annotations
 
-from imgkit.backends import backend
 from imgkit.checks import check_flag, check_number
-from imgkit.image import Array, as_batch, channels, check_colors, check_image, is_tensor, like_input
+from imgkit.image import Array, inspect_colors
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
 
 
@@ -33,9 +33,10 @@ def adjust_brightness(x: Array, factor: float) -> Array:
     >>> ik.adjust_brightness(np.array([[10, 200]], np.uint8), 1.5)
     array([[ 15, 255]], dtype=uint8)
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     factor = check_number(factor, "factor", 0)
-    return like_input(backend(x, "color").adjust_brightness(as_batch(x), factor), x)
+    run = backend_of(image.is_tensor, "color").adjust_brightness
+    return image.restore(run(image.batch, factor))
 
 
 @ragged
@@ -44,7 +45,7 @@ def adjust_contrast(x: Array, factor: float) -> Array:
 
     Args:
         x: gray or RGB image(s); each image of a batch has its own mean.
-        factor: at least 0; 0 is uniform gray, 1 changes nothing, 2 doubles the distances
+        factor: at least 0; 0 gives uniform gray, 1 changes nothing, 2 doubles the distances
             from the mean.
 
     Returns:
@@ -58,9 +59,10 @@ def adjust_contrast(x: Array, factor: float) -> Array:
     >>> ik.adjust_contrast(np.array([[90, 110]], np.uint8), 2)
     array([[ 80, 120]], dtype=uint8)
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     factor = check_number(factor, "factor", 0)
-    return like_input(backend(x, "color").adjust_contrast(as_batch(x), factor), x)
+    run = backend_of(image.is_tensor, "color").adjust_contrast
+    return image.restore(run(image.batch, factor))
 
 
 @ragged
@@ -68,7 +70,7 @@ def adjust_saturation(x: Array, factor: float) -> Array:
     """Blend each pixel with its gray value: ``factor * x + (1 - factor) * gray``.
 
     Args:
-        x: gray or RGB image(s); gray ones have no saturation and come back as they are.
+        x: gray or RGB image(s); gray ones have no saturation and are returned unchanged.
         factor: at least 0; 0 is gray, 1 changes nothing, 2 doubles the color.
 
     Returns:
@@ -82,9 +84,10 @@ def adjust_saturation(x: Array, factor: float) -> Array:
     >>> ik.adjust_saturation(np.array([[[100, 50, 50]]], np.uint8), 0)
     array([[[65, 65, 65]]], dtype=uint8)
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     factor = check_number(factor, "factor", 0)
-    return like_input(backend(x, "color").adjust_saturation(as_batch(x), factor), x)
+    run = backend_of(image.is_tensor, "color").adjust_saturation
+    return image.restore(run(image.batch, factor))
 
 
 @ragged
@@ -94,7 +97,7 @@ def adjust_hue(x: Array, shift: float) -> Array:
     The round trip through HSV runs in float32 for every dtype.
 
     Args:
-        x: gray or RGB image(s); gray ones have no hue and come back as they are.
+        x: gray or RGB image(s); gray ones have no hue and are returned unchanged.
         shift: -0.5 to 0.5 turns; 1/3 makes red green, both ends give the opposite hue.
 
     Returns:
@@ -110,9 +113,10 @@ def adjust_hue(x: Array, shift: float) -> Array:
 
     Smith, "Color gamut transform pairs", SIGGRAPH 1978.
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     shift = check_number(shift, "shift", -0.5, 0.5)
-    return like_input(backend(x, "color").adjust_hue(as_batch(x), shift), x)
+    run = backend_of(image.is_tensor, "color").adjust_hue
+    return image.restore(run(image.batch, shift))
 
 
 @ragged
@@ -125,7 +129,7 @@ def grayscale(x: Array, keep_channels: bool = False) -> Array:
 
     Returns:
         Without `keep_channels` an image ``(H, W)``; a batch keeps its fourth axis,
-        ``(N, H, W, 1)``, because a batch without it could not be told from an image. On uint8
+        ``(N, H, W, 1)``, because a batch without it would look like an image. On uint8
         OpenCV's fixed-point weights (0.299, 0.587, 0.114) are within one level of these.
 
     Raises:
@@ -136,11 +140,12 @@ def grayscale(x: Array, keep_channels: bool = False) -> Array:
     >>> ik.grayscale(np.array([[[100, 50, 50]]], np.uint8))
     array([[65]], dtype=uint8)
 
-    ITU-R BT.601, with the four digits that MATLAB, Pillow's kin and torchvision print.
+    ITU-R BT.601, with the four digits that MATLAB and torchvision use.
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     keep_channels = check_flag(keep_channels, "keep_channels")
-    gray = backend(x, "color").grayscale(as_batch(x), channels(x) if keep_channels else 1)
+    run = backend_of(image.is_tensor, "color").grayscale
+    gray = run(image.batch, image.channels if keep_channels else 1)
     if keep_channels or x.ndim == 4:
-        return like_input(gray, x)
-    return gray[0, 0] if is_tensor(gray) else gray[0, :, :, 0]
+        return image.restore(gray)
+    return gray[0, 0] if image.is_tensor else gray[0, :, :, 0]

@@ -1,17 +1,17 @@
-"""Convolution on one to three axes, by whichever route is fastest.
+"""Convolution on one to three axes, by the route that is predicted to be fastest.
 
 Images are ``(H, W)``, ``(H, W, C)`` or ``(N, H, W, C)`` of uint8, uint16, float32 or float64; a
-list of them gives a list. The axes of a tensor are those of `imgkit.image`: H and W are its
-last. Values are taken as they are. Integers and float32 are computed and
-returned in float32, float64 in float64. The error stays below about 1e-6 of the largest pixel
-times the sum of the absolute taps: with uint16 and a kernel that sums to 1 that is a fraction of
-a level. The routes ``fft`` and ``overlap-add`` spread this error, and any NaN or infinity, over
-the neighborhood (as SciPy's do); `method="direct"` keeps it where it is.
+list of them gives a list. The axes of a tensor are those of `imgkit.image`: H and W are its last.
+Values are not rescaled. Integers and float32 are computed and returned in float32, float64 in
+float64. The error is below about 1e-6 of the largest pixel times the sum of the absolute taps:
+with uint16 and a kernel that sums to 1 that is a fraction of a level. The routes ``fft`` and
+``overlap-add`` spread this error, and any NaN or infinity, over the neighborhood (as SciPy's do);
+`method="direct"` keeps it where it is.
 
 Modes, for N pixels and K taps: ``valid`` gives the N - K + 1 outputs for which the kernel lies
 inside the image, ``full`` the N + K - 1 for which it touches it, ``same`` the N in the middle of
-``full``, from (K - 1) // 2 on, as `scipy.signal.convolve` does. What the outputs see beyond the
-image is the border's. Dilated kernels count as the larger kernels that they are.
+``full``, from (K - 1) // 2 on, as `scipy.signal.convolve` does. The border defines the
+pixels outside the image. A dilated kernel counts with its dilated size.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from imgkit.ops.ragged import ragged, takes_lists
 
 
 class Explanation(NamedTuple):
-    """Which route a convolution takes; prints as a table.
+    """The route of a convolution; prints as a table.
 
     `costs` holds the predicted milliseconds of every route that can run it.
     """
@@ -61,7 +61,7 @@ def convolve(
     method: str = "auto",
     dtype: Any = None,
 ) -> Array:
-    """Convolve with a kernel of one, two or three dimensions (true convolution: it is flipped).
+    """Convolve with a kernel of one, two or three dimensions, flipped (true convolution).
 
     Args:
         x: image, batch or list of images. With a 1-D kernel also a signal (N,), with a 3-D
@@ -70,7 +70,7 @@ def convolve(
         kernel: taps, or a name that `kernel` knows; every axis has at least one tap.
         mode: ``valid``, ``same`` or ``full``.
         border: ``constant``, ``edge``, ``reflect``, ``symmetric`` or ``wrap``.
-        value: what a constant border shows, in the units of `x`.
+        value: the pixel value of a constant border, in the units of `x`.
         stride: keep every s-th output, from the first; one integer or one for each kernel axis.
         dilation: pixels from tap to tap, at least 1; one integer or one for each kernel axis.
         axes: the axes of `x` for the axes of the kernel; default H and W (2-D), W (1-D),
@@ -86,8 +86,9 @@ def convolve(
 
     Raises:
         ValueError: an empty, unknown or not finite kernel; a kernel larger than the image in
-            mode valid; an unknown word; `separable` for a kernel that is not.
-        TypeError: `x` is no array of an image's dtype, the taps are complex.
+            mode valid; an unknown mode, border or method; `separable` for a kernel that is
+            not.
+        TypeError: `x` is not an array of an image's dtype, or the taps are complex.
 
     >>> import imgkit as ik
     >>> import numpy as np
@@ -114,7 +115,7 @@ def correlate(
     method: str = "auto",
     dtype: Any = None,
 ) -> Array:
-    """Cross-correlate: `convolve` with the kernel flipped, that is, laid on as it is printed.
+    """Cross-correlate: as `convolve`, without flipping the kernel.
 
     In every mode and for even kernels too this equals ``convolve(x, kernel[::-1, ::-1], ...)``,
     and `scipy.signal.correlate` in its mode of the same name where the kernel is not the larger.
@@ -124,7 +125,7 @@ def correlate(
         kernel: taps, or a name that `kernel` knows.
         mode: ``valid``, ``same`` or ``full``.
         border: ``constant``, ``edge``, ``reflect``, ``symmetric`` or ``wrap``.
-        value: what a constant border shows, in the units of `x`.
+        value: the pixel value of a constant border, in the units of `x`.
         stride: keep every s-th output.
         dilation: pixels from tap to tap.
         axes: the axes of `x` for the axes of the kernel.
@@ -159,17 +160,17 @@ def explain_convolve(
     method: str = "auto",
     dtype: Any = None,
 ) -> Explanation:
-    """Tell which route `convolve` takes with the same arguments, and why.
+    """Return the route that `convolve` takes with the same arguments, and the reason.
 
     The predictions come from a cost model whose constants were measured once, on one machine:
-    their order matters, not their size.
+    use them to compare routes, not as times.
 
     Args:
         x: array, or the shape of a float32 array.
         kernel: taps, or a name that `kernel` knows.
         mode: as in `convolve`, like the options that follow.
         border: ``constant``, ``edge``, ``reflect``, ``symmetric`` or ``wrap``.
-        value: what a constant border shows.
+        value: the pixel value of a constant border.
         stride: keep every s-th output.
         dilation: pixels from tap to tap.
         axes: the axes of `x` for the axes of the kernel.
@@ -198,14 +199,14 @@ def explain_convolve(
 
 
 def _shape(x: Any) -> tuple[int, ...]:
-    """Return the shape that stands for an array."""
+    """Check a shape that is given instead of an array."""
     if not isinstance(x, (tuple, list)) or any(np.ndim(n) for n in x):
         raise TypeError(f"x is {printable(x)}: it must be one array, or the shape of one")
     return check_ints(x, "x", len(x), 0)
 
 
 def _run(x: Any, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Array:
-    """Check and plan (once for arguments that come again), run, and cast."""
+    """Check and plan (cached for repeated arguments), run, and cast."""
     if not isinstance(x, np.ndarray) and not is_tensor(x):
         return _each(x, kernel, flip, options)
     run, dtype = planned(x, kernel, flip, options)
@@ -216,5 +217,5 @@ def _run(x: Any, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Array:
 
 @ragged
 def _each(x: Any, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Array:
-    """Run a list of images one by one; refuse what is no image."""
+    """Run a list of images one by one; raise for anything that is not an image."""
     return _run(check_array(x), kernel, flip, options)

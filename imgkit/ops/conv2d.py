@@ -10,16 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.backends import backend
 from imgkit.border import BORDERS, MODES
 from imgkit.checks import MAX_SIDE, check_choice, check_int, check_ints, check_number, check_real
-from imgkit.image import as_batch, channels, check_image, image_size, is_tensor, saturate
+from imgkit.image import Array, inspect_image, is_tensor, saturate
 from imgkit.ops.conv_plan import check_fits, check_held, dtypes
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
-
-Array = npt.NDArray[Any]
 
 
 @ragged
@@ -41,21 +38,19 @@ def conv2d(
 
     Give `mode` or `padding`. A mode pads as `correlate` does, so that an image of one channel
     gives the same numbers; `padding` pads as `torch.nn.functional.conv2d` does. The two kinds of
-    ``same`` differ for even kernels alone: torch puts the odd pixel behind, a mode in front.
+    ``same`` differ only for even kernels: torch pads the odd pixel at the end, a mode at the start.
 
-    Args:
-        x: image, batch or list of images; (H, W) counts as one channel.
-        weight: (C_out, C_in / groups, KH, KW); beside a tensor also one on its device, through
-            which gradients flow.
-        bias: None or (C_out,), likewise.
+    Args: x: image, batch or list of images; (H, W) has one channel. weight: (C_out, C_in / groups,
+        KH, KW); for a tensor `x` also a tensor on its device, through which gradients flow.
+        bias: None or (C_out,); an array or tensor as `weight`.
         mode: ``valid``, ``same`` or ``full``; must stay ``valid`` with `padding`.
         padding: pixels on each side, one integer or (rows, columns), or torch's words ``same``
             and ``valid``.
-        border: what the padding shows, as in `convolve`.
+        border: the pixels of the padding, as in `convolve`.
         value: of a constant border.
         stride: keep every s-th output; one integer or (rows, columns).
         dilation: pixels from tap to tap; one integer or (rows, columns).
-        groups: output channels in this many groups see their own group of input channels.
+        groups: number of channel groups; each group of outputs uses its own group of inputs.
         dtype: of the result, as in `convolve`.
 
     Returns:
@@ -63,7 +58,7 @@ def conv2d(
 
     Raises:
         ValueError: shapes that do not match, a kernel larger than the padded image, a mode
-            beside padding.
+            together with padding.
         TypeError: as `convolve`.
 
     >>> import imgkit as ik
@@ -72,13 +67,12 @@ def conv2d(
     >>> ik.conv2d(x, np.ones((8, 3, 3, 3)), mode="same", stride=2).shape
     (3, 3, 8)
     """
-    check_image(x)
-    batch = as_batch(x)
+    image = inspect_image(x)
     work, final = dtypes(x.dtype, dtype)
     groups = check_int(groups, "groups", 1)
-    taps = _weight(weight, channels(x), groups)
+    taps = _weight(weight, image.channels, groups)
     biases = _bias(bias, len(taps))
-    if is_tensor(x):
+    if image.is_tensor:
         taps, biases = (_like(v, x, work, n) for v, n in ((taps, "weight"), (biases, "bias")))
     else:
         check_held(taps, "weight", work, (1, 2, 3))
@@ -89,11 +83,11 @@ def conv2d(
     strides = check_ints(stride, "stride", 2, 1, MAX_SIDE)
     dilations = check_ints(dilation, "dilation", 2, 1, MAX_SIDE)
     pads = _padding(mode, padding, taps.shape[2:], strides, dilations)
-    seen = tuple(n + sum(p) for n, p in zip(image_size(x), pads, strict=True))
+    seen = tuple(n + sum(p) for n, p in zip(image.size, pads, strict=True))
     check_fits(seen, tuple(taps.shape[2:]), dilations)
     with np.errstate(over="ignore", invalid="ignore"):  # inf, as in torch
-        result = backend(x, "conv2d").conv2d(
-            batch,
+        result = backend_of(image.is_tensor, "conv2d").conv2d(
+            image.batch,
             taps,
             biases,
             padding=pads,
@@ -118,7 +112,7 @@ def _like(values: Any, x: Any, dtype: Any, name: str) -> Any:
 
 
 def _real(values: Any, name: str) -> Any:
-    """Return finite real numbers as float64; a tensor as it is, unread."""
+    """Return finite real numbers as float64; a tensor unchanged, without reading it."""
     if is_tensor(values):
         if values.is_complex():
             raise TypeError(f"{name} has dtype {values.dtype}: it must hold real numbers")

@@ -1,4 +1,4 @@
-"""Planning a convolution: from arguments to a route, once for those that come again."""
+"""Planning a convolution: from arguments to a route, cached for repeated arguments."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from imgkit.kernels import as_kernel
 from imgkit.ops.cache_key import cache_key
 
 METHODS = ("auto", "direct", "separable", "low-rank", "shift-add", "fft", "overlap-add")
-CACHED = 1 << 20  # bytes; the checks of larger kernels are not remembered
+CACHED = 1 << 20  # bytes; the checks of larger kernels are not cached
 Planned = tuple[Callable[[Array], Array], "np.dtype[Any] | None"]
 
 
 class Options(NamedTuple):
-    """What a convolution was asked for besides its kernel, unchecked."""
+    """The options of a convolution besides its kernel, unchecked."""
 
     mode: Any
     border: Any
@@ -44,7 +44,7 @@ class Options(NamedTuple):
 
 
 def planned(x: Array, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Planned:
-    """Return the function of the image that does it, and the dtype to cast to, if any."""
+    """Return the function that convolves the image, and the dtype to cast to, if any."""
     taps = frozen_kernel(kernel)
     key = cache_key(options)
     plan = _plan if key is not None and len(taps[-1]) <= CACHED else _plan.__wrapped__
@@ -52,7 +52,7 @@ def planned(x: Array, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Plan
 
 
 def frozen_kernel(kernel: Any) -> tuple[Any, ...]:
-    """Make a kernel fit for a cache: its name, or shape, dtype and bytes."""
+    """Return a kernel as a cache key: its name, or shape, dtype and bytes."""
     if isinstance(kernel, str):
         return (kernel,)
     if is_tensor(kernel):
@@ -86,7 +86,7 @@ def _plan(
 ) -> Planned:
     """Plan once for equal arguments.
 
-    The options come one by one, so that the cache tells 1 from 1.0 and True.
+    The options are separate arguments, so that the cache distinguishes 1, 1.0 and True.
     """
     x, problem, dtype = as_problem(shape, x_dtype, frozen, flip, Options(*options))
     return backend(x, "conv").prepare(problem), dtype
@@ -118,7 +118,7 @@ def as_problem(
 
 
 def _words(options: Options) -> dict[str, Any]:
-    """Return the options that need no kernel to be checked."""
+    """Check the options that do not depend on the kernel."""
     return {
         "mode": check_choice(options.mode, "mode", MODES),
         "border": check_choice(options.border, "border", BORDERS),
@@ -128,7 +128,7 @@ def _words(options: Options) -> dict[str, Any]:
 
 
 def check_held(taps: Array, name: str, dtype: Any, axes: tuple[int, ...] | None = None) -> None:
-    """Raise unless a float dtype holds the answer of taps to a full image, along some axes."""
+    """Raise unless a float dtype holds the sum of the absolute taps, along some axes."""
     with np.errstate(over="ignore"):
         largest = float(np.abs(taps).sum(axes).max())
     if largest > float(np.finfo(dtype_name(dtype)).max):
@@ -193,9 +193,9 @@ def check_fits(pixels: tuple[int, ...], size: tuple[int, ...], dilation: tuple[i
 
 
 def _check_separable(taps: Array, costs: Mapping[str, float]) -> None:
-    """Raise unless the kernel is one outer product."""
+    """Raise unless the kernel is an outer product of 1-D kernels."""
     if "separable" not in costs:
         raise ValueError(
-            f"method is 'separable': the kernel of shape {taps.shape} is no outer product of "
-            "1-D kernels; use 'low-rank'"
+            f"method is 'separable': the kernel of shape {taps.shape} is not an outer "
+            "product of 1-D kernels; use 'low-rank'"
         )

@@ -1,8 +1,8 @@
 """Edges: first and second derivatives, edge maps, corners.
 
-x points right, y points down, and a rising ramp has a positive slope. Every channel is treated
-on its own, except where a function says so. Intensities and thresholds are in the units of `x`
-(0..255 for uint8). Results are float32, or float64 for float64 input; ``dtype="input"`` asks for
+x points right, y points down, and a rising ramp has a positive slope. Channels are processed
+separately unless a function says otherwise. Intensities and thresholds are in the units of `x`
+(0..255 for uint8). Results are float32, or float64 for float64 input; ``dtype="input"`` returns
 the input's type, rounded half to even and saturated, so that negative slopes become 0.
 """
 
@@ -11,16 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.backends import backend
 from imgkit.border import check_border, check_reach
 from imgkit.checks import check_choice, check_flag, check_int, check_number
-from imgkit.image import as_batch, check_image, like_input, result_dtype
+from imgkit.image import Array, inspect_image, result_dtype
 from imgkit.kernels import SMOOTH, TRUNCATE
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
-
-Array = npt.NDArray[Any]
 
 
 @ragged
@@ -33,16 +30,16 @@ def gradient(
     value: float = 0,
     dtype: Any = None,
 ) -> tuple[Array, Array]:
-    """Return the derivatives to the right and down, by a textbook 3x3 operator.
+    """Return the derivatives in x (right) and y (down) of a 3x3 operator.
 
-    The raw kernels answer a ramp of slope 1 with 8 (Sobel), 6 (Prewitt) or 32 (Scharr).
+    The raw kernels give 8 (Sobel), 6 (Prewitt) or 32 (Scharr) on a ramp of slope 1.
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
         operator: ``sobel`` (smoothing 1 2 1), ``prewitt`` (1 1 1) or ``scharr`` (3 10 3).
         normalized: divide by 8, 6 or 32, so that a ramp of slope 1 gives 1.
-        border: what lies outside: constant, edge, reflect, symmetric, wrap.
-        value: what a constant border shows.
+        border: the pixels outside: constant, edge, reflect, symmetric, wrap.
+        value: the pixel value of a constant border.
         dtype: of the result; None for float32 or float64, "input", or a name.
 
     Returns:
@@ -50,7 +47,7 @@ def gradient(
 
     Raises:
         ValueError: an unknown operator, border or dtype, a value that `x` cannot hold.
-        TypeError: `x` is no image.
+        TypeError: `x` is not an image.
 
     Source: I. Sobel, G. Feldman, "A 3x3 isotropic gradient operator for image processing"
     (1968); J. Prewitt, "Object enhancement and extraction" (1970); H. Scharr, "Optimal
@@ -63,9 +60,10 @@ def gradient(
     >>> gx[1].tolist(), gy[1].tolist()
     ([0.0, 1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0])
     """
-    options = _derivative_options(x, operator, normalized, border, value, dtype)
-    gx, gy = backend(x, "edges").gradient(as_batch(x), *options)
-    return like_input(gx, x), like_input(gy, x)
+    image = inspect_image(x)
+    options = _derivative_options(x.dtype, operator, normalized, border, value, dtype)
+    gx, gy = backend_of(image.is_tensor, "edges").gradient(image.batch, *options)
+    return image.restore(gx), image.restore(gy)
 
 
 @ragged
@@ -77,21 +75,21 @@ def sobel(
     value: float = 0,
     dtype: Any = None,
 ) -> Array:
-    """Return the length of the Sobel gradient, √(gx² + gy²).
+    """Return the magnitude of the Sobel gradient, √(gx² + gy²).
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
         normalized: divide by 8, so that a ramp of slope 1 gives 1.
-        border: what lies outside: constant, edge, reflect, symmetric, wrap.
-        value: what a constant border shows.
+        border: the pixels outside: constant, edge, reflect, symmetric, wrap.
+        value: the pixel value of a constant border.
         dtype: of the result; None for float32 or float64, "input", or a name.
 
     Returns:
-        The length at every pixel, of the shape of `x`.
+        The magnitude at every pixel, of the shape of `x`.
 
     Raises:
         ValueError: an unknown border or dtype, a value that `x` cannot hold.
-        TypeError: `x` is no image.
+        TypeError: `x` is not an image.
 
     Source: I. Sobel, G. Feldman, "A 3x3 isotropic gradient operator for image processing" (1968).
 
@@ -100,8 +98,10 @@ def sobel(
     >>> ik.sobel(np.tile(np.arange(5, dtype=np.uint8), (3, 1)))[1].tolist()
     [0.0, 8.0, 8.0, 8.0, 0.0]
     """
-    options = _derivative_options(x, "sobel", normalized, border, value, dtype)
-    return like_input(backend(x, "edges").magnitude(as_batch(x), *options), x)
+    image = inspect_image(x)
+    options = _derivative_options(x.dtype, "sobel", normalized, border, value, dtype)
+    run = backend_of(image.is_tensor, "edges").magnitude
+    return image.restore(run(image.batch, *options))
 
 
 @ragged
@@ -113,21 +113,21 @@ def prewitt(
     value: float = 0,
     dtype: Any = None,
 ) -> Array:
-    """Return the length of the Prewitt gradient, √(gx² + gy²).
+    """Return the magnitude of the Prewitt gradient, √(gx² + gy²).
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
         normalized: divide by 6, so that a ramp of slope 1 gives 1.
-        border: what lies outside: constant, edge, reflect, symmetric, wrap.
-        value: what a constant border shows.
+        border: the pixels outside: constant, edge, reflect, symmetric, wrap.
+        value: the pixel value of a constant border.
         dtype: of the result; None for float32 or float64, "input", or a name.
 
     Returns:
-        The length at every pixel, of the shape of `x`.
+        The magnitude at every pixel, of the shape of `x`.
 
     Raises:
         ValueError: an unknown border or dtype, a value that `x` cannot hold.
-        TypeError: `x` is no image.
+        TypeError: `x` is not an image.
 
     Source: J. Prewitt, "Object enhancement and extraction" (1970).
 
@@ -136,8 +136,10 @@ def prewitt(
     >>> ik.prewitt(np.tile(np.arange(5, dtype=np.uint8), (3, 1)))[1].tolist()
     [0.0, 6.0, 6.0, 6.0, 0.0]
     """
-    options = _derivative_options(x, "prewitt", normalized, border, value, dtype)
-    return like_input(backend(x, "edges").magnitude(as_batch(x), *options), x)
+    image = inspect_image(x)
+    options = _derivative_options(x.dtype, "prewitt", normalized, border, value, dtype)
+    run = backend_of(image.is_tensor, "edges").magnitude
+    return image.restore(run(image.batch, *options))
 
 
 @ragged
@@ -149,21 +151,21 @@ def scharr(
     value: float = 0,
     dtype: Any = None,
 ) -> Array:
-    """Return the length of the Scharr gradient, √(gx² + gy²), the most isotropic of the three.
+    """Return the magnitude √(gx² + gy²) of the Scharr gradient, the most isotropic of the three.
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
         normalized: divide by 32, so that a ramp of slope 1 gives 1.
-        border: what lies outside: constant, edge, reflect, symmetric, wrap.
-        value: what a constant border shows.
+        border: the pixels outside: constant, edge, reflect, symmetric, wrap.
+        value: the pixel value of a constant border.
         dtype: of the result; None for float32 or float64, "input", or a name.
 
     Returns:
-        The length at every pixel, of the shape of `x`.
+        The magnitude at every pixel, of the shape of `x`.
 
     Raises:
         ValueError: an unknown border or dtype, a value that `x` cannot hold.
-        TypeError: `x` is no image.
+        TypeError: `x` is not an image.
 
     Source: H. Scharr, "Optimal operators in digital image processing" (2000).
 
@@ -172,18 +174,19 @@ def scharr(
     >>> ik.scharr(np.tile(np.arange(5, dtype=np.uint8), (3, 1)))[1].tolist()
     [0.0, 32.0, 32.0, 32.0, 0.0]
     """
-    options = _derivative_options(x, "scharr", normalized, border, value, dtype)
-    return like_input(backend(x, "edges").magnitude(as_batch(x), *options), x)
+    image = inspect_image(x)
+    options = _derivative_options(x.dtype, "scharr", normalized, border, value, dtype)
+    run = backend_of(image.is_tensor, "edges").magnitude
+    return image.restore(run(image.batch, *options))
 
 
 def _derivative_options(
-    x: Any, operator: Any, normalized: Any, border: Any, value: Any, dtype: Any
+    x_dtype: Any, operator: Any, normalized: Any, border: Any, value: Any, dtype: Any
 ) -> tuple[str, float, str, float, np.dtype[Any]]:
-    """Check what the derivatives have in common; return the backend's arguments."""
-    check_image(x)
+    """Check the options that the derivatives share; return the backend's arguments."""
     smooth = SMOOTH[check_choice(operator, "operator", SMOOTH)]
     scale = 1 / (2 * sum(smooth)) if check_flag(normalized, "normalized") else 1.0
-    return operator, scale, *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
+    return operator, scale, *check_border(border, value, x_dtype), result_dtype(x_dtype, dtype)
 
 
 @ragged
@@ -200,8 +203,8 @@ def laplacian(
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
         neighbors: 4 (center tap -4) or 8 (center tap -8).
-        border: what lies outside: constant, edge, reflect, symmetric, wrap.
-        value: what a constant border shows.
+        border: the pixels outside: constant, edge, reflect, symmetric, wrap.
+        value: the pixel value of a constant border.
         dtype: of the result; None for float32 or float64, "input", or a name.
 
     Returns:
@@ -209,7 +212,7 @@ def laplacian(
 
     Raises:
         ValueError: `neighbors` is neither 4 nor 8; an unknown border or dtype.
-        TypeError: `x` is no image, `neighbors` no integer.
+        TypeError: `x` is not an image, or `neighbors` is not an integer.
 
     Source: R. Gonzalez, R. Woods, "Digital Image Processing", the isotropic derivatives of
     second order.
@@ -221,11 +224,12 @@ def laplacian(
     >>> ik.laplacian(spot, border="constant").tolist()
     [[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]
     """
-    check_image(x)
+    image = inspect_image(x)
     if check_int(neighbors, "neighbors") not in (4, 8):
         raise ValueError(f"neighbors is {neighbors!r}: it must be 4 or 8")
     options = *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
-    return like_input(backend(x, "edges").laplacian(as_batch(x), int(neighbors), *options), x)
+    run = backend_of(image.is_tensor, "edges").laplacian
+    return image.restore(run(image.batch, int(neighbors), *options))
 
 
 @ragged
@@ -239,14 +243,14 @@ def laplacian_of_gaussian(
 ) -> Array:
     """Return the Laplacian of the image blurred by a Gaussian.
 
-    The taps are samples out to ±4 `sigma`, corrected so that a constant answers 0 and the
-    parabola x² answers 2 at every `sigma`.
+    The taps are samples out to ±4 `sigma`, corrected so that a constant gives 0 and the
+    parabola x² gives 2 for every `sigma`.
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
         sigma: standard deviation of the Gaussian in pixels, 0.1 to 1024.
-        border: what lies outside: constant, edge, reflect, symmetric, wrap.
-        value: what a constant border shows.
+        border: the pixels outside: constant, edge, reflect, symmetric, wrap.
+        value: the pixel value of a constant border.
         dtype: of the result; None for float32 or float64, "input", or a name.
 
     Returns:
@@ -254,7 +258,7 @@ def laplacian_of_gaussian(
 
     Raises:
         ValueError: `sigma` below 0.1; an unknown border or dtype.
-        TypeError: `x` is no image, `sigma` no number.
+        TypeError: `x` is not an image, or `sigma` is not a number.
 
     Source: D. Marr, E. Hildreth, "Theory of edge detection" (1980).
 
@@ -264,14 +268,15 @@ def laplacian_of_gaussian(
     >>> round(float(ik.laplacian_of_gaussian(parabola, 1.0)[9, 9]), 6)
     2.0
     """
-    check_image(x)
+    image = inspect_image(x)
     sigma = _check_sigma(sigma, 0.1)
     options = *check_border(border, value, x.dtype), result_dtype(x.dtype, dtype)
-    return like_input(backend(x, "edges").laplacian_of_gaussian(as_batch(x), sigma, *options), x)
+    run = backend_of(image.is_tensor, "edges").laplacian_of_gaussian
+    return image.restore(run(image.batch, sigma, *options))
 
 
 def _check_sigma(sigma: Any, low: float = 0) -> float:
-    """Return the standard deviation of a Gaussian that does not reach too far."""
+    """Return the standard deviation of a Gaussian whose window is not too large."""
     number = check_number(sigma, "sigma", low)
     check_reach(TRUNCATE * number, "sigma", sigma)
     return number
@@ -289,26 +294,26 @@ def canny(
 ) -> Array:
     """Return thin, connected edges: Gaussian blur, Sobel, ridges, hysteresis.
 
-    A pixel is a ridge if its gradient length is at least that of both points, one step along the
-    gradient, between which it lies (linear between two neighbors). Ridges of at least `low`
-    stay where they connect, diagonals included, to one of at least `high`. The outermost pixels
-    are never edges. With several channels each pixel follows the channel of strongest gradient.
+    A pixel is a ridge if its gradient magnitude is at least that of the two points one step away
+    along the gradient (interpolated linearly between neighbors). Ridges of at least `low` are
+    kept where they connect, diagonals included, to one of at least `high`. The outermost pixels
+    are never edges. With several channels each pixel uses the channel with the strongest gradient.
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
-        low: threshold on the length of the raw Sobel gradient (8 for a ramp of slope 1), in the
+        low: threshold on the magnitude of the raw Sobel gradient (8 for a ramp of slope 1), in the
             units of `x`, at least 0.
         high: threshold that a connected edge must reach, at least `low`.
         sigma: standard deviation of the Gaussian in pixels, up to 1024; 0 for none.
-        border: what lies outside for the blur: constant, edge, reflect, symmetric, wrap.
-        value: what a constant border shows.
+        border: the pixels outside, for the blur: constant, edge, reflect, symmetric, wrap.
+        value: the pixel value of a constant border.
 
     Returns:
         bool; (H, W) stays (H, W), otherwise the last axis has one channel.
 
     Raises:
         ValueError: a negative threshold or `sigma`, `high` below `low`, an unknown border.
-        TypeError: `x` is no image, a threshold no number.
+        TypeError: `x` is not an image, or a threshold is not a number.
 
     Source: J. Canny, "A computational approach to edge detection" (1986).
 
@@ -320,14 +325,15 @@ def canny(
     >>> ik.canny(step, 100, 200, sigma=0)[2].astype(int).tolist()
     [0, 0, 1, 0, 0, 0]
     """
-    check_image(x)
+    image = inspect_image(x)
     low = check_number(low, "low", 0)
     high = check_number(high, "high", 0)
     if high < low:
         raise ValueError(f"high is {high:g}: it must be at least low, which is {low:g}")
     sigma = _check_sigma(sigma)
     options = low, high, sigma, *check_border(border, value, x.dtype)
-    return like_input(backend(x, "edges").canny(as_batch(x), *options), x)
+    run = backend_of(image.is_tensor, "edges").canny
+    return image.restore(run(image.batch, *options))
 
 
 @ragged
@@ -340,7 +346,7 @@ def corners(
     border: str = "reflect",
     value: float = 0,
 ) -> Array:
-    """Return how much every pixel looks like a corner.
+    """Return the corner response of every pixel.
 
     The structure tensor A = [[gx², gxgy], [gxgy, gy²]] of the normalized Sobel gradient is
     averaged by a Gaussian. ``harris`` is det A - k (trace A)²; ``shi-tomasi`` is the smaller
@@ -350,17 +356,17 @@ def corners(
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
         method: ``harris`` or ``shi-tomasi``.
         sigma: standard deviation of the average in pixels, up to 1024; 0 for none.
-        k: Harris' sensitivity, 0 to 0.25; smaller finds blunter corners.
-        border: what lies outside: constant, edge, reflect, symmetric, wrap.
-        value: what a constant border shows.
+        k: Harris' sensitivity, 0 to 0.25; a smaller value also finds blunt corners.
+        border: the pixels outside: constant, edge, reflect, symmetric, wrap.
+        value: the pixel value of a constant border.
 
     Returns:
-        float32, or float64 for float64 input, of the shape of `x`; in the 4th (Harris) or 2nd
-        power of the units of `x`.
+        float32, or float64 for float64 input, of the shape of `x`; in units of `x` to the
+        power 4 (Harris) or 2.
 
     Raises:
         ValueError: an unknown method or border, a negative `sigma`, `k` outside its range.
-        TypeError: `x` is no image.
+        TypeError: `x` is not an image.
 
     Source: C. Harris, M. Stephens, "A combined corner and edge detector" (1988); J. Shi,
     C. Tomasi, "Good features to track" (1994).
@@ -373,9 +379,10 @@ def corners(
     >>> bool(response[5, 5] == response.max()), bool(response[5, 10] < 0)
     (True, True)
     """
-    check_image(x)
+    image = inspect_image(x)
     check_choice(method, "method", ("harris", "shi-tomasi"))
     sigma = _check_sigma(sigma)
     k = check_number(k, "k", 0, 0.25)
     options = method, sigma, k, *check_border(border, value, x.dtype)
-    return like_input(backend(x, "edges").corners(as_batch(x), *options), x)
+    run = backend_of(image.is_tensor, "edges").corners
+    return image.restore(run(image.batch, *options))

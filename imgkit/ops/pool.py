@@ -5,17 +5,16 @@ batch ``(N, H, W, C)``, a list of images, a 1-D signal, or a volume. The result 
 `x`; a mean of integers is rounded half to even.
 
 A `size` that is one integer pools H and W of an image, or the only axis of a 1-D array. A tuple
-chooses how many axes: one is W (or the only axis), two are H and W, three are the first three of
+sets the number of axes: one is W (or the only axis), two are H and W, three are the first three of
 ``(D, H, W)`` and ``(D, H, W, C)`` or the middle three of ``(N, D, H, W, C)``; of a tensor, whose
 channels come first, the last ones. `axes` names others.
 
 Windows lie as in torch. Window ``i`` of an axis starts at ``i * stride - padding``, and its
-elements are `dilation` apart. An axis of n elements gives
-``floor((n + 2 * padding - dilation * (size - 1) - 1) / stride) + 1`` windows; `ceil` rounds up
-instead and then drops a last window that would start in the padding on the right. Padding never
-wins a maximum or minimum and does not count for a median. Where dilation leaves a window no
-element at all, a maximum is the lowest value of the dtype (-inf), a minimum the highest, a mean
-or median 0. A window with a NaN gives NaN.
+elements are `dilation` apart. An axis of n elements gives ``floor((n + 2 * padding - dilation *
+(size - 1) - 1) / stride) + 1`` windows; `ceil` rounds up instead and then drops a last window that
+would start in the padding on the right. Padding is ignored by maximum, minimum and median. A
+window without any element, which dilation can cause, gives the lowest value of the dtype (-inf)
+for a maximum, the highest for a minimum, 0 for a mean or median. A window with a NaN gives NaN.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from imgkit.backends import backend
 from imgkit.checks import MAX_SIDE, check_choice, check_flag, check_ints, check_size
 from imgkit.image import Array, check_array, check_image, is_tensor, spatial_axes
 from imgkit.ops.cache_key import cache_key
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
 
 KINDS = ("max", "min", "avg", "median")
 
 
 class Layout(NamedTuple):
-    """Where the windows lie, one number for each pooled axis; what backends are given."""
+    """Positions of the windows, one number for each pooled axis; the argument of the backends."""
 
     axes: tuple[int, ...]
     size: tuple[int, ...]
@@ -58,20 +57,18 @@ def max_pool(
 ) -> Array:
     """Return the largest value of each window, as ``torch.nn.functional.max_pool2d`` does.
 
-    Args:
-        x: image, batch, signal or volume; see the module for shapes and dtypes.
-        size: elements of a window, at least 1: one integer, or one for each pooled axis.
-        stride: steps from window to window, at least 1; None means `size`.
-        padding: elements added before and after each axis, 0 to ``size // 2``; they never win.
-        dilation: steps from element to element within a window, at least 1.
-        ceil: also keep a last window that hangs over the end.
+    Args: x: image, batch, signal or volume; see the module for shapes and dtypes. size: elements
+        of a window, at least 1: one integer, or one for each pooled axis. stride: steps from
+        window to window, at least 1; None means `size`. padding: elements added before and after
+        each axis, 0 to ``size // 2``; ignored by the maximum. dilation: steps from element to
+        element within a window, at least 1. ceil: also keep a last window that exceeds the end.
         axes: the axes to pool, one or as many as `size` has.
 
     Returns:
-        The dtype of `x`, the pooled axes as long as there are windows.
+        The dtype of `x`; one value for each window on the pooled axes.
 
     Raises:
-        TypeError: `x` is not an array of a known dtype, or an argument not an integer.
+        TypeError: `x` is not an array of a known dtype, or an argument is not an integer.
         ValueError: an argument is out of its range, or no window fits.
 
     >>> import imgkit as ik
@@ -83,7 +80,7 @@ def max_pool(
     array([3., 3., 2., 2.])
     """
     layout = _layout(x, size, stride, padding, dilation, ceil, axes)
-    result: Array = backend(x, "pool").max_pool(x, *layout)
+    result: Array = backend_of(is_tensor(x), "pool").max_pool(x, *layout)
     return result
 
 
@@ -100,20 +97,18 @@ def min_pool(
 ) -> Array:
     """Return the smallest value of each window: `max_pool` of the negative.
 
-    Args:
-        x: image, batch, signal or volume; see the module for shapes and dtypes.
-        size: elements of a window, at least 1: one integer, or one for each pooled axis.
-        stride: steps from window to window, at least 1; None means `size`.
-        padding: elements added before and after each axis, 0 to ``size // 2``; they never win.
-        dilation: steps from element to element within a window, at least 1.
-        ceil: also keep a last window that hangs over the end.
+    Args: x: image, batch, signal or volume; see the module for shapes and dtypes. size: elements
+        of a window, at least 1: one integer, or one for each pooled axis. stride: steps from
+        window to window, at least 1; None means `size`. padding: elements added before and after
+        each axis, 0 to ``size // 2``; ignored by the maximum. dilation: steps from element to
+        element within a window, at least 1. ceil: also keep a last window that exceeds the end.
         axes: the axes to pool, one or as many as `size` has.
 
     Returns:
-        The dtype of `x`, the pooled axes as long as there are windows.
+        The dtype of `x`; one value for each window on the pooled axes.
 
     Raises:
-        TypeError: `x` is not an array of a known dtype, or an argument not an integer.
+        TypeError: `x` is not an array of a known dtype, or an argument is not an integer.
         ValueError: an argument is out of its range, or no window fits.
 
     >>> import imgkit as ik
@@ -123,7 +118,7 @@ def min_pool(
            [ 8, 10]], dtype=uint8)
     """
     layout = _layout(x, size, stride, padding, dilation, ceil, axes)
-    result: Array = backend(x, "pool").min_pool(x, *layout)
+    result: Array = backend_of(is_tensor(x), "pool").min_pool(x, *layout)
     return result
 
 
@@ -141,8 +136,8 @@ def avg_pool(
 ) -> Array:
     """Return the mean of each window, as ``torch.nn.functional.avg_pool2d`` does.
 
-    The sum is divided by the elements of the window that lie inside `x` and its padding; what
-    hangs over the end because of `ceil` does not count.
+    The sum is divided by the elements of the window that lie inside `x` and its padding; elements
+    beyond the end because of `ceil` do not count.
 
     Args:
         x: image, batch, signal or volume; see the module for shapes and dtypes.
@@ -150,16 +145,16 @@ def avg_pool(
         stride: steps from window to window, at least 1; None means `size`.
         padding: zeros added before and after each axis, 0 to ``size // 2``.
         dilation: steps from element to element within a window, at least 1.
-        ceil: also keep a last window that hangs over the end.
+        ceil: also keep a last window that exceeds the end.
         count_include_pad: count the zeros of the padding; False divides by the elements of `x`.
         axes: the axes to pool, one or as many as `size` has.
 
     Returns:
-        The dtype of `x` (integers rounded half to even), the pooled axes as long as there are
-        windows.
+        The dtype of `x` (integers rounded half to even); one value for each window on the
+        pooled axes.
 
     Raises:
-        TypeError: `x` is not an array of a known dtype, or an argument not an integer.
+        TypeError: `x` is not an array of a known dtype, or an argument is not an integer.
         ValueError: an argument is out of its range, or no window fits.
 
     >>> import imgkit as ik
@@ -168,7 +163,7 @@ def avg_pool(
     array([1.5, 3.5, 5. ])
     """
     layout = _layout(x, size, stride, padding, dilation, ceil, axes)
-    result: Array = backend(x, "pool").avg_pool(
+    result: Array = backend_of(is_tensor(x), "pool").avg_pool(
         x, *layout, check_flag(count_include_pad, "count_include_pad")
     )
     return result
@@ -187,23 +182,23 @@ def median_pool(
 ) -> Array:
     """Return the median of each window; of an even number, the mean of the middle two.
 
-    Only elements of `x` count: at the border the median is that of fewer elements.
+    Padding does not count: at the border the median is taken of fewer elements.
 
     Args:
         x: image, batch, signal or volume; see the module for shapes and dtypes.
         size: elements of a window, at least 1: one integer, or one for each pooled axis.
         stride: steps from window to window, at least 1; None means `size`.
-        padding: elements added before and after each axis, 0 to ``size // 2``; never counted.
+        padding: elements added before and after each axis, 0 to ``size // 2``; ignored.
         dilation: steps from element to element within a window, at least 1.
-        ceil: also keep a last window that hangs over the end.
+        ceil: also keep a last window that exceeds the end.
         axes: the axes to pool, one or as many as `size` has.
 
     Returns:
-        The dtype of `x` (integers rounded half to even), the pooled axes as long as there are
-        windows.
+        The dtype of `x` (integers rounded half to even); one value for each window on the
+        pooled axes.
 
     Raises:
-        TypeError: `x` is not an array of a known dtype, or an argument not an integer.
+        TypeError: `x` is not an array of a known dtype, or an argument is not an integer.
         ValueError: an argument is out of its range, or no window fits.
 
     >>> import imgkit as ik
@@ -212,13 +207,13 @@ def median_pool(
     array([4, 2, 2, 8, 8], dtype=uint8)
     """
     layout = _layout(x, size, stride, padding, dilation, ceil, axes)
-    result: Array = backend(x, "pool").median_pool(x, *layout)
+    result: Array = backend_of(is_tensor(x), "pool").median_pool(x, *layout)
     return result
 
 
 @ragged
 def global_pool(x: Any, kind: str, *, axes: Any = None) -> Array:
-    """Return one value for each channel and image: the whole image is the window.
+    """Return one value for each channel of each image: the window is the whole image.
 
     Args:
         x: image, batch, signal or volume; see the module for shapes and dtypes.
@@ -231,7 +226,7 @@ def global_pool(x: Any, kind: str, *, axes: Any = None) -> Array:
 
     Raises:
         TypeError: `x` is not an array of a known dtype.
-        ValueError: `kind` is unknown, or `axes` does not fit.
+        ValueError: `kind` is unknown, or `axes` does not match `x`.
 
     >>> import imgkit as ik
     >>> import numpy as np
@@ -240,7 +235,7 @@ def global_pool(x: Any, kind: str, *, axes: Any = None) -> Array:
     """
     check_choice(kind, "kind", KINDS)
     chosen = _pooled_axes(x, None, axes)
-    result: Array = backend(x, "pool").global_pool(x, kind, chosen)
+    result: Array = backend_of(is_tensor(x), "pool").global_pool(x, kind, chosen)
     return result
 
 
@@ -249,8 +244,8 @@ def adaptive_pool(x: Any, output_size: Any, kind: str, *, axes: Any = None) -> A
     """Pool to a given size, as ``torch.nn.functional.adaptive_avg_pool2d`` does.
 
     Window ``i`` of an axis of n elements covers ``floor(i * n / output_size)`` to
-    ``ceil((i + 1) * n / output_size)``; windows overlap where `output_size` does not divide n,
-    and repeat elements where it is larger than n.
+    ``ceil((i + 1) * n / output_size)``; windows overlap if `output_size` does not divide n,
+    and repeat elements if it is larger than n.
 
     Args:
         x: image, batch, signal or volume; see the module for shapes and dtypes.
@@ -262,8 +257,8 @@ def adaptive_pool(x: Any, output_size: Any, kind: str, *, axes: Any = None) -> A
         The dtype of `x` (integers rounded half to even), the pooled axes `output_size` long.
 
     Raises:
-        TypeError: `x` is not an array of a known dtype, or `output_size` not integers.
-        ValueError: `kind` is unknown, or `output_size` or `axes` does not fit.
+        TypeError: `x` is not an array of a known dtype, or `output_size` does not hold integers.
+        ValueError: `kind` is unknown, or `output_size` or `axes` does not match `x`.
 
     >>> import imgkit as ik
     >>> import numpy as np
@@ -273,12 +268,12 @@ def adaptive_pool(x: Any, output_size: Any, kind: str, *, axes: Any = None) -> A
     check_choice(kind, "kind", KINDS)
     chosen = _pooled_axes(x, output_size, axes)
     counts = check_size(output_size, "output_size", len(chosen))
-    result: Array = backend(x, "pool").adaptive_pool(x, kind, chosen, counts)
+    result: Array = backend_of(is_tensor(x), "pool").adaptive_pool(x, kind, chosen, counts)
     return result
 
 
 def _pooled_axes(x: Any, size: Any, axes: Any) -> tuple[int, ...]:
-    """Check `x` and return the axes to pool, as many as `axes` or `size` says."""
+    """Check `x` and return the axes to pool, one for each entry of `axes` or `size`."""
     check_array(x)
     sized = next((len(v) for v in (axes, size) if isinstance(v, (tuple, list, np.ndarray))), None)
     if sized is not None:
@@ -297,7 +292,7 @@ def _pooled_axes(x: Any, size: Any, axes: Any) -> tuple[int, ...]:
 
 
 def _layout(x: Any, *given: Any) -> Layout:
-    """Check the arguments and lay out the windows; of arrays once for arguments that come again."""
+    """Check the arguments and place the windows; cached for arrays and repeated arguments."""
     key = cache_key(given) if isinstance(x, np.ndarray) else None
     if key is None:
         return _new_layout(x, *given)
@@ -312,7 +307,7 @@ def _known_layout(shape: tuple[int, ...], dtype: np.dtype[Any], *given: Any) -> 
 def _new_layout(
     x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, axes: Any
 ) -> Layout:
-    """Check the arguments and lay out the windows."""
+    """Check the arguments and place the windows."""
     chosen = _pooled_axes(x, size, axes)
     dims = len(chosen)
     sizes = check_ints(size, "size", dims, 1)
@@ -335,7 +330,7 @@ def _new_layout(
 def _count(
     x: Array, axis: int, size: int, stride: int, padding: int, dilation: int, ceil: bool
 ) -> int:
-    """Return how many windows an axis gets, in torch's arithmetic."""
+    """Return the number of windows on an axis, by torch's formula."""
     length: int = x.shape[axis]
     reach = dilation * (size - 1) + 1
     room = length + 2 * padding - reach

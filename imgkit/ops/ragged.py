@@ -1,4 +1,4 @@
-"""Functions of one image that also take a list of them, and what type checkers know of that."""
+"""Functions of one image that also take a list of images, with types for type checkers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 class Tensor(Protocol):
-    """What type checkers know a torch tensor by, without torch."""
+    """A torch tensor for type checkers, without importing torch."""
 
     @property
     def is_cuda(self) -> bool:
@@ -40,12 +40,12 @@ class OnImages(Protocol[Options, Result]):
 def takes_lists(
     function: Callable[Concatenate[Any, Options], Result],
 ) -> OnImages[Options, Result]:
-    """Tell type checkers that a function, as it is, also takes a list of images."""
+    """Type a function that handles lists of images by itself."""
     return cast(OnImages[Options, Result], function)
 
 
 def ragged(function: Callable[Concatenate[Any, Options], Result]) -> OnImages[Options, Result]:
-    """Let a function of one image also take a list of images and return a list."""
+    """Return a function that also takes a list of images and then returns a list."""
 
     @functools.wraps(function)
     def each(x: Any, *args: Any, **options: Any) -> Any:

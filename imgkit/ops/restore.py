@@ -1,8 +1,8 @@
 """Convolution as a matrix, and its inversion.
 
-Values are taken as they are, in the array's own units; results are floats (float32, or float64
-for float64) and are neither clipped nor rounded. Modes, borders and the place of `same` are
-those of `convolve`; a constant border shows 0.
+Values are in the array's own units; results are floats (float32, or float64 for float64) and are
+neither clipped nor rounded. Modes, borders and the position of `same` are those of `convolve`; a
+constant border is 0.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from imgkit.backends import backend
 from imgkit.border import BORDERS, MODES
 from imgkit.checks import check_choice, check_int, check_ints, check_number, printable
-from imgkit.image import as_batch, check_image, image_size, like_input
+from imgkit.image import Array, inspect_image
 from imgkit.kernels import as_kernel
 from imgkit.ops.conv_plan import check_held
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
-
-Array = npt.NDArray[Any]
 
 ITERATIONS = {"lsqr": 500, "richardson-lucy": 30, "wiener": 1}
 
@@ -45,9 +42,9 @@ def convolution_matrix(
         `scipy.sparse.csr_array` of float64, a row for each output and a column for each pixel.
 
     Raises:
-        ValueError: a shape that fits not the kernel, a kernel larger than the image in mode
-            valid, an unknown word.
-        TypeError: a shape that holds no integers.
+        ValueError: a shape that does not match the kernel, a kernel larger than the image in
+            mode valid, an unknown mode or border.
+        TypeError: a shape that does not hold integers.
 
     >>> import imgkit as ik
     >>> ik.convolution_matrix([1, 10], 3, "full").toarray()
@@ -66,16 +63,16 @@ def convolution_matrix(
             f"kernel has shape {taps.shape}: mode 'valid' needs it to fit into the shape {sizes}; "
             "modes 'same' and 'full' take any kernel"
         )
-    return backend(taps, "restore").convolution_matrix(taps, sizes, mode, border)
+    return backend_of(False, "restore").convolution_matrix(taps, sizes, mode, border)
 
 
 def _sizes(shape: Any, taps: Array) -> tuple[int, ...]:
-    """Return the sizes of an image's axes that suit a kernel."""
+    """Return the sizes of the image's axes, one for each axis of the kernel."""
     count = len(shape) if isinstance(shape, (Sequence, np.ndarray)) else taps.ndim
     if count != taps.ndim and (taps.ndim, count) != (1, 2):
         raise ValueError(
-            f"shape is {printable(shape)}: the kernel has {taps.ndim} axes, so give as many sizes; "
-            "an image of several channels has one matrix for each"
+            f"shape is {printable(shape)}: the kernel has {taps.ndim} axes, so give {taps.ndim} "
+            "sizes; an image of several channels has one matrix for each"
         )
     return check_ints(shape, "shape", count, 1)
 
@@ -93,35 +90,33 @@ def deconvolve(
 ) -> Array:
     """Find the image x whose convolution with `kernel` is `b`, channel by channel.
 
-    ``lsqr`` minimises ``|A x - b|**2 + regularization * |x|**2`` for the A of
+    ``lsqr`` minimizes ``|A x - b|**2 + regularization * |x|**2`` for the A of
     `convolution_matrix`, exactly and for every mode and border, by up to `iterations` steps of
     LSQR (each takes two convolutions; stopping early also regularizes).
 
-    ``wiener`` solves the same problem by one division of spectra, ``H* B / (|H|**2 + r)``, which
-    is exact where the border wraps; otherwise `b` is continued by its border first, and errors
-    may reach as far into the image as the inverse of the kernel does. A regularization below
-    1e-4 of the largest ``|H|**2`` counts as that, since some frequencies are lost.
+    ``wiener`` solves the same problem by one division of spectra, ``H* B / (|H|**2 + r)``. It is
+    exact if the border wraps; otherwise `b` is first extended by its border, and errors extend as
+    far into the image as the inverse of the kernel. A regularization below 1e-4 of the largest
+    ``|H|**2`` is raised to that value, since some frequencies are lost.
 
-    ``richardson-lucy`` multiplies up a non-negative image that most likely gave `b` under Poisson
-    noise, in `iterations` rounds; it knows no other regularization.
+    ``richardson-lucy`` finds the non-negative image that most likely gave `b` under Poisson noise
+    by `iterations` multiplicative updates; it takes no other regularization.
 
-    Args:
-        b: blurred image, batch or list of images.
-        kernel: taps of 1 (along the rows) or 2 dimensions, or a kernel's name.
-        method: ``lsqr``, ``wiener`` or ``richardson-lucy``.
-        mode: of the convolution that made `b`; x is smaller than `b` for ``full`` and larger for
-            ``valid``.
+    Args: b: blurred image, batch or list of images. kernel: taps of 1 (along the rows) or 2
+        dimensions, or a kernel's name. method: ``lsqr``, ``wiener`` or ``richardson-lucy``. mode:
+        of the convolution that produced `b`; x is smaller than `b` for ``full`` and larger for
+        ``valid``.
         border: of that convolution.
-        regularization: at least 0, relative to the squares of the taps: where the kernel passes
-            less than its square root, the answer is damped.
+        regularization: at least 0, relative to the squares of the taps: frequencies that the
+            kernel passes by less than its square root are damped.
         iterations: at least 1; None is 500 for ``lsqr``, 30 for ``richardson-lucy``.
 
     Returns:
         x, of the layout of `b`.
 
-    Raises:
-        ValueError: unknown words, a kernel of 3 axes or all zero, a `b` smaller than `full`
-            could make it; for ``richardson-lucy`` negative values or a regularization.
+    Raises: ValueError: an unknown method, mode or border, a kernel of 3 axes or all zero, a `b`
+        smaller than any result of `full`; for ``richardson-lucy`` negative values or a
+        regularization.
 
     >>> import imgkit as ik
     >>> import numpy as np
@@ -134,21 +129,21 @@ def deconvolve(
     squares estimation to image restoration", IEEE Trans. Computers C-22, 1973; Richardson,
     "Bayesian-based iterative method of image restoration", JOSA 62, 1972.
     """
-    check_image(b, "b")
+    image = inspect_image(b, "b")
     taps = _image_kernel(kernel)
     check_choice(method, "method", ITERATIONS)
     check_choice(mode, "mode", MODES)
     check_choice(border, "border", BORDERS)
-    if mode == "full" and any(k > n for k, n in zip(taps.shape, image_size(b), strict=True)):
+    if mode == "full" and any(k > n for k, n in zip(taps.shape, image.size, strict=True)):
         raise ValueError(
-            f"b has shape {b.shape}: mode 'full' and this kernel make at least {taps.shape} pixels"
+            f"b has shape {b.shape}: mode 'full' and this kernel give at least {taps.shape} pixels"
         )
     regularization = check_number(regularization, "regularization", 0)
     rounds = ITERATIONS[method] if iterations is None else check_int(iterations, "iterations", 1)
     if method == "richardson-lucy":
         _check_poisson(b, taps, regularization)
-    solve = getattr(backend(b, "restore"), method.replace("-", "_"))
-    return like_input(solve(as_batch(b), taps, mode, border, regularization, rounds), b)
+    solve = getattr(backend_of(image.is_tensor, "restore"), method.replace("-", "_"))
+    return image.restore(solve(image.batch, taps, mode, border, regularization, rounds))
 
 
 def _image_kernel(kernel: Any) -> Array:
@@ -157,13 +152,13 @@ def _image_kernel(kernel: Any) -> Array:
     if taps.ndim == 3:
         raise ValueError(f"kernel has shape {taps.shape}: an image takes one of 1 or 2 axes")
     if not taps.any():
-        raise ValueError("kernel is all zero: nothing of the image passes it")
+        raise ValueError("kernel is all zero: its convolution is 0 for every image")
     check_held(taps, "kernel", np.float32)
     return np.atleast_2d(taps)
 
 
 def _check_poisson(b: Array, taps: Array, regularization: float) -> None:
-    """Raise unless Richardson-Lucy can run."""
+    """Raise unless the image and kernel suit Richardson-Lucy."""
     if taps.min() < 0:
         raise ValueError(
             f"kernel has a tap of {taps.min():g}: method 'richardson-lucy' needs taps of at "

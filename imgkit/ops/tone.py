@@ -1,12 +1,12 @@
-"""Tone: curves on each channel alone, and what a value means; torchvision's formulas.
+"""Tone: curves on each channel separately, and conversions of range; torchvision's formulas.
 
-Integers fill their type, floats are 0..1, and so are the results: what leaves the range is
-clipped, except by `normalize`. Results keep layout and, where they do not say otherwise, dtype.
+Integers fill their type, floats are 0..1, and so are the results: values outside the range
+are clipped, except by `normalize`. Results keep the layout and, unless documented, the dtype.
 Integers are rounded half to even where torchvision truncates, so the two differ by at most one
 level. Images have any number of channels, for `clahe`, which works on luma, 1 or 3.
 
-A float beyond 0..1, infinities too, counts in a histogram as the nearest end of the range. A NaN
-counts there as 0 and stays NaN in float results (in all of its channel for `autocontrast`);
+In a histogram a float outside 0..1, infinities included, counts as the nearest end of the range.
+A NaN counts as 0 there and stays NaN in float results (in all of its channel for `autocontrast`);
 `to_uint8` makes it 0.
 """
 
@@ -16,23 +16,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from imgkit.backends import backend
 from imgkit.checks import check_choice, check_int, check_ints, check_number, printable
-from imgkit.image import (
-    Array,
-    as_batch,
-    channels,
-    check_colors,
-    check_image,
-    full_range,
-    like_input,
-)
+from imgkit.image import Array, full_range, inspect_colors, inspect_image
+from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
 
 Values = float | Sequence[float] | Array
 
 # Mean and standard deviation of training sets as fractions of full intensity, after torchvision,
-# open_clip and timm; one number serves any count of channels.
+# open_clip and timm; one number applies to any number of channels.
 PRESETS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
@@ -44,9 +36,9 @@ PRESETS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 
 
-BINS = 256.0  # of a histogram: no count exceeds so many times the mean count
+BINS = 256.0  # of a histogram: a count is at most this many times the mean count
 MAX_TILES = 256  # on an axis: each has a histogram
-LEAST_STD = 1e-12  # of full intensity: dividing by less overflows, and no image is so even
+LEAST_STD = 1e-12  # of full intensity: dividing by less overflows
 
 
 @ragged
@@ -69,9 +61,10 @@ def adjust_gamma(x: Array, gamma: float, gain: float = 1) -> Array:
     >>> ik.adjust_gamma(np.array([[0.25, 1.0]]), 0.5)
     array([[0.5, 1. ]])
     """
-    check_image(x)
+    image = inspect_image(x)
     gamma, gain = check_number(gamma, "gamma", 0), check_number(gain, "gain", 0)
-    return like_input(backend(x, "tone").adjust_gamma(as_batch(x), gamma, gain), x)
+    run = backend_of(image.is_tensor, "tone").adjust_gamma
+    return image.restore(run(image.batch, gamma, gain))
 
 
 @ragged
@@ -89,20 +82,21 @@ def invert(x: Array) -> Array:
     >>> ik.invert(np.array([[0, 10]], np.uint8))
     array([[255, 245]], dtype=uint8)
     """
-    check_image(x)
-    return like_input(backend(x, "tone").invert(as_batch(x)), x)
+    image = inspect_image(x)
+    run = backend_of(image.is_tensor, "tone").invert
+    return image.restore(run(image.batch))
 
 
 @ragged
 def posterize(x: Array, bits: int) -> Array:
     """Keep the `bits` highest bits of each intensity.
 
-    Integers lose their lower bits; floats are rounded down to ``2**bits`` equal steps. So the
+    Integers lose their lower bits; floats are rounded down to ``2**bits`` equal steps. The
     steps are those of an 8-bit image on every dtype.
 
     Args:
         x: image(s) of any number of channels.
-        bits: 0 (black) to 8 (all that an 8-bit image has).
+        bits: 0 (black) to 8 (all bits of an 8-bit image).
 
     Returns:
         Image(s) like `x`.
@@ -115,9 +109,10 @@ def posterize(x: Array, bits: int) -> Array:
     >>> ik.posterize(np.array([[31, 32, 100, 255]], np.uint8), 3)
     array([[  0,  32,  96, 224]], dtype=uint8)
     """
-    check_image(x)
+    image = inspect_image(x)
     bits = check_int(bits, "bits", 0, 8)
-    return like_input(backend(x, "tone").posterize(as_batch(x), bits), x)
+    run = backend_of(image.is_tensor, "tone").posterize
+    return image.restore(run(image.batch, bits))
 
 
 @ragged
@@ -139,19 +134,20 @@ def solarize(x: Array, threshold: float | None = None) -> Array:
     >>> ik.solarize(np.array([[100, 127, 128, 255]], np.uint8))
     array([[100, 127, 127,   0]], dtype=uint8)
     """
-    top = full_range(check_image(x).dtype)
+    image = inspect_image(x)
+    top = full_range(x.dtype)
     threshold = top / 2 if threshold is None else check_number(threshold, "threshold", 0, top)
-    return like_input(backend(x, "tone").solarize(as_batch(x), threshold), x)
+    run = backend_of(image.is_tensor, "tone").solarize
+    return image.restore(run(image.batch, threshold))
 
 
 @ragged
 def equalize(x: Array) -> Array:
-    """Spread the intensities of each channel so that their histogram becomes flat.
+    """Equalize the histogram of each channel.
 
-    The curve is Pillow's and torchvision's, made from a histogram of 256 bins; uint16 and float
-    images read it with linear interpolation, so they keep their fine steps and come out as their
-    8-bit copies do. Where there are too few pixels to equalize, or one value alone, nothing
-    changes.
+    The curve is Pillow's and torchvision's, computed from a histogram of 256 bins. uint16 and
+    float images interpolate it linearly: they keep their fine steps and match their 8-bit copies.
+    A channel with too few pixels or with one value stays unchanged.
 
     Args:
         x: image(s) of any number of channels.
@@ -165,15 +161,16 @@ def equalize(x: Array) -> Array:
     >>> ik.equalize(ramp)[::16, 0]
     array([  0,  68, 137, 205], dtype=uint8)
     """
-    check_image(x)
-    return like_input(backend(x, "tone").equalize(as_batch(x)), x)
+    image = inspect_image(x)
+    run = backend_of(image.is_tensor, "tone").equalize
+    return image.restore(run(image.batch))
 
 
 @ragged
 def autocontrast(x: Array) -> Array:
     """Stretch each channel so that its darkest pixel is 0 and its brightest full intensity.
 
-    A channel of one value alone is left as it is.
+    A channel with one value stays unchanged.
 
     Args:
         x: image(s) of any number of channels.
@@ -186,17 +183,18 @@ def autocontrast(x: Array) -> Array:
     >>> ik.autocontrast(np.array([[100, 110, 120]], np.uint8))
     array([[  0, 128, 255]], dtype=uint8)
     """
-    check_image(x)
-    return like_input(backend(x, "tone").autocontrast(as_batch(x)), x)
+    image = inspect_image(x)
+    run = backend_of(image.is_tensor, "tone").autocontrast
+    return image.restore(run(image.batch))
 
 
 @ragged
 def clahe(x: Array, clip_limit: float = 4.0, tiles: int | tuple[int, int] = 8) -> Array:
-    """Equalize each tile of an image with limited contrast, and blend between the tiles.
+    """Equalize each tile of an image with limited contrast, and interpolate between the tiles.
 
-    RGB images are equalized in their luma, and the change is added to all three channels, which
-    is what CLAHE on Y of Y'CbCr does. The histograms have 256 bins; uint16 and float images read
-    their curves with linear interpolation.
+    RGB images are equalized in their luma, and the change is added to all three channels, as
+    CLAHE on Y of Y'CbCr does. The histograms have 256 bins; uint16 and float images
+    interpolate their curves linearly.
 
     Args:
         x: gray or RGB image(s).
@@ -204,7 +202,7 @@ def clahe(x: Array, clip_limit: float = 4.0, tiles: int | tuple[int, int] = 8) -
         tiles: rows and columns of tiles, 1 to 256, or one number for both.
 
     Returns:
-        Image(s) like `x`. A gray uint8 image comes out as from OpenCV.
+        Image(s) like `x`. Gray uint8 images equal OpenCV's result.
 
     Raises:
         ValueError: for a negative limit, tiles below 1, or channels neither gray nor RGB.
@@ -217,10 +215,11 @@ def clahe(x: Array, clip_limit: float = 4.0, tiles: int | tuple[int, int] = 8) -
 
     Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV, 1994.
     """
-    check_colors(check_image(x))
+    image = inspect_colors(x)
     clip_limit = min(check_number(clip_limit, "clip_limit", 0), BINS)  # more limits nothing
     rows, columns = check_ints(tiles, "tiles", 2, 1, MAX_TILES)
-    return like_input(backend(x, "tone").clahe(as_batch(x), clip_limit, (rows, columns)), x)
+    run = backend_of(image.is_tensor, "tone").clahe
+    return image.restore(run(image.batch, clip_limit, (rows, columns)))
 
 
 @ragged
@@ -232,30 +231,31 @@ def normalize(x: Array, mean: Values | str, std: Values | None = None) -> Array:
         mean: one number or one a channel, as fractions of full intensity, whatever the dtype;
             or the name of a preset: ``imagenet``, ``clip``, ``inception``, ``siglip``,
             ``mnist``, ``cifar10``, ``half``.
-        std: likewise, above 0; None with a preset.
+        std: as `mean`, above 0; None with a preset.
 
     Returns:
         float32 image(s), float64 for float64: ``(x / full - mean) / std``, not clipped.
 
     Raises:
-        ValueError: for an unknown preset, a count of values that fits not the channels, or a
-            standard deviation below 1e-12.
+        ValueError: for an unknown preset, a number of values that does not match the channels, or
+            a standard deviation below 1e-12.
 
     >>> import imgkit as ik
     >>> import numpy as np
     >>> ik.normalize(np.array([[0, 51]], np.uint8), 0.5, 0.25).round(3)
     array([[-2. , -1.2]], dtype=float32)
     """
-    check_image(x)
+    image = inspect_image(x)
     if isinstance(mean, str):
         mean, std = _preset(mean, std)
     elif std is None:
         raise TypeError("std is None: give it, or a preset such as mean='imagenet'")
-    means = _per_channel(mean, "mean", channels(x))
-    stds = _per_channel(std, "std", channels(x))
+    means = _per_channel(mean, "mean", image.channels)
+    stds = _per_channel(std, "std", image.channels)
     if min(stds) < LEAST_STD:
         raise ValueError(f"std is {printable(std)}: every value must be at least {LEAST_STD:g}")
-    return like_input(backend(x, "tone").normalize(as_batch(x), means, stds), x)
+    run = backend_of(image.is_tensor, "tone").normalize
+    return image.restore(run(image.batch, means, stds))
 
 
 def _preset(name: str, std: object) -> tuple[Values, Values]:
@@ -290,20 +290,21 @@ def to_float(x: Array) -> Array:
         x: image(s) of any number of channels.
 
     Returns:
-        float32 image(s), 0..1 for integers; float images come back with the values they have.
+        float32 image(s), 0..1 for integers; float images keep their values.
 
     >>> import imgkit as ik
     >>> import numpy as np
     >>> ik.to_float(np.array([[0, 51, 255]], np.uint8))
     array([[0. , 0.2, 1. ]], dtype=float32)
     """
-    check_image(x)
-    return like_input(backend(x, "tone").to_float(as_batch(x)), x)
+    image = inspect_image(x)
+    run = backend_of(image.is_tensor, "tone").to_float
+    return image.restore(run(image.batch))
 
 
 @ragged
 def to_uint8(x: Array) -> Array:
-    """Return the nearest 8-bit image: full range becomes 255, values beyond it are clipped.
+    """Return the nearest 8-bit image: full range becomes 255, values outside it are clipped.
 
     Args:
         x: image(s) of any number of channels.
@@ -316,5 +317,6 @@ def to_uint8(x: Array) -> Array:
     >>> ik.to_uint8(np.array([[-1, 0.2, 1]]))
     array([[  0,  51, 255]], dtype=uint8)
     """
-    check_image(x)
-    return like_input(backend(x, "tone").to_uint8(as_batch(x)), x)
+    image = inspect_image(x)
+    run = backend_of(image.is_tensor, "tone").to_uint8
+    return image.restore(run(image.batch))

@@ -1,15 +1,17 @@
 """Layer two: what a network needs, on torch tensors.
 
-Every function of layer one is a module here under its name in capitals: `Sobel`, `MaxPool`,
-`GaussianBlur`. `Augment` runs a pipeline on batches; `Keyed`, `ImageFolder`, `Loader` and
-`Transform` bring it to datasets; `Preprocess` is for inference; `MixUp` and `CutMix` mix
-batches. This package imports torch; nothing else in imgkit imports this package.
+Every function of layer one is a module here: `Sobel`, `MaxPool`, `GaussianBlur`. `Augment` runs a
+pipeline on batches; `Keyed`, `ImageFolder`, `Loader` and `Transform` run it in datasets;
+`Preprocess` is for inference; `MixUp` and `CutMix` mix batches. This package imports torch;
+nothing else in imgkit imports this package.
 """
 
 from imgkit.backends.tensor.numpy_view import native
+from imgkit.registry import IMAGE_FUNCTIONS
 from imgkit.torch import modules
 from imgkit.torch.augment import Augment
 from imgkit.torch.data import ImageFolder, Keyed
+from imgkit.torch.function import Function
 from imgkit.torch.layout import bgr_to_rgb, rgb_to_bgr, to_chw, to_hwc
 from imgkit.torch.loader import Loader
 from imgkit.torch.mix import CutMix, MixUp
@@ -18,9 +20,10 @@ from imgkit.torch.preprocess import Preprocess
 from imgkit.torch.transform import Transform
 
 __all__ = [
-    *modules.__all__,
+    "IMAGE_FUNCTIONS",
     "Augment",
     "CutMix",
+    "Function",
     "ImageFolder",
     "Keyed",
     "Loader",
@@ -33,3 +36,4 @@ __all__ = [
     "to_chw",
     "to_hwc",
 ]
+__all__ += modules.__all__

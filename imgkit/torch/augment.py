@@ -14,20 +14,20 @@ from imgkit.torch.transform import Transform, check_pipeline, check_transform
 
 
 class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
-    """Runs a pipeline on a batch, with numbers of its own for every sample.
+    """Runs a pipeline on a batch, with separate numbers for every sample.
 
-    **Keys.** With ``key=(epoch, indices)`` the result follows from the key alone. Without one
-    the pipeline counts its calls: sample n of this process gets the key (0, n), and nothing is
-    repeated; the count is no part of `state_dict`, and starts at 0 in a new process. A pipeline
+    **Keys.** With ``key=(epoch, indices)`` the result depends only on the key. Without a key
+    the pipeline counts its calls: sample n of this process gets the key (0, n), so that no key
+    repeats. The count is not part of `state_dict` and starts at 0 in a new process. A pipeline
     without a seed draws fresh entropy.
 
     **Modes.** In training mode the pipeline runs. In eval mode `evaluate` runs; without it
-    images pass through, as they do in `nn.Dropout`, if the pipeline leaves size and dtype
-    alone. A pipeline that does not (it crops, resizes, normalizes) raises instead, as the
-    network would be fed something else than in training.
+    images pass through unchanged, as in `nn.Dropout`, if the pipeline keeps size and dtype. A
+    pipeline that changes them (crops, resizes, normalizes) raises instead, because the input of
+    the network would differ from training.
 
     Args:
-        pipeline: a `Pipeline`; or a `Transform`, whose options say what labels mean.
+        pipeline: a `Pipeline`; or a `Transform`, whose options define the labels.
         evaluate: the pipeline for eval mode, such as ``Preprocess("imagenet").pipeline``.
 
     Example:
@@ -44,20 +44,20 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         self.evaluate = None if evaluate is None else check_pipeline(evaluate)
 
     def forward(self, x: Any = None, *, key: Any = None, **targets: Any) -> Any:
-        """Run on images, or on images and what belongs to them.
+        """Run on images, or on images and their targets.
 
         Args:
             x: a batch (N, C, H, W), an image (C, H, W) or (H, W), or a list of images.
             key: ``(epoch, index)``, or ``(epoch, indices)`` for N samples.
             **targets: `image` and its `boxes`, `labels`, `masks`, `mask`, `keypoints`,
-                `polygons`: for a batch one entry an image.
+                `polygons`: for a batch one entry per image.
 
         Returns:
             The images, a batch as a batch and a list as a list; or a dict of the targets.
 
         Raises:
-            TypeError, ValueError: these are no images, they lie on several devices, or the
-                results of a stacked batch differ in size.
+            TypeError, ValueError: not images, images on several devices, or results of a
+                stacked batch that differ in size.
         """
         images = targets.get("image") if x is None else x
         if images is None:
@@ -87,13 +87,13 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         if changing:
             raise ValueError(
                 f"Augment is in eval mode, and its pipeline has {', '.join(changing)}, without "
-                "which the network sees something else than in training: pass evaluate=Pipeline("
-                "[...]) with what evaluation needs, or call Augment in training alone"
+                "which the input of the network differs from training: pass "
+                "evaluate=Pipeline([...]) for evaluation, or call Augment only in training"
             )
         return None
 
     def _labels(self, pipeline: Pipeline, targets: dict[str, Any], known: Any) -> dict[str, Any]:
-        """Return the labels, image by image, by the same keys."""
+        """Return the labels of each image, transformed with the same keys."""
         single = _count(targets["image"]) is None
         mover = check_transform(pipeline) if pipeline is not self.pipeline else self.transform
         rows = []
@@ -114,7 +114,7 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
 
 
 def _gather(value: Any, column: list[Any]) -> Any:
-    """Return masks that came stacked as a stack; everything else image by image."""
+    """Return masks stacked if they were stacked; everything else as a list, one per image."""
     stacked = isinstance(value, torch.Tensor) and value.ndim >= 3 and len(column) > 0
     if stacked and len({tuple(v.shape) for v in column}) == 1:
         return torch.stack(column)
@@ -149,12 +149,12 @@ def _check_images(images: Any) -> Any:
 
 
 def _check_key(key: Any) -> None:
-    """Refuse indices that lie on a device: reading them would wait for it."""
+    """Refuse indices on a device: reading them would synchronize."""
     indices = key[1] if isinstance(key, tuple) and len(key) == 2 else key
     if isinstance(indices, torch.Tensor) and indices.device.type != "cpu":
         raise ValueError(
             f"key indices are on {indices.device}: pass them on the CPU, before they are moved; "
-            "reading them back would wait for the device"
+            "reading them back would synchronize the device"
         )
 
 

@@ -1,4 +1,4 @@
-"""Datasets: a pipeline inside them, keyed by (epoch, index), whoever asks for the sample."""
+"""Datasets that run a pipeline with the key (epoch, index), in any process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
@@ -14,10 +13,10 @@ from imgkit.augment.pipeline import Pipeline
 from imgkit.checks import check_choice
 from imgkit.draws import EPOCH_BITS, check_bits
 from imgkit.folder import scan
+from imgkit.image import Array
 from imgkit.io import decode as codec
+from imgkit.ops.color import grayscale
 from imgkit.torch.transform import Transform, check_transform
-
-Array = npt.NDArray[Any]
 
 
 class _WithEpoch(Dataset[Any]):  # type: ignore[misc]  # torch is not read by mypy
@@ -28,7 +27,7 @@ class _WithEpoch(Dataset[Any]):  # type: ignore[misc]  # torch is not read by my
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if not self._epoch.is_shared():  # a plain pickle is on its own
+        if not self._epoch.is_shared():  # unpickled outside of torch's sharing
             self._epoch = _shared(int(self._epoch))
 
     @property
@@ -49,9 +48,9 @@ def _shared(epoch: int) -> torch.Tensor:
 class Keyed(_WithEpoch):
     """A dataset whose sample i is transformed with the key (epoch, i).
 
-    Nothing else decides the numbers: not the worker, the order, the batch or a resume. Call
-    `set_epoch` before each epoch; it reaches persistent workers, too. (A `DataLoader` reads
-    ahead: set the epoch before its iterator is made, not while it runs.)
+    The numbers depend on nothing else: not on the worker, the order, the batch or a resume. Call
+    `set_epoch` before each epoch; it also reaches persistent workers. (A `DataLoader` reads
+    ahead: set the epoch before its iterator is created, not while it runs.)
 
     Args:
         dataset: has ``__getitem__`` and ``__len__``; its samples are those of `Transform`.
@@ -70,7 +69,7 @@ class Keyed(_WithEpoch):
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
             raise TypeError(
                 f"dataset is a {type(dataset).__name__}: it needs __getitem__ and __len__; "
-                "samples of a stream have no index to be keyed by"
+                "samples of a stream have no index for a key"
             )
         self.dataset = dataset
         super().__init__()
@@ -96,17 +95,17 @@ class ImageFolder(_WithEpoch):
     """A folder with one folder of images for each class: samples (image (C, H, W), label).
 
     Files are read as `imgkit.io.decode` reads them: upright, 16 bits kept, transparency over
-    white. Classes are sorted by name, files by path; hidden files and other files are left out.
+    white. Classes are sorted by name, files by path; hidden files and other files are skipped.
 
     Args:
         root: the folder.
         pipeline: a `Pipeline` or `Transform` to run on each image, with the key (epoch, index);
             see `Keyed` for `set_epoch`.
-        channels: "rgb" repeats the channel of gray images, "gray" makes all images gray, "as
-            stored" leaves them.
+        channels: "rgb" repeats the channel of gray images, "gray" converts all images to gray,
+            "as stored" keeps them.
 
     Raises:
-        FileNotFoundError: there is no such folder, or no image in it.
+        FileNotFoundError: the folder does not exist, or holds no image.
         ValueError: a file cannot be decoded; the message names it.
     """
 
@@ -129,7 +128,7 @@ class ImageFolder(_WithEpoch):
         return len(self.samples)
 
     def name(self, index: int) -> str:
-        """Return the path of a sample, as messages show it."""
+        """Return the path of a sample for messages."""
         return scan.printable(self.samples[index][0])
 
     def decode(self, index: int) -> Array:
@@ -143,7 +142,7 @@ class ImageFolder(_WithEpoch):
             raise ValueError(f"{scan.printable(path)}: {error}") from error
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"{scan.printable(path)} is gone since it was listed"
+                f"{scan.printable(path)} was removed after it was listed"
             ) from error
 
     def __getitem__(self, index: Any) -> tuple[Any, int]:
@@ -157,7 +156,7 @@ class ImageFolder(_WithEpoch):
 def _tree(root: str) -> tuple[list[str], list[tuple[str, int]]]:
     """Return the sorted classes of a folder, and its images with their labels."""
     if not os.path.isdir(root):
-        raise FileNotFoundError(f"root is {scan.printable(root)}: there is no such folder")
+        raise FileNotFoundError(f"root is {scan.printable(root)}: the folder does not exist")
     with os.scandir(root) as entries:
         classes = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     found = [
@@ -173,9 +172,7 @@ def _tree(root: str) -> tuple[list[str], list[tuple[str, int]]]:
 
 
 def _channels(image: Array, channels: str) -> Array:
-    """Make an image (H, W, C) RGB or gray, if it is one of them."""
-    from imgkit.ops.color import grayscale
-
+    """Convert an image (H, W, C) between gray and RGB; other channel counts stay."""
     if channels == "rgb" and image.shape[2] == 1:
         return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
     if channels == "gray" and image.shape[2] == 3:

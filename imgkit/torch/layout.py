@@ -1,4 +1,4 @@
-"""Where the channels lie, and in which order. Arrays stay arrays, tensors stay tensors."""
+"""Order of the axes and of the color channels; arrays stay arrays, tensors stay tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 def to_chw(x: Any) -> Any:
     """Put the channels first: (..., H, W, C) becomes (..., C, H, W), and (H, W) (1, H, W).
 
-    A view: nothing is copied.
+    Returns a view.
 
     >>> to_chw(torch.zeros(4, 5, 3)).shape
     torch.Size([3, 4, 5])
@@ -25,7 +25,7 @@ def to_chw(x: Any) -> Any:
 def to_hwc(x: Any) -> Any:
     """Put the channels last: (..., C, H, W) becomes (..., H, W, C), and (H, W) (H, W, 1).
 
-    A view: nothing is copied.
+    Returns a view.
 
     >>> to_hwc(np.zeros((2, 3, 4, 5))).shape
     (2, 4, 5, 3)
@@ -37,7 +37,7 @@ def to_hwc(x: Any) -> Any:
 
 
 def bgr_to_rgb(x: Any) -> Any:
-    """Exchange red and blue, as OpenCV's images need; the same as `rgb_to_bgr`.
+    """Exchange red and blue, for images read by OpenCV; the same as `rgb_to_bgr`.
 
     Args:
         x: an array (..., H, W, 3) or a tensor (..., 3, H, W).

@@ -1,7 +1,7 @@
 """From files to batches on a device: workers decode, the device augments.
 
-A batch is what its key says: sample i of epoch e is the pipeline's result for the key (e, i),
-whatever the number of workers, the batch size, the order, the device or a resume.
+A batch depends only on its keys: sample i of epoch e is the pipeline's result for the key (e, i),
+for any number of workers, batch size, order, device, and after a resume.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ from imgkit.torch.data import ImageFolder
 from imgkit.torch.order import Order
 from imgkit.torch.packing import Packed, check_alike
 from imgkit.torch.transform import Transform, check_transform
-from imgkit.torch.work import Batch, Work, as_it_is, one_thread
+from imgkit.torch.workers import Batch, BatchDataset, one_thread, uncollated
 
 
 class Loader:
-    """Yields batches of a dataset, decoded in workers and augmented where the network runs.
+    """Yields batches of a dataset, decoded in workers and augmented on the network's device.
 
-    With ``device="cpu"`` workers augment, too. With ``device="cuda"`` they send the decoded
-    images as one packed buffer; it goes to the device from pinned memory on a stream of its
-    own, where the pipeline runs while the network is busy with the batch before.
+    With ``device="cpu"`` workers also augment. With ``device="cuda"`` they send the decoded
+    images as one packed buffer, which is copied to the device from pinned memory on a separate
+    stream; the pipeline runs there while the network processes the previous batch.
 
     Each loop over the loader is the next epoch, in another order if `shuffle`, unless
-    `set_epoch` says which. ``loader.state_dict()`` after some batches and `load_state_dict` in
-    another process give exactly the batches that remain.
+    `set_epoch` sets it. ``loader.state_dict()`` after some batches and `load_state_dict` in
+    another process give exactly the remaining batches.
 
     Args:
-        source: a folder with one folder of images a class; or a dataset whose samples have a
+        source: a folder with one folder of images per class; or a dataset whose samples have a
             form that `imgkit.torch.samples` describes.
-        pipeline: a `Pipeline`, or a `Transform` with options; None decodes alone.
-        batch_size: samples a batch.
+        pipeline: a `Pipeline`, or a `Transform` with options; None decodes only.
+        batch_size: samples per batch.
         workers: processes that decode; 0 decodes in this one.
-        device: "cpu", "cuda", or a torch device: where batches are made.
-        shuffle: another order each epoch, from (seed, epoch) alone.
+        device: "cpu", "cuda", or a torch device: the device of the batches.
+        shuffle: another order each epoch; it depends only on (seed, epoch).
         seed: of the order, 0 to 2**64 - 1; the pipeline has its own.
-        prefetch: batches that each worker is ahead.
-        drop_last: leave out a last batch that is not full.
+        prefetch: batches that each worker prepares ahead.
+        drop_last: drop an incomplete last batch.
         stack: True stacks images to (N, C, H, W); False gives a list of (C, H, W).
 
     Yields:
-        Batches in the form of the samples: (images, labels) of (image, label). Numbers become
-        tensors; boxes, their labels and other rows stay lists, one entry an image.
+        Batches in the form of the samples: (images, labels) for (image, label). Numbers become
+        tensors; boxes, their labels and other rows stay lists, one entry per image.
 
     Raises:
-        FileNotFoundError, TypeError, ValueError: an argument is not what it should be; a file
-            cannot be read, and the message names it.
+        FileNotFoundError, TypeError, ValueError: an argument is invalid; a file cannot be read,
+            and the message names it.
 
     Example:
         >>> import imgkit as ik
@@ -95,20 +95,22 @@ class Loader:
             check_bits(seed, "seed", SEED_BITS),
             bool(drop_last),
         )
-        self._next = (0, 0)  # the epoch and the batch that the next loop begins with
-        self._position = (0, 0)  # those of the batch that comes next in this one
+        self._next = (0, 0)  # epoch and batch at which the next loop starts
+        self._position = (0, 0)  # epoch and batch that this loop yields next
         check_int(prefetch, "prefetch", 1)
-        work = Work(dataset, self.transform, self.device.type != "cpu", self.stack, prefetch + 1)
+        work = BatchDataset(
+            dataset, self.transform, self.device.type != "cpu", self.stack, prefetch + 1
+        )
         self._loader = DataLoader(
             work,
             batch_sampler=self._order,
             num_workers=workers,
-            collate_fn=as_it_is,
+            collate_fn=uncollated,
             pin_memory=self.device.type == "cuda",
             prefetch_factor=prefetch if workers else None,
             persistent_workers=workers > 0,
             worker_init_fn=one_thread,
-            generator=torch.Generator(),  # its own, so that torch's is not drawn from
+            generator=torch.Generator(),  # separate, so that torch's generator does not change
         )
 
     def __len__(self) -> int:
@@ -125,31 +127,31 @@ class Loader:
             yield batch
         self._position = (epoch + 1, 0)
 
-    # --- where it stands ---
+    # --- state ---
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next loop is; a place inside it that was loaded is kept."""
+        """Set the epoch of the next loop; a loaded position inside this epoch is kept."""
         check_bits(epoch, "epoch", EPOCH_BITS)
         if epoch != self._next[0]:
             self._next = (epoch, 0)
             self._position = self._next
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the loader stands: its epoch, and the batches of it that were yielded."""
+        """Return the position of the loader: its epoch, and the number of batches yielded in it."""
         epoch, batch = self._position
         return {"epoch": epoch, "batch": batch, **self._order.settings()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where a loader with the same data and settings stood.
+        """Continue at the position of a loader with the same data and settings.
 
         Raises:
-            ValueError: the settings differ, so that other batches would remain.
+            ValueError: the settings differ, so that the remaining batches would differ.
         """
         for name, ours in self._order.settings().items():
             if state.get(name) != ours:
                 raise ValueError(
-                    f"{name} is {ours} here and {state.get(name)} in the state: the batches that "
-                    "remain would be others; make the loader with the same settings"
+                    f"{name} is {ours} here and {state.get(name)} in the state: the remaining "
+                    "batches would differ; create the loader with the same settings"
                 )
         epoch = check_bits(state.get("epoch"), "epoch", EPOCH_BITS)
         self._next = (epoch, check_int(state.get("batch"), "batch", 0, len(self)))
@@ -185,7 +187,7 @@ class Loader:
             pipeline.check(packed.images()[0])
             plan = pipeline.plan((shapes[:, 0], shapes[:, 1]), key)
             source = PackedImages(packed.flat, np.array(packed.offsets), shapes[:, :2])
-            return run_packed(plan.stages, source)  # one launch, where there is a kernel
+            return run_packed(plan.stages, source)  # one launch if there is a kernel
         results = list(pipeline(packed.images(), key=key))
         if not self.stack:
             return results
@@ -193,7 +195,7 @@ class Loader:
         return torch.stack(results)
 
     def _hand_over(self, launched: Any, path: samples.Path, done: Any) -> Any:
-        """Let the caller's stream wait for a batch, and own its memory."""
+        """Make the caller's stream wait for a batch and own its memory."""
         current = torch.cuda.current_stream(self.device)
         current.wait_event(done)
         images, rest = launched
@@ -209,11 +211,11 @@ def _check_dataset(dataset: Any) -> None:
             "and __len__"
         )
     if isinstance(dataset, ImageFolder) and dataset.transform is not None:
-        raise ValueError("source has a pipeline of its own: give it to the Loader instead")
+        raise ValueError("source already has a pipeline: give it to the Loader instead")
 
 
 def _check_device(device: Any) -> torch.device:
-    """Return a device that is there."""
+    """Return an available device."""
     found = torch.device(device)
     if found.type not in ("cpu", "cuda"):
         raise ValueError(f"device is {str(found)!r}: a Loader works on 'cpu' and 'cuda'")
@@ -226,7 +228,7 @@ def _check_device(device: Any) -> torch.device:
 
 
 def _moved(value: Any, device: torch.device) -> Any:
-    """Return a nest of tensors on a device, without waiting for it."""
+    """Copy nested tensors to a device without synchronizing."""
     if isinstance(value, torch.Tensor):
         return value.to(device, non_blocking=True)
     if isinstance(value, Mapping):
@@ -239,7 +241,7 @@ def _moved(value: Any, device: torch.device) -> Any:
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    """Yield the tensors of a nest."""
+    """Yield all tensors of a nested structure."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, Mapping):

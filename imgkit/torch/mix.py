@@ -1,7 +1,7 @@
-"""MixUp and CutMix of batches (N, C, H, W) on their own device.
+"""MixUp and CutMix of batches (N, C, H, W) on their device.
 
-What is mixed with what, and by how much, is drawn by `imgkit.augment.mixing.mix`, so the same key
-gives the same numbers for arrays and tensors; the pixels never leave their device.
+Partners and proportions are drawn by `imgkit.augment.mixing.mix`, so the same key gives the same
+numbers for arrays and tensors; the pixels never leave their device.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from imgkit.augment.mixing import mix
 from imgkit.image import check_image, full_range
 
-Array = npt.NDArray[Any]
 Result = dict[str, Any]
 
 
@@ -36,13 +34,13 @@ class _Mixer(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
             labels: (N,) integers, with `num_classes`; or (N, C) floats.
             masks: (N, H, W), on the device of the images.
             boxes: a list of N tensors or arrays (M, 4) in pixels.
-            box_labels: a list of N tensors or arrays (M,), one entry a box.
+            box_labels: a list of N tensors or arrays (M,), one entry per box.
             key: ``(epoch, indices)``, or indices. Without it calls are counted.
 
         Returns:
-            A dict of what came in, mixed, and the numbers that were drawn. Labels are float32
-            (N, classes) on the device of the images. In eval mode nothing is mixed: `images`,
-            `labels` and the others are as they came.
+            A dict of the mixed arguments and the numbers drawn. Labels are float32 (N, classes)
+            on the device of the images. In eval mode nothing is mixed: `images`, `labels` and the
+            others are returned unchanged.
         """
         _check_batch(images, masks)
         if not self.training:
@@ -64,13 +62,13 @@ class _Mixer(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
     _needs_size = False
 
     def _pixels(self, images: torch.Tensor, partner: torch.Tensor, drawn: Result) -> torch.Tensor:
-        raise TypeError(f"{type(self).__name__} mixes nothing")
+        raise TypeError(f"{type(self).__name__} does not mix images")
 
     def _masks(self, masks: torch.Tensor, partner: torch.Tensor, drawn: Result) -> torch.Tensor:
         return self._pixels(masks, partner, drawn)
 
     def extra_repr(self) -> str:
-        """Name the options."""
+        """Return the options as text."""
         return repr(self.mixer)
 
 
@@ -78,9 +76,9 @@ class MixUp(_Mixer):
     """Blend each image with another, and their labels likewise; see `imgkit.MixUp`.
 
     Args:
-        alpha: above 0; small values give shares near 0 and 1.
+        alpha: above 0; small values give proportions near 0 and 1.
         num_classes: needed for integer labels and masks.
-        p: how often a sample is mixed.
+        p: probability that a sample is mixed.
         seed: 0 to 2**64 - 1.
 
     Example:

@@ -1,4 +1,4 @@
-"""Which samples make the batches of an epoch."""
+"""The samples of each batch of an epoch."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch.utils.data import Sampler
 
 from imgkit.draws import Draw, stream
-
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 class Order(Sampler[list[tuple[int, int]]]):  # type: ignore[misc]  # torch is not read by mypy
-    """The batches of an epoch, from one of them on, as lists of (epoch, index)."""
+    """The batches of an epoch from a given one on, as lists of (epoch, index)."""
 
     def __init__(
         self, count: int, batch_size: int, shuffle: bool, seed: int, drop_last: bool
@@ -26,11 +24,11 @@ class Order(Sampler[list[tuple[int, int]]]):  # type: ignore[misc]  # torch is n
         self.begin(0, 0)
 
     def begin(self, epoch: int, batch: int) -> None:
-        """Say where the next iterator begins."""
+        """Set the epoch and batch at which the next iterator starts."""
         self.epoch, self.batch = epoch, batch
 
     def settings(self) -> dict[str, Any]:
-        """Return all that the order follows from, but for the epoch."""
+        """Return everything that determines the order, except the epoch."""
         return {
             "samples": self.count,
             "batch_size": self.batch_size,
@@ -51,7 +49,7 @@ class Order(Sampler[list[tuple[int, int]]]):  # type: ignore[misc]  # torch is n
 
 
 def shuffled(count: int, seed: int, epoch: int) -> Array:
-    """Return the indices of an epoch in the order of 64 random bits, which each has of its own.
+    """Return the indices of an epoch, sorted by 64 random bits of each index.
 
     >>> shuffled(5, 7, 0).tolist(), shuffled(5, 7, 1).tolist()
     ([4, 3, 2, 1, 0], [0, 3, 1, 4, 2])

@@ -1,7 +1,7 @@
 """The memory in which workers send batches: packed, stacked or listed.
 
-What images are collected in is allocated where other processes see it, and each image is copied
-there as soon as it is made, while it is in the cache: benchmarks/loader.py.
+The memory is shared with other processes, and each image is copied there as soon as it is ready,
+while it is in the cache: benchmarks/loader.py.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import get_worker_info
 
-Array = npt.NDArray[Any]
+from imgkit.image import Array
 
 
 class Packed(NamedTuple):
     """Images of several sizes in one flat buffer, (H, W, C) after (H, W, C)."""
 
     flat: torch.Tensor  # every value of every image, of their dtype
-    offsets: tuple[int, ...]  # where each begins
+    offsets: tuple[int, ...]  # start of each
     shapes: tuple[tuple[int, int, int], ...]  # (H, W, C) of each
 
     def images(self) -> list[torch.Tensor]:
@@ -34,11 +33,11 @@ class Packed(NamedTuple):
 
 
 class Buffers:
-    """The memory in which a worker sends packed batches, used in turn.
+    """The memory in which a worker sends packed batches, used in rotation.
 
-    Fresh shared memory costs half of what decoding does. What was sent is pinned, that is
-    copied, before torch asks for as many batches more as a worker is ahead; so one buffer more
-    than that is never written while it is read.
+    Allocating shared memory takes half the time of decoding. torch pins, that is copies, a batch
+    before it requests as many more batches as a worker prepares ahead; so with one buffer more
+    than that, no buffer is written while it is read.
     """
 
     def __init__(self, count: int) -> None:
@@ -61,7 +60,7 @@ class Buffers:
 
 
 def pack(images: Iterable[Array], count: int, buffers: Buffers) -> Packed:
-    """Lay images (H, W, C) of one dtype behind one another."""
+    """Concatenate the pixels of images (H, W, C) of one dtype."""
     starts: list[int] = []
     shapes: list[Any] = []
     end = 0
@@ -102,7 +101,7 @@ def listed(images: Iterable[Array], count: int) -> list[torch.Tensor]:
 
 
 def shared(shape: tuple[int, ...], dtype: np.dtype[Any]) -> torch.Tensor:
-    """Return a tensor; in a worker, in memory that it shares, so that sending copies nothing."""
+    """Return a tensor; in a worker, in shared memory, so that sending it copies nothing."""
     kind = torch_dtype(dtype)
     if get_worker_info() is None:
         return torch.empty(shape, dtype=kind)
@@ -120,5 +119,5 @@ def check_alike(shapes: list[tuple[int, ...]]) -> None:
     if len(set(shapes)) > 1:
         raise ValueError(
             f"images of one batch have shapes {sorted(set(shapes))[:4]}: end the pipeline with "
-            "Resize, RandomResizedCrop or Letterbox, or take a list with stack=False"
+            "Resize, RandomResizedCrop or Letterbox, or get a list with stack=False"
         )

@@ -1,7 +1,7 @@
-"""What trained networks expect of an image: resize, crop, normalize.
+"""Preprocessing for trained networks: resize, crop, normalize.
 
-A preset names what a family of networks was trained with; a timm data config (a dict) says it in
-numbers. Images of any kind come out as normalized float tensors.
+A preset is the preprocessing of a family of networks; a timm data config (a dict) gives it in
+numbers. Images of any kind become normalized float tensors.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from imgkit.torch import samples
 Size = tuple[int, int]
 
 
-class Recipe(NamedTuple):
-    """How a network wants its images: `resize` is the shorter edge, or a size to squash to."""
+class InputSpec(NamedTuple):
+    """Preprocessing of a network: `resize` is the shorter edge, or a size to squash to."""
 
     resize: int | Size
     crop: Size
@@ -35,17 +35,17 @@ class Recipe(NamedTuple):
     std: tuple[float, ...]
 
 
-RECIPES: dict[str, Recipe] = {
-    # torchvision's ImageClassification: ResNet and its kin, weights V1
-    "imagenet": Recipe(256, (224, 224), "bilinear", *PRESETS["imagenet"]),
+INPUT_SPECS: dict[str, InputSpec] = {
+    # torchvision's ImageClassification: ResNet and others, weights V1
+    "imagenet": InputSpec(256, (224, 224), "bilinear", *PRESETS["imagenet"]),
     # OpenAI's and open_clip's CLIP
-    "clip": Recipe(224, (224, 224), "bicubic", *PRESETS["clip"]),
+    "clip": InputSpec(224, (224, 224), "bicubic", *PRESETS["clip"]),
     # SigLIP squashes; its paper's and open_clip's "resize_mode": "squash"
-    "siglip": Recipe((224, 224), (224, 224), "bicubic", *PRESETS["siglip"]),
+    "siglip": InputSpec((224, 224), (224, 224), "bicubic", *PRESETS["siglip"]),
     # timm's inception_v3: floor(299 / 0.875)
-    "inception": Recipe(341, (299, 299), "bicubic", *PRESETS["inception"]),
-    "mnist": Recipe((28, 28), (28, 28), "bilinear", *PRESETS["mnist"]),
-    "cifar10": Recipe((32, 32), (32, 32), "bilinear", *PRESETS["cifar10"]),
+    "inception": InputSpec(341, (299, 299), "bicubic", *PRESETS["inception"]),
+    "mnist": InputSpec((28, 28), (28, 28), "bilinear", *PRESETS["mnist"]),
+    "cifar10": InputSpec((32, 32), (32, 32), "bilinear", *PRESETS["cifar10"]),
 }
 
 
@@ -54,17 +54,17 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
 
     Presets: "imagenet" (resize the shorter edge to 256, crop 224), "clip" (224, bicubic),
     "siglip" (squash to 224, bicubic), "inception" (341, crop 299, bicubic), "mnist" (28, gray),
-    "cifar10" (32). On 8-bit images the result is within one level of what torchvision, timm and
-    open_clip make of them. `pipeline` is the same as one imgkit `Pipeline`, which does not round
-    to levels between the resize and the rest.
+    "cifar10" (32). On 8-bit images the result is within one level of torchvision's, timm's
+    and open_clip's. `pipeline` is the same as one imgkit `Pipeline`, which does not round to
+    levels after the resize.
 
     Args:
         preset: a preset's name, or a timm data config: a dict with `input_size`, `mean`, `std`,
             `interpolation`, `crop_pct` and `crop_mode` ("center" or "squash").
-        size: the side of the crop, if it is not the preset's; the resize keeps its proportion.
+        size: the side of the crop instead of the preset's; the resize scales with it.
 
     Raises:
-        ValueError: there is no such preset, or the config asks for what imgkit has not.
+        ValueError: an unknown preset, or a config that imgkit does not support.
 
     Example:
         >>> import numpy as np
@@ -74,9 +74,9 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
 
     def __init__(self, preset: str | Mapping[str, Any] = "imagenet", size: int | None = None):
         super().__init__()
-        recipe = _from_config(preset) if isinstance(preset, Mapping) else _preset(preset)
-        self.recipe = recipe if size is None else _scaled(recipe, check_int(size, "size", 1))
-        resize, crop, interpolation, mean, std = self.recipe
+        spec = _from_config(preset) if isinstance(preset, Mapping) else _preset(preset)
+        self.spec = spec if size is None else _scaled(spec, check_int(size, "size", 1))
+        resize, crop, interpolation, mean, std = self.spec
         edge = "shorter" if isinstance(resize, int) else "both"
         place = [Resize(resize, edge=edge, interpolation=interpolation), CenterCrop(crop)]
         values = [Normalize(mean, std), ToCHW()]
@@ -88,32 +88,32 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
 
         Args:
             x: a Pillow image, an array (H, W) or (H, W, C), a tensor (C, H, W), a batch of
-                either, or a list of them. Gray becomes RGB where the network wants 3 channels,
-                RGB gray where it wants 1.
+                either, or a list of them. Gray becomes RGB if the network takes 3 channels,
+                RGB becomes gray if it takes 1.
 
         Returns:
             (C, H, W) float32 (float64 for float64), or (N, C, H, W).
         """
         if isinstance(x, (list, tuple)):
             if not x:
-                return torch.empty(0, len(self.recipe.mean), *self.recipe.crop)
+                return torch.empty(0, len(self.spec.mean), *self.spec.crop)
             return torch.stack([self(image) for image in x])
         if isinstance(x, torch.Tensor) and not (x.ndim < 4 and samples.is_viewed(x)):
             return self._on_device(x)
         if getattr(x, "ndim", 0) == 4:
             return self(list(x))
-        samples.size_of(x)  # says what an image is, where this is none
+        samples.size_of(x)  # raises for a type that is not an image
         image = self._channels(samples.pixels(samples.check_single(x)))
         return torch.from_numpy(self._run(image, 0))
 
     def _run(self, x: Any, key: Any) -> Any:
-        """Resize to whole levels, which is what networks were trained with, then normalize."""
+        """Resize and round to levels, as in the networks' training, then normalize."""
         place, values = self._steps
         return values(place(x, key=key), key=key)
 
     def _on_device(self, x: torch.Tensor) -> torch.Tensor:
-        """Run on a batch, or where NumPy cannot: on a device, in half precision."""
-        wanted, held = len(self.recipe.mean), x.shape[-3] if x.ndim > 2 else 1
+        """Run on a batch, a device tensor or a half-precision tensor, which NumPy cannot."""
+        wanted, held = len(self.spec.mean), x.shape[-3] if x.ndim > 2 else 1
         x = x[None] if x.ndim == 2 else x
         if held == 1 and wanted == 3:
             x = x.expand(*x.shape[:-3], 3, *x.shape[-2:])
@@ -123,7 +123,7 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         return self._run(x, key)
 
     def _channels(self, image: Any) -> Any:
-        wanted, held = len(self.recipe.mean), image.shape[2]
+        wanted, held = len(self.spec.mean), image.shape[2]
         if held == 1 and wanted == 3:
             return np.broadcast_to(image, (*image.shape[:2], 3))
         if held == 3 and wanted == 1:
@@ -131,23 +131,23 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         return image
 
     def extra_repr(self) -> str:
-        """Name the numbers."""
-        return ", ".join(f"{name}={value!r}" for name, value in self.recipe._asdict().items())
+        """Return the numbers as text."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.spec._asdict().items())
 
 
-def _preset(name: Any) -> Recipe:
-    return RECIPES[check_choice(name, "preset", RECIPES)]
+def _preset(name: Any) -> InputSpec:
+    return INPUT_SPECS[check_choice(name, "preset", INPUT_SPECS)]
 
 
-def _scaled(recipe: Recipe, size: int) -> Recipe:
-    """Return a recipe for another size of the crop."""
-    if not isinstance(recipe.resize, int):
-        return recipe._replace(resize=(size, size), crop=(size, size))
-    share = recipe.crop[0] / recipe.resize
-    return recipe._replace(resize=math.floor(size / share), crop=(size, size))
+def _scaled(spec: InputSpec, size: int) -> InputSpec:
+    """Return the same preprocessing for another size of the crop."""
+    if not isinstance(spec.resize, int):
+        return spec._replace(resize=(size, size), crop=(size, size))
+    share = spec.crop[0] / spec.resize
+    return spec._replace(resize=math.floor(size / share), crop=(size, size))
 
 
-def _from_config(config: Mapping[str, Any]) -> Recipe:
+def _from_config(config: Mapping[str, Any]) -> InputSpec:
     """Read a timm data config, as `timm.data.resolve_data_config` returns it."""
     channels, height, width = config.get("input_size", (3, 224, 224))
     share = check_number(config.get("crop_pct") or 0.875, "crop_pct", 0, above=True)
@@ -162,7 +162,7 @@ def _from_config(config: Mapping[str, Any]) -> Recipe:
         )
     mean, std = (_numbers(config, name, channels) for name in ("mean", "std"))
     resize = before if mode == "squash" else before[0]
-    return Recipe(resize, (height, width), interpolation, mean, std)
+    return InputSpec(resize, (height, width), interpolation, mean, std)
 
 
 def _numbers(config: Mapping[str, Any], name: str, channels: int) -> tuple[float, ...]:

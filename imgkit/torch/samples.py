@@ -1,15 +1,15 @@
-"""One sample of a dataset: which parts move with the image, and how they go in and come out.
+"""One sample of a dataset: the parts that are transformed with the image, and their conversion.
 
 A sample is an image, a tuple that starts with one, a dict, or a tuple of an image and a dict.
-What its parts are is told by, in this order:
+The kind of each part follows from, in this order:
 
-1. `names`: one name for each place of a tuple (None: leave it alone), or a dict of the sample's
-   names to ours, such as ``{"img": "image"}``;
-2. their type: tv_tensors, and Pillow images, which beside the image are masks;
+1. `names`: one name for each item of a tuple (None: leave it unchanged), or a dict from the
+   sample's names to imgkit's, such as ``{"img": "image"}``;
+2. their type: tv_tensors, and Pillow images, which are masks if there is another image;
 3. their name in a dict: image, mask, masks, boxes, oriented_boxes, polygons, keypoints.
 
-In a dict with boxes, ``labels``, ``area``, ``iscrowd``, ``scores``, and masks and keypoints of
-one row a box, lose the rows of the boxes that are dropped. Everything else is left alone.
+In a dict with boxes, ``labels``, ``area``, ``iscrowd``, ``scores``, and masks and keypoints with
+one row per box, lose the rows of dropped boxes. Everything else stays unchanged.
 """
 
 from __future__ import annotations
@@ -19,24 +19,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from imgkit.checks import suggest
-from imgkit.image import check_image
+from imgkit.image import Array, check_image
 from imgkit.pillow import from_pillow, is_pillow, mask_from_pillow, orientation
 
-Array = npt.NDArray[Any]
 Path = tuple[Any, ...]
 
 MOVED = ("image", "mask", "masks", "boxes", "oriented_boxes", "polygons", "keypoints")
 ROWS = ("labels", "area", "iscrowd", "scores")
 KNOWN = (*MOVED, *ROWS)
-VIEWED = (torch.uint8, torch.uint16, torch.float32, torch.float64)  # what NumPy images are, too
+VIEWED = (
+    torch.uint8,
+    torch.uint16,
+    torch.float32,
+    torch.float64,
+)  # NumPy has them, too
 
 
 class Part(NamedTuple):
-    """A part of a sample: where it lies, what it is, and its value."""
+    """A part of a sample: its path, its kind and its value."""
 
     path: Path
     name: str
@@ -44,7 +47,7 @@ class Part(NamedTuple):
 
     @property
     def place(self) -> str:
-        """How messages call it."""
+        """The part as messages name it."""
         return "sample" + "".join(f"[{key!r}]" for key in self.path)
 
 
@@ -52,7 +55,7 @@ class Part(NamedTuple):
 
 
 def find(sample: Any, names: Any) -> list[Part]:
-    """Return the parts that move, the image first.
+    """Return the parts that are transformed, the image first.
 
     Raises:
         TypeError, ValueError: there is no image, or two, or a part that might be a mask.
@@ -64,7 +67,7 @@ def find(sample: Any, names: Any) -> list[Part]:
         (others if known in (None, "alone") else parts).append(Part(path, known or "", value))
     images = [part for part in parts if part.name == "image"]
     masks = [i for i, part in enumerate(parts) if part.name == "pillow"]
-    if not images and masks:  # the first of Pillow's images is the image, the others are masks
+    if not images and masks:  # the first Pillow image is the image, the others are masks
         first = masks.pop(0)
         parts[first] = parts[first]._replace(name="image")
         images = [parts[first]]
@@ -76,7 +79,7 @@ def find(sample: Any, names: Any) -> list[Part]:
             f"a sample needs one image, and has {found}: name its parts with "
             'names=("image", ...) for tuples or names={"img": "image"} for dicts'
         )
-    size_of(images[0].value)  # says what an image is, where this is none
+    size_of(images[0].value)  # raises for a type that is not an image
     check_single(images[0].value)
     _check_others(images[0], others)
     return images + [part for part in parts if part is not images[0]]
@@ -110,7 +113,7 @@ def _entries(
 
 
 def _by_type(value: Any) -> str | None:
-    """Name what a type says of itself."""
+    """Return the kind of a value by its type."""
     if is_pillow(value):
         return "pillow"
     tv = sys.modules.get("torchvision.tv_tensors")
@@ -124,22 +127,24 @@ def _by_type(value: Any) -> str | None:
 
 
 def _check_others(image: Part, others: list[Part]) -> None:
-    """Refuse to leave alone what looks like a mask."""
+    """Refuse an unnamed part with the height and width of the image: it may be a mask."""
     size = size_of(image.value)
     for part in others:
         shape = tuple(getattr(part.value, "shape", ()))
         alone = part.name == "alone" or len(shape) not in (2, 3)
         if not alone and size in (shape[-2:], shape[:2]):
             raise ValueError(
-                f"{part.place} has shape {shape}, the height and width of the image: say what it "
-                'is with names=("image", "mask"), or names=("image", None) to leave it alone'
+                f"{part.place} has shape {shape}, the height and width of the image: name it "
+                'with names=("image", "mask"), or leave it unchanged with names=("image", None)'
             )
 
 
 def check_names(names: Any) -> Any:
-    """Return `names` if every name is one of ours."""
+    """Return `names` if every name is known."""
     if isinstance(names, str) or not isinstance(names, (Mapping, Sequence)):
-        raise TypeError(f"names is {names!r}: it is a tuple of names, or a dict of yours to ours")
+        raise TypeError(
+            f"names is {names!r}: it must be a tuple of names, or a dict of yours to imgkit's"
+        )
     for name in names.values() if isinstance(names, Mapping) else names:
         if name is not None and name not in KNOWN:
             raise ValueError(f"names has {name!r}: {suggest(name, KNOWN)}")
@@ -147,7 +152,7 @@ def check_names(names: Any) -> Any:
 
 
 def put(sample: Any, values: Mapping[Path, Any], path: Path = ()) -> Any:
-    """Return a sample of the same form with the values at these paths exchanged."""
+    """Return a copy of a sample with the values at these paths replaced."""
     if path in values:
         return values[path]
     if isinstance(sample, Mapping) and len(path) < 2:
@@ -164,7 +169,7 @@ def put(sample: Any, values: Mapping[Path, Any], path: Path = ()) -> Any:
 
 
 def size_of(image: Any) -> tuple[int, int]:
-    """Return height and width of an image of any kind, as it will be seen."""
+    """Return height and width of an image of any kind, after its EXIF orientation."""
     if is_pillow(image):
         width, height = image.size
         return (width, height) if orientation(image) >= 5 else (height, width)
@@ -178,14 +183,14 @@ def size_of(image: Any) -> tuple[int, int]:
 
 
 def is_viewed(image: Any) -> bool:
-    """Whether an image is, or can be seen as, a NumPy array without changing it."""
+    """Whether an image is a NumPy array, or has a zero-copy view as one."""
     if not isinstance(image, torch.Tensor):
         return True
     return image.device.type == "cpu" and image.dtype in VIEWED and not image.requires_grad
 
 
 def check_single(image: Any) -> Any:
-    """Return `image` if it is one image of a kind that samples hold."""
+    """Return `image` if it is one image, not a batch."""
     if is_pillow(image):
         return image
     if check_image(image, "image").ndim == 4:
@@ -194,7 +199,7 @@ def check_single(image: Any) -> Any:
 
 
 def pixels(image: Any) -> Array:
-    """Return one image as an array (H, W, C); a tensor or array is seen, not copied."""
+    """Return one image as an array (H, W, C); a view of a tensor or array."""
     if is_pillow(image):
         array = from_pillow(image)
     elif isinstance(image, torch.Tensor):
@@ -205,7 +210,7 @@ def pixels(image: Any) -> Array:
 
 
 def image_back(result: Array, image: Any) -> Any:
-    """Return a result (C, H, W) or, for arrays, as the pipeline gave it, as `image` came."""
+    """Return a result (C, H, W) in the type of `image`; for an array, the result unchanged."""
     if isinstance(image, np.ndarray):
         return result
     flat = isinstance(image, torch.Tensor) and image.ndim == 2 and len(result) == 1
@@ -214,7 +219,7 @@ def image_back(result: Array, image: Any) -> Any:
 
 
 def like(tensor: torch.Tensor, value: Any, size: tuple[int, int] | None = None) -> Any:
-    """Return a tensor as the kind of tensor that `value` is."""
+    """Return a tensor as the tensor type of `value`."""
     if not isinstance(value, torch.Tensor) or type(value) in (torch.Tensor, torch.nn.Parameter):
         return tensor
     tv = sys.modules["torchvision.tv_tensors"]
@@ -240,7 +245,7 @@ def masks_in(part: Part) -> list[Array]:
 
 
 def masks_back(moved: list[Array], part: Part, size: tuple[int, int]) -> Any:
-    """Return moved masks in the form that they came in."""
+    """Return transformed masks in their original form."""
     value = part.value
     if isinstance(value, (list, tuple)):
         return [like(torch.from_numpy(m), v) if not isinstance(v, np.ndarray) else m
@@ -260,7 +265,7 @@ def numbers(value: Any) -> Array:
 
 
 def numbers_back(result: Array, value: Any, size: tuple[int, int]) -> Any:
-    """Return moved coordinates as `value` came; a tensor of integers becomes float32."""
+    """Return transformed coordinates in the type of `value`; integer tensors become float32."""
     if not isinstance(value, torch.Tensor):
         return result
     dtype = value.dtype if value.dtype.is_floating_point else torch.float32
@@ -269,10 +274,10 @@ def numbers_back(result: Array, value: Any, size: tuple[int, int]) -> Any:
 
 
 def select(value: Any, rows: Array, part: Part, count: int) -> Any:
-    """Return the rows of a label that belong to the boxes that stay."""
+    """Return the rows of a label that belong to the kept boxes."""
     if not hasattr(value, "__len__") or len(value) != count:
         held = len(value) if hasattr(value, "__len__") else repr(value)
-        raise ValueError(f"{part.place} has {held} rows: there are {count} boxes, one row each")
+        raise ValueError(f"{part.place} has {held} rows: it needs {count}, one row per box")
     if isinstance(value, torch.Tensor):
         picked = value[torch.from_numpy(rows).to(value.device)]
         return like(picked.as_subclass(torch.Tensor), value)

@@ -1,7 +1,7 @@
-"""A pipeline as the callable that datasets take: samples of any form in, the same form out.
+"""A pipeline as a dataset's transform: samples of any form in, the same form out.
 
-A NumPy array stays one, ``(H, W, C)`` as the pipeline gives it; a tensor stays a tensor
-``(C, H, W)``; a Pillow image becomes a tensor ``(C, H, W)``; tv_tensors stay theirs.
+A NumPy array stays an array in the layout of the pipeline's result; a tensor stays a tensor
+``(C, H, W)``; a Pillow image becomes a tensor ``(C, H, W)``; tv_tensors keep their type.
 """
 
 from __future__ import annotations
@@ -11,26 +11,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from imgkit.augment.pipeline import Pipeline
 from imgkit.augment.targets.sample import read_targets
 from imgkit.augment.transforms.output import ToCHW
+from imgkit.image import Array
 from imgkit.pillow import is_pillow, orientation
 from imgkit.torch import samples
 from imgkit.torch.samples import Part, Path
 
-Array = npt.NDArray[Any]
 Key = tuple[int, int]
 
 
 def check_pipeline(pipeline: Any) -> Pipeline:
-    """Return `pipeline` if it is one."""
+    """Return `pipeline` if it is a `Pipeline`."""
     if not isinstance(pipeline, Pipeline):
         raise TypeError(
             f"pipeline is a {type(pipeline).__name__}: pass an imgkit Pipeline; "
-            "Pipeline.from_torchvision and Pipeline.from_yaml make them of other things"
+            "Pipeline.from_torchvision and Pipeline.from_yaml convert others"
         )
     return pipeline
 
@@ -41,7 +40,7 @@ def is_channels_first(pipeline: Pipeline) -> bool:
 
 
 def channels_first(pipeline: Pipeline) -> Pipeline:
-    """Return the same pipeline, with channels first; ToCHW draws nothing, so keys mean the same."""
+    """Return the pipeline with channels first; ToCHW draws no numbers, so results do not change."""
     if is_channels_first(pipeline):
         return pipeline
     return Pipeline([*pipeline.ops, ToCHW()], seed=pipeline.seed, canvas=pipeline.canvas)
@@ -49,22 +48,22 @@ def channels_first(pipeline: Pipeline) -> Pipeline:
 
 @dataclass(frozen=True)
 class Transform:
-    """A pipeline for samples of any form: the callable that datasets take as their transform.
+    """A pipeline for samples of any form: the transform of a dataset.
 
-    It goes where torchvision, timm and Hugging Face datasets take one: ``transform=`` (image in,
-    image out), ``transforms=`` (image and target in, both out), and ``set_transform`` (a dict of
-    lists in and out). What moves is described in `imgkit.torch.samples`.
+    It fits the interfaces of torchvision, timm and Hugging Face datasets: ``transform=`` (image
+    in, image out), ``transforms=`` (image and target in, both out), and ``set_transform`` (a dict
+    of lists in and out). `imgkit.torch.samples` describes which parts are transformed.
 
     Args:
-        pipeline: what happens to the image and to all that belongs to it.
-        names: what the parts of a sample are, where neither type nor name tells.
-        box_format: "xyxy", "xywh" or "cxcywh", of boxes that do not tell.
+        pipeline: the ops for the image and its targets.
+        names: the kinds of the parts of a sample, where neither type nor name gives them.
+        box_format: "xyxy", "xywh" or "cxcywh", for boxes without a format.
         box_normalized: True if boxes are fractions of the width and height.
-        min_visibility: 0 to 1, the share of its area that a box must keep.
-        fill_mask: what masks hold where they show no source pixel.
+        min_visibility: 0 to 1, the fraction of its area that a box must keep.
+        fill_mask: value of mask pixels without a source pixel.
 
     Raises:
-        TypeError, ValueError: an argument is not what it should be; a sample has no image.
+        TypeError, ValueError: an argument is invalid; a sample has no image.
 
     Example:
         >>> import imgkit as ik, numpy as np
@@ -91,11 +90,11 @@ class Transform:
         """Run on a sample, or on a dict of lists.
 
         Args:
-            *sample: one sample; or its parts, which come out as a tuple.
-            key: ``(epoch, index)``; without one, calls are counted as the pipeline counts them.
+            *sample: one sample; or its parts, which are returned as a tuple.
+            key: ``(epoch, index)``; without one the pipeline counts its calls.
 
         Returns:
-            The sample in the form it came in.
+            The sample in its original form.
         """
         whole = sample[0] if len(sample) == 1 else sample
         if isinstance(whole, Mapping) and self._is_columns(whole):
@@ -110,7 +109,7 @@ class Transform:
         return samples.put(whole, moved)
 
     def labels(self, parts: list[Part], key: Key) -> dict[Path, Any]:
-        """Return what belongs to the image, moved, by path; the image is only measured."""
+        """Return the transformed targets by path; only the size of the image is used."""
         labels = _Labels(parts, self.box_format)
         if not labels.named:
             return {}
@@ -131,7 +130,7 @@ class Transform:
         return {name: getattr(self, name) for name in names}
 
     def _together(self, parts: list[Part], key: Key) -> dict[Path, Any]:
-        """Run on the image and what belongs to it."""
+        """Run on the image and its targets."""
         image = parts[0].value
         kept = isinstance(image, np.ndarray)
         result, moved = self.run(parts, image if kept else samples.pixels(image), key, not kept)
@@ -140,16 +139,16 @@ class Transform:
     def run(
         self, parts: list[Part], image: Array, key: Key, first: bool = True
     ) -> tuple[Array, dict[Path, Any]]:
-        """Run on an array and the labels that belong to it, planned once.
+        """Run on an array and its labels with one plan.
 
         Args:
             parts: the parts of the sample.
             image: the pixels of the first of them.
             key: ``(epoch, index)``.
-            first: put the channels first, whatever the pipeline says.
+            first: put the channels first, even if the pipeline does not.
 
         Returns:
-            The pixels, and the moved labels by path.
+            The pixels, and the transformed labels by path.
         """
         pipeline = self._first if first else self.pipeline
         if len(parts) < 2:
@@ -184,11 +183,11 @@ class Transform:
 
 
 def _check_turned(image: Any) -> None:
-    """Refuse labels of an image that has yet to be turned upright."""
+    """Refuse labels of an image whose EXIF orientation is not applied yet."""
     if is_pillow(image) and orientation(image) != 1:
         raise ValueError(
-            f"image has EXIF orientation {orientation(image)}, and labels that may mean it turned "
-            "or not: pass ImageOps.exif_transpose(image), or clear the tag"
+            f"image has EXIF orientation {orientation(image)}, and labels that may "
+            "refer to either orientation: pass ImageOps.exif_transpose(image), or clear the tag"
         )
 
 
@@ -197,7 +196,7 @@ def _one(length: Any) -> int:
 
 
 class _Labels:
-    """The labels of one sample on their way through a pipeline, under its names."""
+    """The labels of one sample, under the names of a pipeline's targets."""
 
     def __init__(self, parts: list[Part], box_format: str) -> None:
         self.parts = parts[1:]
@@ -220,7 +219,7 @@ class _Labels:
             self._take(name)
 
     def _boxes(self, part: Part) -> Array:
-        """Return boxes (N, 4), or (N, 5) if they are turned."""
+        """Return boxes (N, 4), or oriented boxes (N, 5)."""
         value = part.value
         own = getattr(value, "format", None)
         if own is None:
@@ -242,7 +241,7 @@ class _Labels:
                 self.named[name] = [samples.numbers(polygon) for polygon in part.value]
 
     def back(self, moved: dict[str, Any], size: tuple[int, int]) -> dict[Path, Any]:
-        """Return the moved labels by path, each in the form it came in."""
+        """Return the transformed labels by path, each in its original form."""
         rows = moved.get("labels")
         size = (int(size[0]), int(size[1]))
         result: dict[Path, Any] = {}
@@ -263,7 +262,7 @@ class _Labels:
         return result
 
     def _follows(self, part: Part) -> bool:
-        """Whether a part has one row for each box."""
+        """Whether a part has one row per box."""
         if self.owner is None or part is self.owner or part.path[:-1] != self.owner.path[:-1]:
             return False
         if part.name in samples.ROWS:
@@ -275,7 +274,7 @@ class _Labels:
 
 
 def _turned(boxes: Any, form: str) -> Any:
-    """Return oriented boxes of torchvision's in another of its formats."""
+    """Return torchvision's oriented boxes in another of its formats."""
     if boxes.format.value == form:
         return boxes
     from torchvision.transforms.v2.functional import convert_bounding_box_format
@@ -292,5 +291,5 @@ def _boxes_back(result: Array, value: Any, size: tuple[int, int]) -> Any:
 
 
 def check_transform(pipeline: Any) -> Transform:
-    """Return a `Transform` of a pipeline, or the one that was passed."""
+    """Return a `Transform` of a pipeline, or the given `Transform`."""
     return pipeline if isinstance(pipeline, Transform) else Transform(check_pipeline(pipeline))

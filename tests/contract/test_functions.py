@@ -14,6 +14,40 @@ IMAGE_OPS = [op for op in FUNCTIONS.values() if op.result != "other"]
 # uint16: its luma is rounded to a level before a curve whose slope exceeds 1
 LEVELS = {("clahe", "uint16"): 500}
 FLOAT_TOLERANCE = 1e-4  # of the full range: float32 sums of up to a few hundred products
+# What the contract of these functions writes after `*`.
+CONVOLUTION = {"border", "value", "stride", "dilation", "axes", "method", "dtype"}
+DERIVATIVE = {"normalized", "border"}
+KEYWORD_ONLY = {
+    "convolve": CONVOLUTION,
+    "correlate": CONVOLUTION,
+    "explain_convolve": CONVOLUTION,
+    "gradient": DERIVATIVE,
+    "sobel": DERIVATIVE,
+    "prewitt": DERIVATIVE,
+    "scharr": DERIVATIVE,
+}
+# Options that mean the same in many functions: by name alone, but for those listed by position.
+SHARED = {"border", "value", "axes", "dtype", "truncate", "normalized"}
+WINDOWS = {"size", "stride", "padding", "dilation", "ceil"}
+POSITIONAL = {
+    "warp": {"size", "interpolation", "border", "value", "antialias"},
+    "resize": {"interpolation", "antialias"},
+    "convolution_matrix": {"mode", "border"},
+    "deconvolve": {"method", "mode", "border", "regularization"},
+    "laplacian": {"neighbors"},
+    "gradient": {"operator"},
+    "canny": {"low", "high", "sigma"},
+    "corners": {"method"},
+    "grayscale": {"keep_channels"},
+    "conv2d": {"weight", "bias", "mode"},
+    "conv_output_size": {"stride", "padding", "dilation", "mode"},
+    "global_pool": {"kind"},
+    "adaptive_pool": {"output_size", "kind"},
+    "max_pool": WINDOWS,
+    "min_pool": WINDOWS,
+    "avg_pool": WINDOWS,
+    "median_pool": WINDOWS,
+}
 
 
 def image(dtype="uint8", shape=(21, 26, 3), seed=0):
@@ -193,9 +227,27 @@ def test_every_function_is_documented(op):
 
 
 @each_op()
-def test_options_come_after_the_image_and_by_name(op):
-    parameters = list(inspect.signature(getattr(ik, op.name)).parameters.values())
-    assert parameters[0].name == ("b" if op.name == "deconvolve" else "x")
+def test_the_image_comes_first(op):
+    first = next(iter(inspect.signature(getattr(ik, op.name)).parameters.values()))
+    assert first.name == ("b" if op.name == "deconvolve" else "x")
+    assert first.kind is first.POSITIONAL_OR_KEYWORD
+    assert first.default is first.empty
+
+
+@pytest.mark.parametrize("op", FUNCTIONS.values(), ids=lambda op: op.name)
+def test_options_that_the_contract_writes_after_the_star_are_keyword_only(op):
+    after = KEYWORD_ONLY.get(op.name, SHARED - POSITIONAL.get(op.name, set()))
+    parameters = inspect.signature(getattr(ik, op.name)).parameters
+    assert op.name not in KEYWORD_ONLY or after <= set(parameters)
+    for name in after & set(parameters):
+        assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY, name
+
+
+@pytest.mark.parametrize("name", POSITIONAL)
+def test_options_that_the_contract_allows_by_position_are(name):
+    parameters = inspect.signature(getattr(ik, name)).parameters
+    for word in POSITIONAL[name]:
+        assert parameters[word].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD, word
 
 
 @each_op()

@@ -18,7 +18,6 @@ from imgkit.registry import TRANSFORMS
 # CLAHE rounds its luma to a level before a curve, whose slope reaches 8 on tiles of 20 pixels.
 LEVELS = {"CLAHE": 8}
 FLOAT_TOLERANCE = 1e-4  # of the full range: float32 sums of up to a few hundred products
-SIZED = ("Rotate90", "Transpose")  # without a `size` or `padding`, yet H and W may change
 
 
 def image(dtype="uint8", shape=(33, 40, 3), seed=0):
@@ -40,12 +39,6 @@ def _cached(name, seed):
 
 def pipeline(op, seed=3):
     return _cached(op.name, seed)
-
-
-def is_sized(op):
-    """Tell whether the op may change height and width."""
-    names = {spec.name for spec in dataclasses.fields(getattr(ik, op.name))}
-    return op.name in SIZED or (op.is_geometric and bool(names & {"size", "padding"}))
 
 
 def is_colors(op):
@@ -93,8 +86,15 @@ def test_shape_and_dtype_stay_but_for_sizes_and_outputs(op, dtype):
     else:
         assert result.dtype == dtype
     size = tuple(int(np.max(n)) for n in aug.plan(x.shape[:2], (0, 5)).out_size)
-    assert is_sized(op) or size == x.shape[:2]
+    assert transform(op).changes_size or size == x.shape[:2]
     assert result.shape == ((3, *size) if op.name == "ToCHW" else (*size, 3))
+
+
+@each_op()
+def test_ops_that_say_so_change_the_size_and_no_others(op):
+    sizes = pipeline(op).plan((33, 40), (0, range(64))).out_size
+    height, width = (np.broadcast_to(side, 64) for side in sizes)
+    assert bool(((height != 33) | (width != 40)).any()) == transform(op).changes_size
 
 
 @each_op()
@@ -155,14 +155,14 @@ def test_one_pixel(op, dtype):
     for key in range(3):
         result = pipeline(op)(x, key=key)
         assert np.isfinite(result.astype(np.float64)).all()
-        assert is_sized(op) or result.size == x.size
+        assert transform(op).changes_size or result.size == x.size
 
 
 @each_op()
 @pytest.mark.parametrize("shape", [(1, 37, 3), (41, 1, 3), (2, 3, 3)], ids=str)
 def test_images_thinner_than_any_kernel(op, shape):
     x = image(shape=shape)
-    assert is_sized(op) or pipeline(op)(x, key=1).size == x.size
+    assert transform(op).changes_size or pipeline(op)(x, key=1).size == x.size
 
 
 @each_op()
@@ -335,7 +335,7 @@ def test_epoch_seed_index_and_occurrence_all_change_the_numbers(op):
     assert not same_numbers(one, numbers(pipeline(op), op.name, (1, range(64))))
     assert not same_numbers(one, numbers(pipeline(op, seed=4), op.name, (0, range(64))))
     assert not same_numbers(one, numbers(pipeline(op), op.name, (0, range(64, 128))))
-    if not is_sized(op):  # a second crop finds another size
+    if not transform(op).changes_size:  # a second crop finds another size
         twice = ik.Pipeline([transform(op), transform(op)], seed=3)
         assert same_numbers(one, numbers(twice, op.name, (0, range(64))))
         assert not same_numbers(one, numbers(twice, op.name, (0, range(64)), occurrence=1))

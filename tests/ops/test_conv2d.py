@@ -10,7 +10,6 @@ import imgkit as ik
 from imgkit.backends.reference import conv2d as reference
 from imgkit.border import BORDERS, MODES
 
-RNG = np.random.default_rng(6)
 X = np.ones((5, 6), np.float32)
 
 
@@ -43,13 +42,14 @@ def test_layouts_and_dtypes(shape, expected):
 @pytest.mark.parametrize("groups", [1, 2, 4])
 @pytest.mark.parametrize("padding", [0, 1, (2, 0), "same", "valid"])
 def test_conv2d_is_torchs(groups, padding):
+    rng = np.random.default_rng(6)
     torch = pytest.importorskip("torch")
-    x = RNG.random((2, 9, 10, 4))
-    bias = RNG.random(8)
+    x = rng.random((2, 9, 10, 4))
+    bias = rng.random(8)
     for size, stride, dilation in itertools.product([(3, 3), (2, 4)], [1, (2, 3)], [1, (1, 2)]):
         if padding == "same" and stride != 1:
             continue
-        weight = RNG.standard_normal((8, 4 // groups, *size))
+        weight = rng.standard_normal((8, 4 // groups, *size))
         options = {"padding": padding, "stride": stride, "dilation": dilation, "groups": groups}
         arrays = (torch.from_numpy(a) for a in (x.transpose(0, 3, 1, 2).copy(), weight, bias))
         with warnings.catch_warnings():  # torch tells that it copies for "same" and even kernels
@@ -62,9 +62,10 @@ def test_conv2d_is_torchs(groups, padding):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("border", sorted(BORDERS))
 def test_conv2d_of_one_channel_is_correlate(mode, border):
-    x = RNG.random((7, 8)).astype(np.float32)
+    rng = np.random.default_rng(6)
+    x = rng.random((7, 8)).astype(np.float32)
     for size in ((3, 3), (2, 4)):
-        taps = RNG.standard_normal(size)
+        taps = rng.standard_normal(size)
         ours = ik.conv2d(x, taps[None, None], mode=mode, border=border, value=0.5)
         expected = ik.correlate(x, taps, mode, border=border, value=0.5)
         # float32 sums in another order
@@ -72,8 +73,9 @@ def test_conv2d_of_one_channel_is_correlate(mode, border):
 
 
 def test_conv2d_equals_its_reference():
-    x = RNG.random((12, 9, 4))
-    weight, bias = RNG.standard_normal((6, 2, 3, 2)), RNG.random(6)
+    rng = np.random.default_rng(6)
+    x = rng.random((12, 9, 4))
+    weight, bias = rng.standard_normal((6, 2, 3, 2)), rng.random(6)
     options = {"stride": (2, 1), "dilation": (1, 2), "groups": 2, "border": "reflect"}
     expected = reference.conv2d(x, weight, bias, padding=((2, 2), (1, 1)), **options)
     ours = ik.conv2d(x, weight, bias, padding=(2, 1), **options)
@@ -81,9 +83,10 @@ def test_conv2d_equals_its_reference():
 
 
 def test_conv2d_lays_out_large_layers_in_strips(monkeypatch):
+    rng = np.random.default_rng(6)
     from imgkit.backends.array import conv2d
 
-    x, weight = RNG.random((3, 20, 20, 3)), RNG.random((4, 3, 3, 3))
+    x, weight = rng.random((3, 20, 20, 3)), rng.random((4, 3, 3, 3))
     whole = ik.conv2d(x, weight)
     monkeypatch.setattr(conv2d, "GATHER_BYTES", 10_000)
     np.testing.assert_allclose(ik.conv2d(x, weight), whole, atol=1e-13)

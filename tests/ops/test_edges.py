@@ -137,7 +137,7 @@ def test_canny_finds_a_line_and_drops_weak_edges_that_touch_no_strong_one():
     assert not weak_and_strong[:, 8:].any()
     assert not weak_and_strong[[0, -1]].any()
     assert ik.canny(x, 0.5, 0.9, sigma=0)[1:-1, 11].all()
-    assert not ik.canny(x, 0, 0, sigma=0)[:, 15:].any()  # flat is no edge, even at 0
+    assert not ik.canny(x, 0, 0, sigma=0)[:, 15:].any()  # a flat region is not an edge, even at 0
 
 
 def test_canny_follows_the_strongest_channel():

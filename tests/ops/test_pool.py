@@ -154,8 +154,8 @@ def test_the_order_of_named_axes_does_not_matter():
         ({"size": 2, "padding": -1}, r"padding is -1: it must be at least 0"),
         ({"size": 5}, r"size is 5 with dilation 1: a window spans 5, axis 0 of x has 4"),
         ({"size": 3, "dilation": 2}, r"a window spans 5, axis 0 of x has 4"),
-        ({"size": (1, 1, 1)}, r"x has 2 dimensions: name the 3 of them"),
-        ({"size": 2, "axes": (0, 0)}, r"axes is \(0, 0\): an axis is named twice"),
+        ({"size": (1, 1, 1)}, r"x has 2 dimensions: give the 3 of them"),
+        ({"size": 2, "axes": (0, 0)}, r"axes is \(0, 0\): an axis is given twice"),
         ({"size": 2, "axes": 2}, r"axes is 2: x has 2 dimensions"),
     ],
 )

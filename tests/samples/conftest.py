@@ -4,9 +4,19 @@ import importlib
 import pathlib
 import sys
 
+import numpy as np
 import pytest
 
 SAMPLES = pathlib.Path(__file__).parents[2] / "samples"
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """The same random numbers of torch and NumPy for every test."""
+    import torch
+
+    torch.manual_seed(0)
+    np.random.seed(0)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Regularisation helps where there is noise, and lost pixels come back."""
+"""Regularization helps where there is noise, and lost pixels come back."""
 
 import numpy as np
 

@@ -244,13 +244,13 @@ def turned(orientation):
         (lambda: Keyed([picture(0)], AUG).set_epoch(-1), ValueError, "epoch is -1: .*at least 0"),
         (lambda: Keyed([("a", 1)], AUG)[0], TypeError, "image is a str: pass a Pillow image"),
         (lambda: Keyed([{"x": 1}], AUG)[0], ValueError, "needs one image, and has none: name"),
-        (lambda: Transform(AUG, names="image"), TypeError, "names is 'image': it is a tuple"),
+        (lambda: Transform(AUG, names="image"), TypeError, "names is 'image': it must be a tuple"),
         (lambda: Transform(AUG, names=("img",)), ValueError, "names has 'img': .*image"),
         (lambda: Transform(AUG, box_format="yx"), ValueError, "box_format is 'yx': "),
         (
             lambda: Transform(FLIP)((picture(0), picture(0)[..., 0]), key=0),
             ValueError,
-            r"sample\[1\] has shape \(20, 24\), the height and width of the image: say what",
+            r"sample\[1\] has shape \(20, 24\), the height and width of the image: name it",
         ),
         (
             lambda: Transform(FLIP)(turned(6), {"boxes": [[0, 0, 1, 1]]}, key=0),
@@ -260,7 +260,7 @@ def turned(orientation):
         (
             lambda: Transform(FLIP)(picture(0), {"boxes": [[0, 0, 1, 1]], "labels": [1, 2]}, key=0),
             ValueError,
-            "has 2 rows: there are 1 boxes",
+            "has 2 rows: it needs 1, one row per box",
         ),
         (lambda: Transform(FLIP)(picture(0)[None], key=0), ValueError, "a sample holds one image"),
     ],
@@ -314,12 +314,12 @@ def test_a_bad_file_is_named_by_every_worker(folder):
     with pytest.raises(ValueError, match=r"a/0\.png: the png file ends early"):
         next(iter(DataLoader(data, num_workers=1)))
     (folder / "a" / "1.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"a/1\.png is gone since it was listed"):
+    with pytest.raises(FileNotFoundError, match=r"a/1\.png was removed after it was listed"):
         data[1]
 
 
 def test_folders_that_are_none(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no such folder"):
+    with pytest.raises(FileNotFoundError, match="the folder does not exist"):
         ImageFolder(tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="no images in folders, one for each class"):

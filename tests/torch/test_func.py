@@ -1,4 +1,4 @@
-"""The transforms of torch.func go through layer one: each is what a loop, or autograd, gives."""
+"""Contract of layer one under torch.func: each transform gives what a loop, or autograd, gives."""
 
 import operator
 

@@ -14,8 +14,7 @@ import imgkit as ik
 from imgkit.torch import ImageFolder, Keyed, Loader, Transform
 from imgkit.torch import loader as parts
 from imgkit.torch.order import Order, shuffled
-from imgkit.torch.packing import Buffers, pack
-from imgkit.torch.work import Work, as_it_is
+from imgkit.torch.workers import BatchDataset, uncollated
 
 AUG = ik.Pipeline(
     [ik.RandomResizedCrop(16), ik.HorizontalFlip(p=0.5), ik.Normalize("imagenet")], seed=7
@@ -210,11 +209,6 @@ class _Broken:
             ValueError,
             "device is 'meta': .*'cpu' and 'cuda'",
         ),
-        (
-            lambda: pack([picture(0), picture(0).astype(np.uint16)], 2, Buffers(1)),
-            ValueError,
-            "images of one batch have dtypes uint8 and uint16",
-        ),
     ],
 )
 def test_what_cannot_be_loaded_says_why(call, error, message):
@@ -236,21 +230,11 @@ def test_a_device_that_is_not_there():
 # --- packed ---------------------------------------------------------------------------------
 
 
-def test_packed_images_come_back_as_views():
-    images = [picture(i) for i in range(4)]
-    images.append(np.zeros((40, 40, 3), np.uint8))  # more than the first promised
-    packed = pack(images, 5, Buffers(1))
-    assert packed.flat.numel() == sum(image.size for image in images)
-    for view, image in zip(packed.images(), images, strict=True):
-        np.testing.assert_array_equal(view.permute(1, 2, 0).numpy(), image)
-        assert view.untyped_storage().data_ptr() == packed.flat.untyped_storage().data_ptr()
-
-
 def test_what_is_packed_and_augmented_later_is_the_same(folder):
     """The road of a device, walked on the CPU: same images, same labels."""
     data = ImageFolder(folder)
     loader = Loader(folder, AUG, 4)
-    work = Work(data, Transform(AUG), True, True)
+    work = BatchDataset(data, Transform(AUG), True, True)
     batch = work.__getitems__([(2, index) for index in (5, 0, 7)])
     images = loader._augmented(batch.images, batch)
     for image, index in zip(images, (5, 0, 7), strict=True):
@@ -265,8 +249,8 @@ def test_what_is_packed_and_augmented_later_is_the_same(folder):
 
 def test_labels_move_by_the_same_key_where_the_image_is_packed():
     rows = [(picture(i), {"boxes": [[0.0, 0, 5, 5]], "labels": [i]}) for i in range(6)]
-    whole = Work(rows, Transform(AUG), False, True)
-    packs = Work(rows, Transform(AUG), True, True)
+    whole = BatchDataset(rows, Transform(AUG), False, True)
+    packs = BatchDataset(rows, Transform(AUG), True, True)
     keys = [(1, i) for i in range(6)]
     ours, theirs = packs.__getitems__(keys), whole.__getitems__(keys)
     for mine, other in zip(ours.rest[1]["boxes"], theirs.rest[1]["boxes"], strict=True):
@@ -279,12 +263,12 @@ def test_buffers_are_not_written_before_they_were_copied(prefetch):
     """The protocol of a device: torch asks for more only when a batch was copied."""
     rows = [np.full((8, 8, 3), i, np.uint8) for i in range(40)]
     order = Order(40, 2, False, 0, False)
-    work = Work(rows, Transform(AUG), True, True, prefetch + 1)
+    work = BatchDataset(rows, Transform(AUG), True, True, prefetch + 1)
     loader = torch.utils.data.DataLoader(
         work,
         batch_sampler=order,
         num_workers=2,
-        collate_fn=as_it_is,
+        collate_fn=uncollated,
         prefetch_factor=prefetch,
     )
     values = []
@@ -313,7 +297,7 @@ def losses(printed):
 
 @pytest.fixture
 def photos(tmp_path):
-    """Two classes that a network can tell apart: dark and light."""
+    """Two classes that a network can distinguish: dark and light."""
     for name, level in (("dark", 40), ("light", 200)):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for i in range(8):

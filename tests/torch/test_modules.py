@@ -67,7 +67,7 @@ def test_signature_document_and_result_are_those_of_the_function(name):
     assert module.__module__ == "imgkit.torch.modules"
     assert inspect.getdoc(module).startswith(inspect.getdoc(run).partition("\n")[0])
     assert ">>>" not in module.__doc__
-    assert ("On the host alone" in module.__doc__) == (module.function in HOST_ONLY)
+    assert ("Runs on the host" in module.__doc__) == (module.function in HOST_ONLY)
     made, x = module(**example(module)), picture(2, 3, 9, 8)
     expected = run(x, **example(module))
     for built in (made, pickle.loads(pickle.dumps(made)), copy.deepcopy(made)):

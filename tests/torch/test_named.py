@@ -1,4 +1,4 @@
-"""Tensors by name: image, mask, boxes and points through one draw, as arrays give them."""
+"""Contract of targets by name on tensors: one draw for all, the results of arrays."""
 
 import numpy as np
 import pytest

@@ -38,9 +38,9 @@ def reference(recipe, image):
 def test_presets_agree_with_torchvision_on_photographs(preset, name):
     image, ours = photograph(name), Preprocess(preset)
     done = ours(image)
-    assert done.shape == (3, *ours.recipe.crop)
+    assert done.shape == (3, *ours.spec.crop)
     assert done.dtype == torch.float32
-    assert levels(done, reference(ours.recipe, image), ours.recipe) <= 1.01
+    assert levels(done, reference(ours.spec, image), ours.spec) <= 1.01
 
 
 def test_imagenet_is_what_torchvisions_weights_bring():
@@ -48,7 +48,7 @@ def test_imagenet_is_what_torchvisions_weights_bring():
     image = photograph("coffee.webp")
     theirs = presets.ImageClassification(crop_size=224)(image)
     ours = Preprocess("imagenet")
-    assert levels(ours(image), theirs, ours.recipe) <= 1.01
+    assert levels(ours(image), theirs, ours.spec) <= 1.01
 
 
 def test_mnist_is_gray_and_untouched_but_for_its_scale():
@@ -75,14 +75,14 @@ def test_timm_configs(name):
     } | CONFIGS[name]  # fmt: skip
     image, ours = photograph("astronaut.jpg"), Preprocess(config)
     theirs = data.create_transform(**config, is_training=False)(image)
-    assert levels(ours(image), theirs, ours.recipe) <= 1.01
+    assert levels(ours(image), theirs, ours.spec) <= 1.01
 
 
 def test_open_clip():
     clip = pytest.importorskip("open_clip.transform", exc_type=ImportError)
     image, ours = photograph("rocket.jpg"), Preprocess("clip")
-    theirs = clip.image_transform(224, is_train=False, mean=ours.recipe.mean, std=ours.recipe.std)
-    assert levels(ours(image), theirs(image), ours.recipe) <= 1.01
+    theirs = clip.image_transform(224, is_train=False, mean=ours.spec.mean, std=ours.spec.std)
+    assert levels(ours(image), theirs(image), ours.spec) <= 1.01
 
 
 def test_every_kind_of_image_gives_the_same():
@@ -96,22 +96,22 @@ def test_every_kind_of_image_gives_the_same():
     for batch in ([picture, array], np.stack([array] * 2), torch.stack([tensor] * 2)):
         torch.testing.assert_close(ours(batch), torch.stack([want] * 2), rtol=0, atol=1e-6)
     with native():  # 1 level: the contract between backends
-        assert levels(ours(tensor[None])[0], want, ours.recipe) <= 1.01
-    assert levels(torch.from_numpy(ours.pipeline(array, key=3)), want, ours.recipe) <= 1.01
+        assert levels(ours(tensor[None])[0], want, ours.spec) <= 1.01
+    assert levels(torch.from_numpy(ours.pipeline(array, key=3)), want, ours.spec) <= 1.01
     assert ours([]).shape == (0, 3, 224, 224)
 
 
 def test_gray_becomes_equal_channels():
     gray = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16))
     done = Preprocess("clip")(gray)
-    std, mean = (torch.tensor(v)[:, None, None] for v in Preprocess("clip").recipe[:2:-1])
+    std, mean = (torch.tensor(v)[:, None, None] for v in Preprocess("clip").spec[:2:-1])
     back = done * std + mean
     torch.testing.assert_close(back[0], back[2], atol=1e-5, rtol=0)
 
 
 def test_another_size_keeps_the_proportion():
-    assert Preprocess("imagenet", 112).recipe[:2] == (128, (112, 112))
-    assert Preprocess("siglip", 384).recipe[:2] == ((384, 384), (384, 384))
+    assert Preprocess("imagenet", 112).spec[:2] == (128, (112, 112))
+    assert Preprocess("siglip", 384).spec[:2] == ((384, 384), (384, 384))
     assert Preprocess("clip", 336)(np.zeros((40, 30, 3), np.uint8)).shape == (3, 336, 336)
 
 

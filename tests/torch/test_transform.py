@@ -1,4 +1,4 @@
-"""Inside other people's datasets: torchvision, Lightning, timm, Hugging Face."""
+"""Transform inside the datasets of torchvision, Lightning, timm and Hugging Face."""
 
 import warnings
 
@@ -144,6 +144,7 @@ def test_lightning_data_module(folder):
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), 0.01)
 
+    torch.manual_seed(0)
     net = Net()
     with warnings.catch_warnings():  # it advises about workers and logging
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""What a worker does: it decodes the samples of a batch, and packs or augments their images."""
+"""The work of a loader's process: decode the samples of a batch, pack or augment their images."""
 
 from __future__ import annotations
 
@@ -7,37 +7,36 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from imgkit.image import Array
 from imgkit.torch import samples
 from imgkit.torch.data import ImageFolder
 from imgkit.torch.packing import Buffers, listed, pack, stack
 from imgkit.torch.transform import Transform
 
-Array = npt.NDArray[Any]
-
 
 class Batch(NamedTuple):
-    """What a worker sends: the images, done or packed, and a sample's form to put them in."""
+    """The result of a worker: the images, augmented or packed, and the samples to put them in."""
 
     images: Any
     rest: Any  # the collated samples, without their images
-    path: samples.Path  # where the images belong
+    path: samples.Path  # of the image in a sample
     epoch: int
     indices: tuple[int, ...]
 
 
-def as_it_is(batch: Batch) -> Batch:
-    """Collate nothing: a batch is whole."""
+def uncollated(batch: Batch) -> Batch:
+    """Return a batch unchanged: `BatchDataset` has collated it."""
     return batch
 
 
 def one_thread(worker: int) -> None:
-    """Keep OpenCV to one thread in a process that stands beside others like it.
+    """Limit OpenCV to one thread in a worker.
 
-    A forked process has none but its own, and would wait forever for those of its parent to end.
+    A forked process has no other threads and must not change the number: it would wait forever
+    for the threads of its parent.
     """
     import cv2
 
@@ -45,8 +44,8 @@ def one_thread(worker: int) -> None:
         cv2.setNumThreads(1)
 
 
-class Work(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy
-    """Makes a batch of a list of (epoch, index)."""
+class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy
+    """Returns the batch of a list of (epoch, index)."""
 
     def __init__(
         self, dataset: Any, transform: Transform, packs: bool, stack: bool, buffers: int = 3
@@ -63,14 +62,14 @@ class Work(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy
         else:
             images = (stack if self.stack else listed)(made, len(keys))
         if len(paths) > 1:
-            raise ValueError(f"samples hold their images in different places: {sorted(paths)}")
+            raise ValueError(f"samples have their images at different paths: {sorted(paths)}")
         indices = tuple(index for _, index in keys)
         return Batch(images, _collate(rows), paths.pop(), keys[0][0], indices)
 
     def _images(
         self, keys: list[tuple[int, int]], rows: list[Any], paths: set[samples.Path]
     ) -> Iterator[Array]:
-        """Yield the images one by one; note the rest of their samples, and where images belong."""
+        """Yield the images one by one; collect the rest of their samples and the image paths."""
         for epoch, index in keys:
             image, path, rest = self._sample(epoch, index)
             rows.append(rest)
@@ -78,7 +77,7 @@ class Work(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy
             yield image
 
     def _sample(self, epoch: int, index: int) -> tuple[Array, samples.Path, Any]:
-        """Return the image, where it belongs, and its sample without it."""
+        """Return the image, its path, and its sample without it."""
         try:
             if isinstance(self.dataset, ImageFolder):
                 image, sample = self.dataset.decode(index), (None, self.dataset.targets[index])
@@ -109,18 +108,18 @@ class Work(Dataset[Batch]):  # type: ignore[misc]  # torch is not read by mypy
 
 
 class _Rows(NamedTuple):
-    """A label that may have any number of rows, so that no batch stacks it."""
+    """A label with any number of rows, which is never stacked."""
 
     value: Any
 
 
 def _is_row(value: Any, part: samples.Part) -> bool:
-    """Whether a label has as many rows as its image has objects."""
+    """Whether a label has one row per object."""
     return part.name not in ("image", "mask") and hasattr(value, "__len__")
 
 
 def _named(error: Exception, name: str) -> Exception:
-    """Return an error whose message names the sample; of a type that a worker can send."""
+    """Return an error whose message names the sample, of a type that can be pickled."""
     if name in str(error):
         return error
     kind = type(error) if type(error) in (ValueError, TypeError, FileNotFoundError) else None
@@ -128,7 +127,7 @@ def _named(error: Exception, name: str) -> Exception:
 
 
 def _collate(rows: list[Any]) -> Any:
-    """Return samples of one form as one, with a tensor or list for each of its numbers."""
+    """Collate samples of one form: a tensor or list for each of their values."""
     first = rows[0]
     if isinstance(first, _Rows):
         return [row.value for row in rows]

@@ -1,0 +1,67 @@
+"""Checks of arguments: numbers, flags, sizes, and the messages that name them."""
+
+import numpy as np
+import pytest
+
+from imgkit.checks import (
+    check_flag,
+    check_int,
+    check_ints,
+    check_number,
+    check_real,
+    check_size,
+    printable,
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: check_number("1", "a"), TypeError, "a is '1': it must be a number"),
+        (lambda: check_number(1j, "a"), TypeError, "a is 1j: it must be a number"),
+        (lambda: check_number(np.complex64(1), "a"), TypeError, "a is .*: it must be a number"),
+        (lambda: check_number(True, "a"), TypeError, "a is True: it must be a number"),
+        (lambda: check_number(np.nan, "a"), ValueError, "a is nan: it must be finite"),
+        (lambda: check_number(-np.inf, "a", 0), ValueError, "a is -inf: it must be at least 0"),
+        (lambda: check_number(1e39, "a"), ValueError, r"a is 1e\+39: float32 holds .* 3.4e\+38"),
+        (lambda: check_number(10**400, "a"), ValueError, "float32 holds numbers up to"),
+        (lambda: check_number(0, "a", 0, 1, above=True), ValueError, "greater than 0 and at most"),
+        (
+            lambda: check_number(np.zeros((9, 9)), "a"),
+            TypeError,
+            r"a is an array of shape \(9, 9\)",
+        ),
+        (lambda: check_int(1.0, "a"), TypeError, "a is 1.0: it must be an integer"),
+        (
+            lambda: check_int(0, "a", 1, 2),
+            ValueError,
+            "a is 0: it must be at least 1 and at most 2",
+        ),
+        (lambda: check_ints(None, "a", 1), TypeError, "a is None: it must be an integer$"),
+        (lambda: check_ints("12", "a", 2), TypeError, "a is '12': it must be an integer or 2 of"),
+        (lambda: check_ints([1], "a", 2), ValueError, r"a is \[1\]: it must be one integer or 2"),
+        (lambda: check_ints([1, 2.5], "a", 2), TypeError, r"a\[1\] is 2.5: it must be an integer"),
+        (lambda: check_size((5, 1 << 21)), ValueError, r"size\[1\] is 2097152: .* at most 1048576"),
+        (lambda: check_real([[1], [1, 2]], "a"), ValueError, "its rows must be equally long"),
+        (lambda: check_real([None], "a"), TypeError, r"a is \[None\]: it must hold real numbers"),
+        (lambda: check_real([1j], "a"), TypeError, "its numbers must be real; use a.real"),
+        (lambda: check_real([1, np.inf], "a"), ValueError, r"a has inf at \(1,\): every number"),
+        (lambda: check_flag(1, "a"), TypeError, "a is 1: it must be True or False"),
+    ],
+)
+def test_errors_name_the_argument_its_value_and_the_rule(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_arrays_count_as_the_lists_they_hold():
+    assert check_ints(np.array([1, 2]), "a", 2) == (1, 2)
+    assert check_ints(np.array(3), "a", 2) == (3, 3)
+    assert check_ints(np.int16(3), "a", 2) == (3, 3)
+
+
+def test_messages_stay_short():
+    assert printable([1, 2, 3]) == "[1, 2, 3]"
+    assert printable(np.zeros(2)) == "array([0., 0.])"
+    assert printable(np.zeros((3, 3))) == "an array of shape (3, 3)"
+    assert len(printable(list(range(1000)))) < 80
