@@ -78,7 +78,8 @@ def codecs() -> dict[str, str]:
     """Say which formats can be read and written."""
     from PIL import features
 
-    from imgkit.io.decode import EXTENSIONS, WRITABLE
+    from imgkit.io.encode import WRITABLE
+    from imgkit.io.header import EXTENSIONS
 
     optional = {"jpg": "jpg", "webp": "webp", "avif": "avif"}
     facts = {}

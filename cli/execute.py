@@ -17,12 +17,14 @@ from imgkit.cli.pipe import by_pipe
 from imgkit.cli.tally import Progress, cores, summarize
 from imgkit.folder.journal import Journal, check, set_aside
 from imgkit.folder.lock import held
+from imgkit.folder.plan_outputs import Item, numbered, plan_file, plan_outputs
 from imgkit.folder.resume import last_seed, unfinished
 from imgkit.folder.run import Report, describe, run
-from imgkit.folder.scan import Item, numbered, plan, plan_file, printable, scan
+from imgkit.folder.scan import scan
 from imgkit.folder.steps import Recipe, probe
 from imgkit.folder.task import Job, TaskLimits, check_layout, output_kind
-from imgkit.io import decode as codec
+from imgkit.io.decode import Limits
+from imgkit.io.files import printable_path
 
 
 def execute(
@@ -72,7 +74,7 @@ def _job(run_options: RunOptions, recipe: Recipe, seeds: SeedOptions) -> Job:
         recipe.steps,
         run_options.quality,
         run_options.scale,
-        codec.Limits(
+        Limits(
             run_options.max_pixels,
             run_options.max_frames,
             run_options.allow_format,
@@ -171,11 +173,11 @@ def _plan(run_options: RunOptions, kind: str, copies: int) -> list[Item]:
     if os.path.isfile(run_options.src):
         return numbered(plan_file(run_options.src, run_options.dst, kind), copies)
     if os.path.exists(run_options.dst) and not os.path.isdir(run_options.dst):
-        raise ValueError(f"{printable(run_options.dst)} is a file, and SRC is a folder")
+        raise ValueError(f"{printable_path(run_options.dst)} is a file, and SRC is a folder")
     found = scan(run_options.src, run_options.allow_format)
     for path, reason in found.left_out:
-        click.echo(f"left out: {printable(path)}: {reason}", err=True)
-    return plan(found.images, run_options.src, run_options.dst, kind, copies)
+        click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
+    return plan_outputs(found.images, run_options.src, run_options.dst, kind, copies)
 
 
 def _dry_run(run_options: RunOptions, items: list[Item], job: Job) -> int:
@@ -186,11 +188,14 @@ def _dry_run(run_options: RunOptions, items: list[Item], job: Job) -> int:
         todo = unfinished(items, dst, describe(job, _root(run_options)))
     report = Report(len(items), skipped=len(items) - len(todo))
     if run_options.json:
-        names = [{"path": printable(item.path), "output": printable(item.target)} for item in todo]
+        names = [
+            {"path": printable_path(item.path), "output": printable_path(item.target)}
+            for item in todo
+        ]
         click.echo(json.dumps({**report.summary(), "plan": names}))
         return 0
     for item in todo:
-        click.echo(f"{printable(item.path)} -> {printable(item.target)}")
+        click.echo(f"{printable_path(item.path)} -> {printable_path(item.target)}")
     if report.skipped:
         click.echo(f"{report.skipped} of {len(items)} are done", err=True)
     return 0
@@ -208,7 +213,7 @@ def _finish(run_options: RunOptions, report: Report, job: Job) -> None:
     if report.interrupted:
         click.echo("Interrupted: what is written is whole.", err=True)
     if report.ending and report.done < report.total:
-        command = shlex.join(printable(word) for word in sys.argv[1:])
+        command = shlex.join(printable_path(word) for word in sys.argv[1:])
         click.echo(f"{report.total - report.done} images are not begun. To go on:", err=True)
         click.echo(f"  imgkit {command}", err=True)
     click.echo(f"{report.total} images: {_counts(report)}, {summary['seconds']:.1f} s", err=True)

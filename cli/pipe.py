@@ -12,22 +12,23 @@ from click.core import ParameterSource
 
 from imgkit.cli.options import RunOptions, SeedOptions, usage
 from imgkit.cli.tally import summarize, tell_failure, tell_partial, tell_warning
+from imgkit.folder.plan_outputs import draw_index, named_format
 from imgkit.folder.run import Report
-from imgkit.folder.scan import draw_index, named_format
 from imgkit.folder.task import (
     ENVIRONMENT,
     FileFacts,
     ImageResult,
     Job,
     check_layout,
-    commit,
     decode,
     failed,
     finish,
     listening,
     output_kind,
 )
-from imgkit.io import decode as codec
+from imgkit.io.encode import HOLD_FLOATS, WRITABLE
+from imgkit.io.files import commit
+from imgkit.io.header import sniff
 
 # One image is made in this very process, and always.
 OF_FOLDERS = ("workers", "timeout", "memory", "max_failures", "engine", "force")
@@ -90,12 +91,12 @@ def _format(run_options: RunOptions, kind: str, data: bytes) -> str:
     """By --format; else by the name of DST; else that of the input, as for a folder."""
     if run_options.dst != "-":
         return named_format(run_options.dst, kind)
-    if kind in codec.WRITABLE:
+    if kind in WRITABLE:
         return kind
-    here = codec.sniff(data)
+    here = sniff(data)
     if kind == "float":
-        return here if here in codec.HOLD_FLOATS else "tiff"
-    return here if here in codec.WRITABLE else "png"
+        return here if here in HOLD_FLOATS else "tiff"
+    return here if here in WRITABLE else "png"
 
 
 def _one(run_options: RunOptions, job: Job, name: str, data: bytes, kind: str) -> ImageResult:

@@ -111,7 +111,8 @@ def prep(
     if split is not None and folds is not None:
         raise click.UsageError("--split and --folds exclude each other")
     from imgkit.dataset import split as making
-    from imgkit.folder.scan import printable, scan
+    from imgkit.folder.scan import scan
+    from imgkit.io.files import printable_path
 
     with options.usage("--split"):
         split_rule = making.folds(folds, seed) if folds else making.split(split or "80/10/10", seed)
@@ -122,12 +123,12 @@ def prep(
     )
     found = scan(src)
     for path, reason in found.left_out:
-        click.echo(f"left out: {printable(path)}: {reason}", err=True)
+        click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
     with options.usage("SRC"):
         planned = making.plan(found.images, src, dst, build)
     if dry_run:
         for image in sorted(planned):
-            click.echo(f"{printable(image.path)} -> {image.part}")
+            click.echo(f"{printable_path(image.path)} -> {image.part}")
         tell(planned)
         return 0
     return make(planned, src, dst, build, workers, force, as_json)

@@ -68,8 +68,9 @@ def preview(
         raise click.BadParameter(f"{output!r} ends in neither .png nor .html", param_hint="-o")
     recipe = options.read_file(pipeline, "PIPELINE")
     from imgkit.folder import steps
-    from imgkit.folder.task import commit, listening
-    from imgkit.io.decode import encode
+    from imgkit.folder.task import listening
+    from imgkit.io.encode import encode
+    from imgkit.io.files import commit
     from imgkit.report import contact_sheet as sheet
     from imgkit.report import pictures
 
@@ -120,13 +121,14 @@ def read_labels(path: str | None) -> dict[str, Any]:
 
 def choose(src: str, count: int) -> tuple[str, list[str]]:
     """Return the folder and the paths of the images to show, taken evenly."""
-    from imgkit.folder.scan import printable, scan
+    from imgkit.folder.scan import scan
+    from imgkit.io.files import printable_path
 
     if os.path.isfile(src):
         return os.path.dirname(src) or os.curdir, [os.path.basename(src)]
     found = [image.path for image in scan(src).images]
     if not found:
-        raise ValueError(f"{printable(src)} has no images")
+        raise ValueError(f"{printable_path(src)} has no images")
     step = max(1.0, len(found) / count)
     return src, [found[int(i * step)] for i in range(min(count, len(found)))]
 
@@ -144,9 +146,10 @@ def show(
     program: Any, root: str, path: str, variants: int, epoch: int, known: dict[str, Any]
 ) -> Any:
     """Make the row of an image; None, and a line on stderr, if it fails."""
-    from imgkit.folder.scan import draw_index, printable
+    from imgkit.folder.plan_outputs import draw_index
     from imgkit.folder.task import failed
     from imgkit.io.decode import decode
+    from imgkit.io.files import printable_path
     from imgkit.report import pictures
 
     try:
@@ -159,8 +162,10 @@ def show(
             )
             for copy in range(1, variants + 1)
         ]
-        return pictures.Row(pictures.draw_original(image, printable(path), labels), tuple(drawn))
+        return pictures.Row(
+            pictures.draw_original(image, printable_path(path), labels), tuple(drawn)
+        )
     except Exception as error:  # as in a run: one image costs itself alone
         row = failed(path, error)
-        click.echo(f"failed: {printable(path)}: {row.error}: {row.message}", err=True)
+        click.echo(f"failed: {printable_path(path)}: {row.error}: {row.message}", err=True)
         return None

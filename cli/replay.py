@@ -38,8 +38,8 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
     """
     from imgkit.folder.journal import find
     from imgkit.folder.run import rebuild
-    from imgkit.folder.scan import printable
-    from imgkit.folder.task import commit, sha256
+    from imgkit.folder.task import sha256
+    from imgkit.io.files import commit, printable_path
 
     with options.usage("OUTFILE"):
         _dst, run, entry = find(outfile)
@@ -53,10 +53,10 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
     there = read(outfile)
     key = f"seed {entry.seed}, epoch {entry.epoch}, index {entry.index}"
     click.echo(
-        f"{printable(entry.path)}, {key if entry.seed is not None else 'no draws'}", err=True
+        f"{printable_path(entry.path)}, {key if entry.seed is not None else 'no draws'}", err=True
     )
     verdict = compare(sha256(made), entry.sha256, None if there is None else sha256(there))
-    click.echo(f"{printable(outfile)}: {verdict}", err=True)
+    click.echo(f"{printable_path(outfile)}: {verdict}", err=True)
     if sha256(made) != entry.sha256:
         click.echo(changed(run.versions), err=True)
     return 0 if sha256(made) == (entry.sha256 if there is None else sha256(there)) else 1

@@ -35,7 +35,7 @@ def report(dst: str, output: str | None, count: int, as_json: bool) -> int:
     """
     if output is None and not as_json:
         raise click.UsageError("give -o FILE.html, or --json")
-    from imgkit.folder.task import commit
+    from imgkit.io.files import commit
     from imgkit.report import run_report as made
 
     with options.usage("DST"):

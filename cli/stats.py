@@ -49,13 +49,14 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
         raise click.BadParameter(f"{plot!r} ends in neither .png nor .html", param_hint="--plot")
     from imgkit.cli.tally import Tally, cores
     from imgkit.dataset import stats as figuring
-    from imgkit.folder.scan import printable, scan
+    from imgkit.folder.scan import scan
+    from imgkit.io.files import printable_path
 
     found = scan(src)
     for path, reason in found.left_out:
-        click.echo(f"left out: {printable(path)}: {reason}", err=True)
+        click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
     if not found.images:
-        raise click.BadParameter(f"{printable(src)} has no images", param_hint="SRC")
+        raise click.BadParameter(f"{printable_path(src)} has no images", param_hint="SRC")
     paths = [image.path for image in found.images]
     with Tally(len(paths)) as tally:
         figures, wrong = figuring.collect(src, paths, workers or cores(), max_pixels, tally.show)
@@ -70,14 +71,13 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
 def write(plot: str, figures: Any, told: dict[str, Any], title: str) -> None:
     """Write the picture or the page."""
     from imgkit.dataset import chart
-    from imgkit.folder.scan import printable
-    from imgkit.folder.task import commit
-    from imgkit.io.decode import encode
+    from imgkit.io.encode import encode
+    from imgkit.io.files import commit, printable_path
 
     if plot.lower().endswith(".png"):
-        data = encode(chart.draw(figures, printable(title)), "png")
+        data = encode(chart.draw(figures, printable_path(title)), "png")
     else:
-        data = chart.page(figures, printable(title), told).encode("utf-8", "backslashreplace")
+        data = chart.page(figures, printable_path(title), told).encode("utf-8", "backslashreplace")
     commit(plot, data)
 
 

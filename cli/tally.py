@@ -83,23 +83,25 @@ def _pace(report: Report) -> tuple[str, str]:
 
 def tell_failure(row: ImageResult) -> None:
     """Print why an image has no output."""
-    from imgkit.folder.scan import printable
+    from imgkit.io.files import printable_path
 
-    click.echo(f"{row.status}: {printable(row.path)}: {row.error}: {row.message}", err=True)
+    click.echo(f"{row.status}: {printable_path(row.path)}: {row.error}: {row.message}", err=True)
 
 
 def tell_warning(row: ImageResult, more: str = "") -> None:
     """Print what there is to say of an image that has one."""
-    from imgkit.folder.scan import printable
+    from imgkit.io.files import printable_path
 
-    click.echo(f"warning: {printable(row.path)}: {row.warning}{more}", err=True)
+    click.echo(f"warning: {printable_path(row.path)}: {row.warning}{more}", err=True)
 
 
 def tell_partial(row: ImageResult) -> None:
     """Print that an output lacks a part of its image."""
-    from imgkit.folder.scan import printable
+    from imgkit.io.files import printable_path
 
-    click.echo(f"partial: {printable(row.path)}: {row.warning or 'the file ends early'}", err=True)
+    click.echo(
+        f"partial: {printable_path(row.path)}: {row.warning or 'the file ends early'}", err=True
+    )
 
 
 def summarize(report: Report, seed: int | None) -> dict[str, Any]:
@@ -136,10 +138,12 @@ class Tally:
         """Count a file; `problem` is None, or has a path, an error and a message."""
         self.done += 1
         if problem is not None:
-            from imgkit.folder.scan import printable
+            from imgkit.io.files import printable_path
 
             self.failed += 1
-            click.echo(f"failed: {printable(path)}: {problem.error}: {problem.message}", err=True)
+            click.echo(
+                f"failed: {printable_path(path)}: {problem.error}: {problem.message}", err=True
+            )
         if self.bar:
             self.bar.update(self.task, completed=self.done)
         elif time.monotonic() - self.last > PLAIN_SECONDS:

@@ -15,20 +15,22 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.dataset import shards
-from imgkit.dataset.split import PARTS, BuildOptions, Planned
+from imgkit.dataset import card, shards
+from imgkit.dataset.result import BuildResult
+from imgkit.dataset.split import BuildOptions, Planned
 from imgkit.dataset.staging import Block, Record, Staging, check_free, staged
 from imgkit.dataset.stats import Bad, Figures, bad, measure
 from imgkit.folder.engines.ordered import ordered
 from imgkit.folder.journal import versions
-from imgkit.folder.scan import output_name
-from imgkit.io.decode import BadImage, Limits, encode, read
+from imgkit.folder.plan_outputs import output_name
+from imgkit.io.decode import Limits, decode_details
+from imgkit.io.encode import encode
+from imgkit.io.header import BadImage
 from imgkit.ops.tone import to_uint8
 
 Array = npt.NDArray[Any]
@@ -51,7 +53,7 @@ def prepare(build_options: BuildOptions, src: str, into: str, planned: Planned) 
     try:
         with open(os.path.join(src, planned.path), "rb") as file:
             data = file.read()
-        image = read(data, Limits(build_options.max_pixels)).image
+        image = decode_details(data, Limits(build_options.max_pixels)).image
         if build_options.pipeline is not None:
             image = build_options.pipeline(image, key=(0, 0))
         image = as_rgb(image)
@@ -94,46 +96,6 @@ def write(target: str, data: bytes) -> None:
 # --- all of them ------------------------------------------------------------------------
 
 
-@dataclass
-class BuildResult:
-    """What was made: figures and shards of each part, and the images that failed."""
-
-    build_options: BuildOptions
-    labels: list[str]
-    figures: dict[str, Figures]
-    shards: dict[str, list[shards.Shard]] = field(default_factory=dict)
-    failures: list[Bad] = field(default_factory=list)
-    kept: int = 0  # images that an earlier run had dealt with
-    _parts: dict[bytes, int] = field(default_factory=dict)  # by hash of the source, a bit each
-    _twins: dict[bytes, int] = field(default_factory=dict)  # sources met before, how often
-
-    def train(self, leave_out: str | None = None) -> Figures:
-        """Return the figures to train on: of train, or of all folds but one."""
-        total = Figures()
-        for part, figures in self.figures.items():
-            if part != leave_out if self.build_options.split_rule.folds else part == PARTS[0]:
-                total.add(figures)
-        return total
-
-    def add(self, part: str, record: Record) -> None:
-        """Take in what became of a block of a part."""
-        self.figures[part].add(record.figures)
-        self.failures.extend(record.failures)
-        if record.shard is not None:
-            self.shards.setdefault(part, []).append(record.shard)
-        bit = 1 << self.build_options.split_rule.names.index(part)
-        for text in record.sources:
-            source = bytes.fromhex(text)  # a million of them are kept in memory
-            if source in self._parts:
-                self._twins[source] = self._twins.get(source, 1) + 1
-            self._parts[source] = self._parts.get(source, 0) | bit
-
-    @property
-    def straddling(self) -> int:
-        """How many images have a twin, byte for byte, in another part."""
-        return sum(n for source, n in self._twins.items() if self._parts[source].bit_count() > 1)
-
-
 def build(
     planned: Sequence[Planned],
     src: str,
@@ -161,8 +123,6 @@ def build(
         FileExistsError: if DST holds anything else.
         OSError: if the disk is full or may not be written, or another run makes this data set.
     """
-    from imgkit.dataset import card
-
     check_free(dst, force)
     labels = sorted({image.label for image in planned})
     made = BuildResult(

@@ -7,12 +7,12 @@ import os
 from typing import Any
 
 from imgkit.dataset import chart
-from imgkit.dataset.build import BuildResult
+from imgkit.dataset.result import BuildResult
 from imgkit.dataset.staging import FACTS, MAKER
 from imgkit.dataset.stats import Figures, summary
 from imgkit.folder.journal import versions
-from imgkit.folder.scan import printable
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
+from imgkit.io.files import printable_path
 
 CARD, PICTURE = "README.md", "statistics.png"
 FIGURES = ("images", "pixels", "mean", "std", "min", "max", "sizes")
@@ -50,7 +50,7 @@ def facts(made: BuildResult) -> dict[str, Any]:
         "split": dict(zip(split_rule.names, split_rule.weights, strict=True)),
         "seed": split_rule.seed,
         "images": sum(figures.images for figures in made.figures.values()),
-        "classes": {printable(label): number for number, label in enumerate(made.labels)},
+        "classes": {printable_path(label): number for number, label in enumerate(made.labels)},
         "parts": {part: _part(made, part) for part in split_rule.names},
         "normalize": {part: figures.normalize() for part, figures in trained.items()}
         if split_rule.folds
@@ -59,7 +59,7 @@ def facts(made: BuildResult) -> dict[str, Any]:
         "duplicates_across_parts": made.straddling,
         "notes": notes(made),
         "failures": [
-            {"path": printable(row.path), "error": row.error, "message": row.message}
+            {"path": printable_path(row.path), "error": row.error, "message": row.message}
             for row in sorted(made.failures)
         ],
         "versions": versions(),
@@ -78,7 +78,7 @@ def _part(made: BuildResult, part: str) -> dict[str, Any]:
     figures = made.figures[part]
     told: dict[str, Any] = {
         "images": figures.images,
-        "classes": {printable(label): figures.classes[label] for label in made.labels},
+        "classes": {printable_path(label): figures.classes[label] for label in made.labels},
     }
     if made.build_options.format != "folder":
         told["shards"] = [vars(shard) for shard in made.shards.get(part, [])]
@@ -89,7 +89,7 @@ def notes(made: BuildResult) -> list[str]:
     """Say what whoever trains on this ought to know."""
     said = []
     for part, figures in made.figures.items():
-        without = [printable(label) for label in made.labels if not figures.classes[label]]
+        without = [printable_path(label) for label in made.labels if not figures.classes[label]]
         if without:
             more = "" if len(without) <= 5 else f" and {len(without) - 5} more"
             said.append(f"{part} has no image of: {', '.join(without[:5])}{more}")

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.dataset.stats import Figures, pooled, sides, summary
-from imgkit.folder.scan import printable
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
+from imgkit.io.files import printable_path
 
 Array = npt.NDArray[Any]
 WIDTH = 1200  # of the picture; its height follows what there is to show
@@ -168,5 +168,5 @@ def _bars(
 
 def _short(name: str) -> str:
     """A name as it fits beside a bar."""
-    name = printable(name)
+    name = printable_path(name)
     return name if len(name) <= 19 else name[:18] + "…"

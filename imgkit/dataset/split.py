@@ -28,9 +28,10 @@ from imgkit.augment.pipeline import Pipeline
 from imgkit.augment.transforms.exact import CenterCrop
 from imgkit.augment.transforms.resizes import Letterbox, Resize
 from imgkit.dataset.stats import label_of
-from imgkit.folder.scan import Source, printable
-from imgkit.folder.scan import plan as plan_names
+from imgkit.folder.plan_outputs import plan_outputs as plan_names
+from imgkit.folder.scan import Source
 from imgkit.io.decode import MAX_PIXELS
+from imgkit.io.files import printable_path
 
 PARTS = ("train", "val", "test")
 FORMATS = ("folder", "webdataset", "npy")
@@ -172,15 +173,15 @@ def plan(
             or two outputs would have one name.
     """
     if not images:
-        raise ValueError(f"{printable(src)} has no images")
+        raise ValueError(f"{printable_path(src)} has no images")
     loose = [image.path for image in images if label_of(image.path) is None]
     if loose:
         raise ValueError(
-            f"{printable(loose[0])} is in no class: SRC needs one folder for each class"
+            f"{printable_path(loose[0])} is in no class: SRC needs one folder for each class"
         )
     labels = sorted({str(label_of(image.path)) for image in images})
     if {label.lower() for label in labels} <= SPLIT_ALREADY:
-        raise ValueError(f"{printable(src)} has {', '.join(labels)}: it is split already")
+        raise ValueError(f"{printable_path(src)} has {', '.join(labels)}: it is split already")
     if build_options.format == "npy" and PRESETS[build_options.preset] is None:
         raise ValueError("npy batches need images of one size: choose a preset but none")
     _check_folders(images, src, dst, build_options)
@@ -202,5 +203,7 @@ def _check_folders(
 ) -> None:
     real_src, real_dst = os.path.realpath(src), os.path.realpath(dst)
     if os.path.join(real_src, "").startswith(os.path.join(real_dst, "")):
-        raise ValueError(f"SRC {printable(real_src)} lies inside DST {printable(real_dst)}")
+        raise ValueError(
+            f"SRC {printable_path(real_src)} lies inside DST {printable_path(real_dst)}"
+        )
     plan_names(images if build_options.format == "folder" else (), src, dst, build_options.image)

@@ -22,7 +22,7 @@ from imgkit.dataset.shards import Shard
 from imgkit.dataset.split import Planned
 from imgkit.dataset.stats import Bad, Figures
 from imgkit.folder.lock import held
-from imgkit.folder.scan import OWN, printable
+from imgkit.io.files import OWN, printable_path
 
 FACTS = "dataset.json"
 MAKER = {"made_by": "imgkit prep"}  # in FACTS; it tells a data set of ours from any other folder
@@ -218,10 +218,11 @@ def check_free(dst: str, force: bool) -> None:
         return
     if not _is_data_set(dst):
         raise FileExistsError(
-            f"{printable(dst)} is not empty, and no data set of imgkit prep: choose a new folder"
+            f"{printable_path(dst)} is not empty and not a data set of imgkit prep: "
+            "choose a new folder"
         )
     if not force:
-        raise FileExistsError(f"{printable(dst)} holds a data set: --force replaces it")
+        raise FileExistsError(f"{printable_path(dst)} holds a data set: --force replaces it")
 
 
 def _is_data_set(folder: str) -> bool:

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.folder.scan import printable
-from imgkit.io.decode import MAX_PIXELS, Limits, read
+from imgkit.io.decode import MAX_PIXELS, Limits, decode_details
+from imgkit.io.files import printable_path
 
 Array = npt.NDArray[Any]
 BINS = 256
@@ -248,7 +248,7 @@ def measure_file(root: str, max_pixels: int, path: str) -> Figures | Bad:
     """Return the figures of one file, or why there are none."""
     try:
         with open(os.path.join(root, path), "rb") as file:
-            decoded = read(file.read(), Limits(max_pixels))
+            decoded = decode_details(file.read(), Limits(max_pixels))
         return measure(decoded.image, decoded.kind, label_of(path))
     except Exception as error:  # whatever a decoder raises, it is about this file
         return bad(path, error)
@@ -317,9 +317,9 @@ def summary(figures: Figures, wrong: Sequence[Bad] = ()) -> dict[str, Any]:
         "sizes": {f"{w}x{h}": n for (w, h), n in sizes[:SHOWN_SIZES]},
         "distinct_sizes": len(sizes),
         "longer_sides": [list(row) for row in sides(figures)],
-        "classes": {printable(name): n for name, n in sorted(figures.classes.items())},
+        "classes": {printable_path(name): n for name, n in sorted(figures.classes.items())},
         "failures": [
-            {"path": printable(row.path), "error": row.error, "message": row.message}
+            {"path": printable_path(row.path), "error": row.error, "message": row.message}
             for row in sorted(wrong)
         ],
     }

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from imgkit.folder.scan import OWN, printable
+from imgkit.io.files import OWN, printable_path
 
 NAME = "journal.jsonl"
 RUN = b'{"line": "run"'  # how the line of a run begins
@@ -219,7 +219,7 @@ def _opened(dst: str) -> BinaryIO:
     try:
         return open(os.path.join(dst, OWN, NAME), "rb")
     except FileNotFoundError:
-        raise FileNotFoundError(f"{printable(dst)} has no journal: no run wrote it") from None
+        raise FileNotFoundError(f"{printable_path(dst)} has no journal: no run wrote it") from None
 
 
 def _parse(line: bytes, dst: str) -> Run | Entry | None:
@@ -233,8 +233,8 @@ def _parse(line: bytes, dst: str) -> Run | Entry | None:
         return kind(**{spec.name: fields[spec.name] for spec in dataclasses.fields(kind)})
     except KeyError as error:
         raise OtherVersion(
-            f"{printable(dst)} has a journal of another version of imgkit (it lacks {error}): use "
-            "that version, or make all anew with --force"
+            f"{printable_path(dst)} has a journal of another version of imgkit (it lacks {error}): "
+            "use that version, or make all outputs again with --force"
         ) from None
 
 
@@ -258,7 +258,9 @@ def find(output: str) -> tuple[str, Run, Entry]:
             break
         dst = os.path.dirname(dst)
     if looked_in:
-        raise ValueError(f"{printable(output)} is not in the journal of {printable(looked_in)}")
+        raise ValueError(
+            f"{printable_path(output)} is not in the journal of {printable_path(looked_in)}"
+        )
     raise ValueError(
-        f"{printable(output)} has no journal: it is kept in DST/{OWN}/ when DST is a folder"
+        f"{printable_path(output)} has no journal: it is kept in DST/{OWN}/ when DST is a folder"
     )

@@ -14,7 +14,7 @@ import os
 import socket
 from collections.abc import Iterator
 
-from imgkit.folder.scan import OWN, printable
+from imgkit.io.files import OWN, printable_path
 
 NAME = "lock"
 
@@ -23,7 +23,7 @@ class Busy(OSError):
     """Another run holds the destination."""
 
     def __init__(self, dst: str, holder: str, hint: str) -> None:
-        super().__init__(errno.EBUSY, f"{printable(dst)} is in use by {holder}: {hint}")
+        super().__init__(errno.EBUSY, f"{printable_path(dst)} is in use by {holder}: {hint}")
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ def held(dst: str) -> Iterator[None]:
         if not alone:
             raise Busy(dst, f"process {pid} on {host}", "wait for it, or end it")
         if host and host != socket.gethostname():
-            hint = f"if that one is gone, remove {printable(path)}"
+            hint = f"if that one is gone, remove {printable_path(path)}"
             raise Busy(dst, f"process {pid} on {host}", hint)
         _say(file, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
         try:

@@ -17,7 +17,8 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from imgkit.folder.journal import Run, runs, stream
-from imgkit.folder.scan import OWN, Item
+from imgkit.folder.plan_outputs import Item
+from imgkit.io.files import OWN
 
 DAY = 86400  # seconds; a temporary file of another machine is left alone for so long
 

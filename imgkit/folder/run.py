@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imgkit.folder.journal import Entry, Journal, Run, new_run
+from imgkit.folder.plan_outputs import Item, draw_index
 from imgkit.folder.resume import sweep, unfinished
-from imgkit.folder.scan import Item, draw_index, printable
 from imgkit.folder.steps import document, read_recipe
 from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits, convert, listening, sha256
 from imgkit.io.decode import Limits
+from imgkit.io.files import printable_path
 
 
 @dataclass
@@ -84,7 +85,7 @@ class Report:
             "quarantined": self.quarantined,
             "seconds": round(time.monotonic() - self.started, 3),
             "failures": [
-                {"path": printable(row.path), "error": row.error, "message": row.message}
+                {"path": printable_path(row.path), "error": row.error, "message": row.message}
                 for row in rows
             ],
         }
@@ -265,12 +266,12 @@ def rebuild(begun: Run, entry: Entry, src: str | None = None) -> bytes:
             data = file.read()
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"{printable(source)} is missing: put it back, or say where the inputs are now"
+            f"{printable_path(source)} is missing: put it back, or say where the inputs are now"
         ) from None
     if sha256(data) != entry.source:
         raise ValueError(
-            f"{printable(source)} has changed since the run: it had {entry.size} bytes and SHA-256 "
-            f"{entry.source[:12]}, it has {len(data)} and {sha256(data)[:12]}"
+            f"{printable_path(source)} has changed since the run: it had {entry.size} bytes and "
+            f"SHA-256 {entry.source[:12]}, it has {len(data)} and {sha256(data)[:12]}"
         )
     with listening():  # the run said it
         return convert(job, data, entry.kind, entry.index)

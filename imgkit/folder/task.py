@@ -11,7 +11,6 @@ import errno
 import functools
 import hashlib
 import os
-import uuid
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.folder.resume import marked
-from imgkit.folder.scan import Item, draw_index
+from imgkit.folder.plan_outputs import Item, draw_index
 from imgkit.folder.steps import (
     CHANNELS_FIRST,
     Program,
@@ -31,7 +29,9 @@ from imgkit.folder.steps import (
     program,
     shrinks_to,
 )
-from imgkit.io import decode as codec
+from imgkit.io.decode import STRICT, Decoded, Limits, decode_details
+from imgkit.io.encode import encode, unfit
+from imgkit.io.files import commit
 
 # What no other image will survive either: the disk is full, read-only, or not ours.
 ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -44,7 +44,7 @@ class Job:
     steps: tuple[Step, ...]
     quality: int = 95
     scale: str | tuple[float, float] | None = None
-    limits: codec.Limits = codec.STRICT
+    limits: Limits = STRICT
     seed: int | None = None
     epoch: int = 0
     canvas: str = "cut"  # of each pipeline
@@ -104,7 +104,7 @@ def output_kind(kind: str, dtype: npt.DTypeLike | None, scale: object) -> str:
         return kind
     if kind == "same":
         return "float" if np.dtype(dtype).kind == "f" else "same"
-    why = codec.unfit(dtype, kind)
+    why = unfit(dtype, kind)
     if why:
         raise ValueError(why)
     return kind
@@ -124,10 +124,10 @@ def convert(job: Job, data: bytes, kind: str, index: int) -> bytes:
     return finish(job, decode(job, data).image, kind, index)
 
 
-def decode(job: Job, data: bytes, max_pixels: int | None = None) -> codec.Decoded:
+def decode(job: Job, data: bytes, max_pixels: int | None = None) -> Decoded:
     """Decode as a job wants it; what is worth knowing of the file is a warning."""
     limits = job.limits if max_pixels is None else job.limits._replace(max_pixels=max_pixels)
-    decoded = codec.read(data, limits, job.shrink_to)
+    decoded = decode_details(data, limits, job.shrink_to)
     for note in decoded.notes:
         warnings.warn(note, UserWarning, stacklevel=2)
     return decoded
@@ -136,7 +136,7 @@ def decode(job: Job, data: bytes, max_pixels: int | None = None) -> codec.Decode
 def finish(job: Job, image: npt.NDArray[np.generic], kind: str, index: int) -> bytes:
     """Apply the steps to an image and encode the result."""
     result = apply(job.program, image, (job.epoch, index))
-    return codec.encode(result, kind, quality=job.quality, scale=job.scale)
+    return encode(result, kind, quality=job.quality, scale=job.scale)
 
 
 @contextlib.contextmanager
@@ -214,20 +214,3 @@ def failed(path: str, error: BaseException, fatal: bool = False) -> ImageResult:
 def _is_memory(error: BaseException | None) -> bool:
     """Tell whether memory ran out, in Python or in OpenCV."""
     return isinstance(error, MemoryError) or "Insufficient memory" in str(error)
-
-
-def commit(target: str, data: bytes) -> None:
-    """Write a file so that its name shows either nothing, the old file, or the whole new one."""
-    folder = os.path.dirname(target) or os.curdir
-    os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, marked(os.getpid()) + uuid.uuid4().hex)
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-        raise

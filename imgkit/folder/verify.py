@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from imgkit.folder.journal import Run, stream
-from imgkit.folder.scan import OWN, printable
+from imgkit.io.files import OWN, printable_path
 
 
 class Noted(NamedTuple):
@@ -39,7 +39,7 @@ class Verdict:
     def summary(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
         names = ("changed", "missing", "extra", "earlier")
-        lists = {name: [printable(path) for path in getattr(self, name)] for name in names}
+        lists = {name: [printable_path(path) for path in getattr(self, name)] for name in names}
         return {"outputs": self.outputs, "failed": self.failed, **lists}
 
 

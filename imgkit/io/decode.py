@@ -13,8 +13,6 @@ read. What comes out is ``(H, W)`` gray or ``(H, W, 3)`` RGB:
 
 A file that ends early or whose checksum is wrong is an error, never an image with gray rows.
 Damage inside the data of a JPEG cannot be told: the format has no checksum.
-
-Writing is the matter of `imgkit.io.encode`, whose names are here as well.
 """
 
 from __future__ import annotations
@@ -30,23 +28,16 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.image import MAX_CHANNELS, check_image
-from imgkit.io.encode import HOLD_FLOATS as HOLD_FLOATS
-from imgkit.io.encode import WRITABLE as WRITABLE
-from imgkit.io.encode import encode as encode
-from imgkit.io.encode import scaled as scaled
-from imgkit.io.encode import unfit as unfit
-from imgkit.io.header import ALLOWABLE as ALLOWABLE
-from imgkit.io.header import EXTENSIONS as EXTENSIONS
-from imgkit.io.header import OTHER_EXTENSIONS as OTHER_EXTENSIONS
-from imgkit.io.header import BadImage as BadImage
 from imgkit.io.header import (
+    ALLOWABLE,
+    BadImage,
     check_pixels,
     check_whole,
     count_frames,
+    recognize,
+    sniff,
     webp_size,
 )
-from imgkit.io.header import recognize as recognize
-from imgkit.io.header import sniff as sniff
 from imgkit.io.tiff import decode_tiff, is_shallow
 from imgkit.pillow import orientation, over_white, pixels, upright
 
@@ -70,7 +61,7 @@ class Decoded(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What is refused before it is decoded, and what is not: see `read`."""
+    """What is refused before it is decoded, and what is not: see `decode`."""
 
     max_pixels: int = MAX_PIXELS
     max_frames: int = MAX_FRAMES
@@ -92,7 +83,7 @@ def decode(
 ) -> Array:
     """Return the image in a file's bytes, upright, as gray ``(H, W)`` or RGB ``(H, W, 3)``.
 
-    What `read` notes of the file is a `UserWarning`.
+    What `decode_details` notes of the file is a `UserWarning`.
 
     Args:
         data: the whole file.
@@ -108,7 +99,9 @@ def decode(
     Raises:
         BadImage: with the reason and its kind.
     """
-    decoded = read(data, Limits(max_pixels, max_frames, allow, allow_truncated), shrink_to)
+    decoded = decode_details(
+        data, Limits(max_pixels, max_frames, allow, allow_truncated), shrink_to
+    )
     for note in decoded.notes:
         warnings.warn(note, UserWarning, stacklevel=2)
     return decoded.image
@@ -133,7 +126,9 @@ def decode_scale(size: tuple[int, int], target: tuple[int, int]) -> int:
     return next((s for s in SCALES if all(n >= 2 * s * m and n % s == 0 for n, m in sides)), 1)
 
 
-def read(data: bytes, limits: Limits = STRICT, shrink_to: tuple[int, int] | None = None) -> Decoded:
+def decode_details(
+    data: bytes, limits: Limits = STRICT, shrink_to: tuple[int, int] | None = None
+) -> Decoded:
     """Decode as `decode` does, and say of what: format, frames, notes.
 
     Raises:

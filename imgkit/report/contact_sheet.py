@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.ops.resample import resize
 from imgkit.report.pictures import Numbers, Picture, Row
 
 Array = npt.NDArray[Any]
@@ -152,8 +153,6 @@ def shrink(image: Array, side: int) -> Array:
     height, width = image.shape[:2]
     if max(height, width) <= side:
         return image
-    from imgkit.ops.resample import resize
-
     factor = side / max(height, width)
     return np.asarray(
         resize(image, (max(1, round(height * factor)), max(1, round(width * factor))))

@@ -11,8 +11,8 @@ from importlib import resources
 from typing import Any
 
 from imgkit.folder.journal import Entry, Run, stream
-from imgkit.folder.scan import printable
 from imgkit.io.decode import decode
+from imgkit.io.files import printable_path
 from imgkit.report.contact_sheet import COARSE, picture_uri, shrink
 from imgkit.report.pictures import visible
 
@@ -41,7 +41,7 @@ class Finished:
             "bytes": self.written,
             "errors": dict(Counter(error for _, _, error, _ in self.failures).most_common()),
             "failures": [
-                {"path": printable(path), "error": error, "message": message}
+                {"path": printable_path(path), "error": error, "message": message}
                 for path, _status, error, message in self.failures
             ],
         }
@@ -65,7 +65,7 @@ def gather(dst: str) -> Finished:
             src = sources.get(record.run, "")
             last[record.output] = _kept(record, src)
     if done.last is None:
-        raise ValueError(f"the journal of {printable(dst)} has no run")
+        raise ValueError(f"the journal of {printable_path(dst)} has no run")
     for output, (path, src, status, error, message, written) in sorted(last.items()):
         if status == "ok":
             done.ok.append((output, path, src))
@@ -86,7 +86,7 @@ def page(dst: str, done: Finished, count: int) -> str:
     """Return the page, with thumbnails of `count` outputs, taken evenly."""
     summary = done.summary()
     template = resources.files("imgkit.report").joinpath("report.html").read_text("utf-8")
-    title = printable(os.path.basename(os.path.realpath(dst)) or dst)
+    title = printable_path(os.path.basename(os.path.realpath(dst)) or dst)
     parts = {
         "title": _text(title),
         "verdict": _verdict(summary),
@@ -142,8 +142,8 @@ def _facts(dst: str, done: Finished) -> str:
     facts = {
         "pipeline": " → ".join(steps),
         "seed": run.pipeline.get("seed", "no draws"),
-        "from": printable(run.src),
-        "to": printable(os.path.realpath(dst)),
+        "from": printable_path(run.src),
+        "to": printable_path(os.path.realpath(dst)),
         "size": _size(done.written),
         "last run": datetime.datetime.fromisoformat(run.started).strftime("%Y-%m-%d %H:%M UTC"),
         "runs": done.runs,
@@ -181,7 +181,7 @@ def _failures(done: Finished) -> str:
 def _kind(done: Finished, error: str, number: int, kinds: int) -> str:
     rows = [(path, text) for path, _, kind, text in done.failures if kind == error]
     cells = "".join(
-        f"<tr><td>{_text(printable(path))}</td><td>{_text(text)}</td></tr>"
+        f"<tr><td>{_text(printable_path(path))}</td><td>{_text(text)}</td></tr>"
         for path, text in rows[:LISTED]
     )
     more = f"<p>and {number - LISTED:,} more</p>" if number > LISTED else ""
@@ -209,7 +209,11 @@ def _pictures(dst: str, done: Finished, count: int) -> str:
 
 def _pair(path: str, output: str, source: str, target: str) -> str:
     before, after = _thumbnail(source), _thumbnail(target)
-    name = printable(path) if path == output else f"{printable(path)} → {printable(output)}"
+    name = (
+        printable_path(path)
+        if path == output
+        else f"{printable_path(path)} → {printable_path(output)}"
+    )
     return (
         f'<figure><div class="pair">{before[0]}{after[0]}</div><figcaption><b>{_text(name)}</b> '
         f"<span>{before[1]} → {after[1]}</span></figcaption></figure>"

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 import imgkit as ik
 from imgkit.cli.main import main
 from imgkit.folder.journal import read as read_journal
-from imgkit.folder.scan import draw_index
-from imgkit.io.decode import decode, encode
+from imgkit.folder.plan_outputs import draw_index
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 
 PIPELINE = """
 version: 1

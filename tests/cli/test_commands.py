@@ -13,7 +13,9 @@ from click.testing import CliRunner
 import imgkit as ik
 from imgkit.cli import options
 from imgkit.cli.main import main
-from imgkit.io.decode import decode, encode, sniff
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
+from imgkit.io.header import sniff
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "samples" / "images"
@@ -362,7 +364,7 @@ def test_ctrl_c_while_planning_exits_130(photos, tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("imgkit.folder.scan.os.scandir", interrupt)
+    monkeypatch.setattr("imgkit.io.files.os.scandir", interrupt)
     result = invoke("pool", photos, tmp_path / "out")
     assert result.exit_code == 130
     assert not (tmp_path / "out").exists()
@@ -391,10 +393,10 @@ def test_an_empty_folder_is_no_failure(tmp_path):
 
 def test_the_codec_and_the_help_agree_on_the_limit():
     from imgkit.border import BORDERS
-    from imgkit.io import decode as codec
+    from imgkit.io import decode, encode
 
-    assert options.MAX_PIXELS == codec.MAX_PIXELS
-    assert ("same", *codec.WRITABLE) == options.FORMATS
+    assert options.MAX_PIXELS == decode.MAX_PIXELS
+    assert ("same", *encode.WRITABLE) == options.FORMATS
     assert tuple(BORDERS) == options.BORDERS
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from imgkit.cli import prep as command
 from imgkit.cli.main import main
 from imgkit.dataset import split as prep
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 
 @pytest.fixture

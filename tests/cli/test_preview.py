@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from imgkit.cli.main import main
-from imgkit.io.decode import decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 
 TEXT = """
 version: 1

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from imgkit.io.decode import decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 
 IMGKIT = [sys.executable, "-c", "from imgkit.cli.main import main; main()"]
 

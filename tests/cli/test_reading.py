@@ -11,8 +11,9 @@ from imgkit.cli import options
 from imgkit.cli.main import main
 from imgkit.folder.journal import read, runs
 from imgkit.folder.steps import parse_op, program, read_pipeline, shrinks_to
-from imgkit.io import decode as codec
-from imgkit.io.decode import decode, encode
+from imgkit.io.decode import MAX_FRAMES, MAX_PIXELS, decode
+from imgkit.io.encode import encode
+from imgkit.io.header import ALLOWABLE
 
 
 def invoke(*arguments, data=None):
@@ -193,9 +194,9 @@ def test_other_formats_are_found_and_read_only_if_they_are_allowed(tmp_path):
 
 
 def test_the_help_page_knows_what_the_codec_knows():
-    assert options.MAX_PIXELS == codec.MAX_PIXELS
-    assert options.MAX_FRAMES == codec.MAX_FRAMES
-    assert tuple(codec.ALLOWABLE) == options.ALLOWABLE
+    assert options.MAX_PIXELS == MAX_PIXELS
+    assert options.MAX_FRAMES == MAX_FRAMES
+    assert tuple(ALLOWABLE) == options.ALLOWABLE
 
 
 # --- open canvases ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from imgkit.cli.main import main
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 
 def invoke(*arguments):

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from imgkit.cli.main import main
 from imgkit.folder.steps import read_pipeline
-from imgkit.io.decode import decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 
 
 @pytest.fixture

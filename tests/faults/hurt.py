@@ -17,10 +17,11 @@ import time
 import numpy as np
 
 from imgkit.folder import task as work
-from imgkit.folder.scan import draw_index, plan, scan
+from imgkit.folder.plan_outputs import draw_index, plan_outputs
+from imgkit.folder.scan import scan
 from imgkit.folder.steps import Step
 from imgkit.folder.task import Job
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 JOB = Job((Step("Rotate", {"degrees": [-20, 20]}), Step("max_pool", {"size": 2})), seed=5)
 OPS = ("--op", "Rotate degrees=-20,20", "--op", "max_pool size=2", "--seed", "5")
@@ -166,7 +167,7 @@ def write_photos(folder, count, size=24):
 
 
 def items(src, dst):
-    return plan(scan(str(src)).images, str(src), str(dst))
+    return plan_outputs(scan(str(src)).images, str(src), str(dst))
 
 
 def tree(folder):

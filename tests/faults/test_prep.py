@@ -12,7 +12,7 @@ import pytest
 from hurt import IMGKIT, descendants, kill_worker, shell, started, wait_for, workers_of
 
 from imgkit.folder.engines.ordered import Crashed, ordered
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 COUNT = 160
 

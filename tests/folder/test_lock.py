@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imgkit.folder.lock import Busy, held
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 HOLD = (
     "import sys\nfrom imgkit.folder.lock import held\n"

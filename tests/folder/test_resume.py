@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from imgkit.cli.main import main
 from imgkit.folder import journal, resume
 from imgkit.folder.journal import Journal, read, runs
+from imgkit.folder.plan_outputs import plan_outputs
 from imgkit.folder.run import describe, run
-from imgkit.folder.scan import plan, scan
+from imgkit.folder.scan import scan
 from imgkit.folder.steps import Step
 from imgkit.folder.task import Job
-from imgkit.io.decode import Limits, decode, encode
+from imgkit.io.decode import Limits, decode
+from imgkit.io.encode import encode
+from imgkit.io.files import temporary_prefix
 
 JOB = Job((Step("max_pool", {"size": 2}),))
 
@@ -37,7 +40,7 @@ def src(tmp_path):
 def go(src, dst, job=JOB, **options):
     """Run, and return the report and the paths that were worked on."""
     seen = []
-    planned = plan(scan(str(src)).images, str(src), str(dst))
+    planned = plan_outputs(scan(str(src)).images, str(src), str(dst))
     with Journal(str(dst)) as kept:
         report = run(
             planned, job, 2, lambda row, _: seen.append(row.path), kept, str(src), **options
@@ -138,7 +141,7 @@ def test_failures_are_tried_again(src, tmp_path):
 
 def test_13_an_input_that_vanishes_between_plan_and_read(src, tmp_path):
     dst = tmp_path / "dst"
-    planned = plan(scan(str(src)).images, str(src), str(dst))
+    planned = plan_outputs(scan(str(src)).images, str(src), str(dst))
     (src / "2.png").unlink()
     with Journal(str(dst)) as kept:
         report = run(planned, JOB, 2, lambda row, _: None, kept, str(src))
@@ -258,7 +261,7 @@ def noted(tmp_path_factory):
     src.mkdir()
     for i in range(5):
         (src / f"{i}.png").write_bytes(b"x" * i)
-    planned = plan(scan(str(src)).images, str(src), str(dst))
+    planned = plan_outputs(scan(str(src)).images, str(src), str(dst))
     begun = describe(JOB, str(src))
     with Journal(str(dst)) as kept:
         kept.add(begun)
@@ -301,8 +304,8 @@ def test_a_journal_cut_anywhere_costs_only_what_was_cut(noted, data):
 
 
 def test_temporary_files_of_the_living_are_left_alone(tmp_path):
-    mine = tmp_path / (resume.marked(os.getpid()) + "aa")
-    dead = tmp_path / (resume.marked(2**22 + 5) + "aa")
+    mine = tmp_path / (temporary_prefix(os.getpid()) + "aa")
+    dead = tmp_path / (temporary_prefix(2**22 + 5) + "aa")
     old = tmp_path / ".imgkit-00000000-1-aa"
     new = tmp_path / ".imgkit-00000000-2-aa"
     for path in (mine, dead, old, new):

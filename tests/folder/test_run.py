@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from imgkit.folder import task as work
+from imgkit.folder.plan_outputs import plan_file, plan_outputs
 from imgkit.folder.run import Report, run
-from imgkit.folder.scan import plan, plan_file, scan
+from imgkit.folder.scan import scan
 from imgkit.folder.steps import Step
-from imgkit.folder.task import ImageResult, Job, commit, output_kind, process
-from imgkit.io.decode import decode, encode
+from imgkit.folder.task import ImageResult, Job, output_kind, process
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
+from imgkit.io.files import commit
 
 JOB = Job((Step("max_pool", {"size": 2}),))
 
@@ -29,7 +32,7 @@ def folder(path, count=5, bad=()):
 
 
 def items(src, dst):
-    return plan(scan(str(src)).images, str(src), str(dst))
+    return plan_outputs(scan(str(src)).images, str(src), str(dst))
 
 
 def tree(path):

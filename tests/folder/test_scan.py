@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-from imgkit.folder.scan import Source, named_format, output_name, plan, plan_file, printable, scan
+from imgkit.folder.plan_outputs import named_format, output_name, plan_file, plan_outputs
+from imgkit.folder.scan import Source, scan
+from imgkit.io.files import printable_path
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8
 
@@ -14,7 +16,7 @@ def names(folder):
 
 
 def planned(paths, kind="same", src="/s", dst="/d"):
-    items = plan([Source(path, 0, 0) for path in paths], src, dst, kind)
+    items = plan_outputs([Source(path, 0, 0) for path in paths], src, dst, kind)
     return [(os.path.relpath(item.target, dst), item.kind) for item in items]
 
 
@@ -36,8 +38,8 @@ def test_names_that_are_no_text_come_through(tmp_path):
     for name in odd:
         (tmp_path / name).write_bytes(PNG)
     assert names(tmp_path) == sorted(odd)
-    assert printable(odd[-1]) == r"\xff\xfe.png"
-    assert printable("a\nb\x1b[1m😀") == r"a\nb\x1b[1m😀"
+    assert printable_path(odd[-1]) == r"\xff\xfe.png"
+    assert printable_path("a\nb\x1b[1m😀") == r"a\nb\x1b[1m😀"
 
 
 def test_links_to_folders_are_not_followed_and_pipes_are_not_opened(tmp_path):
@@ -104,9 +106,9 @@ def test_outputs_inside_the_source_are_refused(tmp_path):
     (src / "sub").mkdir(parents=True)
     for dst in (src, src / "out", tmp_path / "src" / "sub" / ".."):
         with pytest.raises(ValueError, match="inside SRC"):
-            plan([], str(src), str(dst))
+            plan_outputs([], str(src), str(dst))
     sibling = tmp_path / "src2"  # begins with the same letters, and is another folder
-    assert plan([], str(src), str(sibling)) == []
+    assert plan_outputs([], str(src), str(sibling)) == []
 
 
 def test_links_in_the_destination_are_not_written_through(tmp_path):
@@ -115,19 +117,19 @@ def test_links_in_the_destination_are_not_written_through(tmp_path):
     dst.mkdir()
     (dst / "a").symlink_to(tmp_path)
     with pytest.raises(ValueError, match="link out of it"):
-        plan([Source("a/x.png", 0, 0)], str(src), str(dst))
+        plan_outputs([Source("a/x.png", 0, 0)], str(src), str(dst))
     outputs_over_inputs = [Source("src/x.png", 0, 0)]
     with pytest.raises(ValueError, match="is inside SRC"):
-        plan(outputs_over_inputs, str(src), str(tmp_path))
+        plan_outputs(outputs_over_inputs, str(src), str(tmp_path))
 
 
 def test_only_a_conversion_is_advised_against():
     images = [Source("a.jpg", 0, 0), Source("a.png", 0, 0)]
     with pytest.raises(ValueError, match=r"rename one, or keep --format same$"):
-        plan(images, "src", "dst", "webp")
+        plan_outputs(images, "src", "dst", "webp")
     images = [Source("a.gif", 0, 0), Source("a.png", 0, 0)]
     with pytest.raises(ValueError, match=r"rename one$"):
-        plan(images, "src", "dst", "same")
+        plan_outputs(images, "src", "dst", "same")
 
 
 def test_one_file_goes_into_a_folder_or_to_a_name(tmp_path):

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from imgkit.cli.main import main
 from imgkit.folder.verify import verify
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 from imgkit.report.run_report import gather, page
 
 

@@ -12,8 +12,8 @@ import os
 from collections.abc import Callable, Generator
 
 from imgkit.folder.engines.pool import Pool, Task, Work
+from imgkit.folder.plan_outputs import Item
 from imgkit.folder.resume import sweep
-from imgkit.folder.scan import Item
 from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits, deliver, make
 
 PIXEL_BYTES = 32  # memory that a pixel may take: decoded, as float32 RGB, and a result of each

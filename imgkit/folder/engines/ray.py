@@ -20,8 +20,9 @@ from typing import Any
 
 from imgkit.folder.engines import local
 from imgkit.folder.journal import versions
-from imgkit.folder.scan import OWN, Item, printable
+from imgkit.folder.plan_outputs import Item
 from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits
+from imgkit.io.files import OWN, printable_path
 
 SHARD = 64  # items at most: a shard that is lost is done again as a whole
 WINDOW = 2  # shards handed to Ray for each of its cores
@@ -155,7 +156,7 @@ def look_around(mark: str, source: str) -> tuple[bool, bool, dict[str, str]]:
 def _check_node(name: str, sees: dict[str, bool], has: dict[str, str]) -> None:
     for path, there in sees.items():
         if not there and os.path.exists(path):
-            folder = printable(os.path.dirname(path))
+            folder = printable_path(os.path.dirname(path))
             raise ConnectionError(f"node {name} does not see what is in {folder}: share it")
     ours = versions()
     if has != ours:

@@ -17,7 +17,9 @@ from imgkit.dataset.split import PRESETS, BuildOptions, SplitRule, folds, plan, 
 from imgkit.dataset.staging import Record
 from imgkit.dataset.stats import Bad, Figures, measure, summary
 from imgkit.folder.scan import Source, scan
-from imgkit.io.decode import BadImage, decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
+from imgkit.io.header import BadImage
 
 SPLIT = split("80/10/10")
 CLASSES = ("cat", "dog", "ünïcode", "with space")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgkit.io import decode as codec
-from imgkit.io.decode import BadImage, decode, encode, scaled
+from imgkit.io.decode import decode
+from imgkit.io.encode import WRITABLE, encode, scaled
+from imgkit.io.header import BadImage, sniff
 
 
 def smooth(dtype=np.uint8, channels=3):
@@ -20,13 +21,13 @@ def smooth(dtype=np.uint8, channels=3):
     return np.squeeze((image * top).astype(dtype))
 
 
-@pytest.mark.parametrize("kind", codec.WRITABLE)
+@pytest.mark.parametrize("kind", WRITABLE)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_one_image_gives_the_same_bytes_and_reads_back(kind, channels):
     image = smooth(np.uint8, channels)
     data = encode(image, kind)
     assert data == encode(image.copy(), kind)
-    assert codec.sniff(data) == kind
+    assert sniff(data) == kind
     decoded = decode(data).astype(int)
     if kind == "webp" and channels == 1:  # WebP has no gray: it comes back as equal channels
         image = image[..., None]

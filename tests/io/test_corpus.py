@@ -89,11 +89,12 @@ def outcome(path):
 def attempt(path):
     import warnings
 
-    from imgkit.io.decode import BadImage, read
+    from imgkit.io.decode import decode_details
+    from imgkit.io.header import BadImage
 
     warnings.simplefilter("ignore")
     try:
-        decoded = read(path.read_bytes())
+        decoded = decode_details(path.read_bytes())
     except BadImage as error:
         return {"status": error.kind, "message": str(error)[:300]}
     except BaseException as error:

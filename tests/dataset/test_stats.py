@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imgkit.dataset import chart
 from imgkit.dataset.stats import Figures, bad, collect, label_of, measure, sides, summary
 from imgkit.folder.scan import scan
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 
 def total(*images):
