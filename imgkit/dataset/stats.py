@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.folder.engines.ordered import ordered
 from imgkit.io.decode import MAX_PIXELS, Limits, decode_details
 from imgkit.io.files import printable_path
 
@@ -277,8 +278,6 @@ def collect(
         max_pixels: larger images count as bad.
         seen: called after each file, with its path and what is wrong with it.
     """
-    from imgkit.folder.engines.ordered import ordered
-
     total, wrong = Figures(), []
     call = functools.partial(measure_file, root, max_pixels)
     for path, found in zip(paths, ordered(call, paths, min(workers, len(paths))), strict=True):

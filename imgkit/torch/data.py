@@ -15,6 +15,7 @@ from imgkit.checks import check_choice
 from imgkit.draws import EPOCH_BITS, check_bits
 from imgkit.io.decode import decode
 from imgkit.io.files import find_images, printable_path
+from imgkit.ops.color import grayscale
 from imgkit.torch.transform import Transform, check_transform
 
 Array = npt.NDArray[Any]
@@ -174,8 +175,6 @@ def _tree(root: str) -> tuple[list[str], list[tuple[str, int]]]:
 
 def _channels(image: Array, channels: str) -> Array:
     """Make an image (H, W, C) RGB or gray, if it is one of them."""
-    from imgkit.ops.color import grayscale
-
     if channels == "rgb" and image.shape[2] == 1:
         return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
     if channels == "gray" and image.shape[2] == 3:
