@@ -7,7 +7,6 @@ engine loses is done again here.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import threading
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from imgkit.folder.engines import local, ray
 from imgkit.folder.journal import Entry, Journal, Run, new_run
 from imgkit.folder.plan_outputs import Item, draw_index
 from imgkit.folder.resume import sweep, unfinished
@@ -23,6 +23,8 @@ from imgkit.folder.steps import document, read_recipe
 from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits, convert, listening, sha256
 from imgkit.io.decode import Limits
 from imgkit.io.files import printable_path
+
+ENGINES = {"local": local, "ray": ray}
 
 
 @dataclass
@@ -156,9 +158,8 @@ def _rows(
     """Yield every item once with its row; what the engine lost is done here, alone."""
     left = {item.target: item for item in todo}
     for name, processes in ((engine, workers), ("local", 1)):
-        module = importlib.import_module(f"imgkit.folder.engines.{name}")
         again = list(left.values())
-        rows = module.rows(again, job, processes, task_limits, lambda: report.ending)
+        rows = ENGINES[name].rows(again, job, processes, task_limits, lambda: report.ending)
         with contextlib.closing(rows):
             for item, row in rows:
                 if left.pop(item.target, None) is not None:

@@ -16,11 +16,11 @@ import time
 
 import numpy as np
 
-from imgkit.folder import task as work
 from imgkit.folder.plan_outputs import draw_index, plan_outputs
 from imgkit.folder.scan import scan
 from imgkit.folder.steps import Step
 from imgkit.folder.task import Job
+from imgkit.io import files
 from imgkit.io.encode import encode
 
 JOB = Job((Step("Rotate", {"degrees": [-20, 20]}), Step("max_pool", {"size": 2})), seed=5)
@@ -120,11 +120,11 @@ def fill_disk(tries, marks):
     def fsync(file):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    work.os.fsync = fsync
+    files.os.fsync = fsync
 
 
 def die_at_open(tries, marks):
-    work.open = lambda *args: die()
+    files.open = lambda *args: die()
 
 
 def die_after_open(tries, marks):
@@ -132,15 +132,15 @@ def die_after_open(tries, marks):
         open(*args)  # noqa: SIM115
         die()
 
-    work.open = opened
+    files.open = opened
 
 
 def die_at_fsync(tries, marks):
-    work.os.fsync = lambda file: die()
+    files.os.fsync = lambda file: die()
 
 
 def die_at_replace(tries, marks):
-    work.os.replace = lambda old, new: die()
+    files.os.replace = lambda old, new: die()
 
 
 def die_after_replace(tries, marks):
@@ -150,7 +150,7 @@ def die_after_replace(tries, marks):
         replace(old, new)
         die()
 
-    work.os.replace = replaced
+    files.os.replace = replaced
 
 
 # --- folders ----------------------------------------------------------------------------
