@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from imgkit.cli.options import RunOptions, SeedOptions, usage
 from imgkit.cli.tally import summarize, tell_failure, tell_partial, tell_warning
-from imgkit.folder.plan_outputs import draw_index, named_format
+from imgkit.folder.plan_outputs import chosen_format, draw_index
 from imgkit.folder.run import Report
 from imgkit.folder.task import (
     ENVIRONMENT,
@@ -90,7 +90,7 @@ def _check(run_options: RunOptions) -> None:
 def _format(run_options: RunOptions, kind: str, data: bytes) -> str:
     """By --format; else by the name of DST; else that of the input, as for a folder."""
     if run_options.dst != "-":
-        return named_format(run_options.dst, kind)
+        return chosen_format(run_options.dst, kind)
     if kind in WRITABLE:
         return kind
     here = sniff(data)

@@ -61,6 +61,8 @@ from imgkit.augment.transforms.warps import Rotate as Rotate
 from imgkit.augment.transforms.warps import Scale as Scale
 from imgkit.augment.transforms.warps import Shear as Shear
 from imgkit.augment.transforms.warps import Translate as Translate
+from imgkit.io.image_file import read as read
+from imgkit.io.image_file import write as write
 from imgkit.kernels import kernel as kernel
 from imgkit.ops.arithmetic import conv_output_size as conv_output_size
 from imgkit.ops.arithmetic import receptive_field as receptive_field

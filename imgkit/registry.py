@@ -174,12 +174,14 @@ TRANSFORMS: dict[str, Augmentation] = {
 
 CONTROLS = ("OneOf", "SomeOf")
 MIXERS = ("MixUp", "CutMix", "Mosaic")
+FILES = ("read", "write")
 
 PUBLIC: dict[str, str] = {
     **{name: f"imgkit.ops.{op.family}" for name, op in FUNCTIONS.items()},
     **{name: f"imgkit.augment.transforms.{op.family}" for name, op in TRANSFORMS.items()},
     **{name: "imgkit.augment.transforms.control" for name in CONTROLS},
     **{name: "imgkit.augment.mixing.mix" for name in MIXERS},
+    **{name: "imgkit.io.image_file" for name in FILES},
     "kernel": "imgkit.kernels",
     "Choice": "imgkit.augment.transforms.base",
     "Pipeline": "imgkit.augment.pipeline",

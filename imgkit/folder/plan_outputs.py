@@ -8,9 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from imgkit.checks import suggest
 from imgkit.folder.scan import Source
-from imgkit.io.encode import HOLD_FLOATS, WRITABLE
+from imgkit.io.encode import HOLD_FLOATS, WRITABLE, named_format
 from imgkit.io.files import printable_path
 from imgkit.io.header import EXTENSIONS, OTHER_EXTENSIONS
 
@@ -96,7 +95,7 @@ def plan_file(src: str, dst: str, kind: str = "same") -> Item:
         output, kind = output_name(name, kind)
         target = os.path.join(dst, output)
     else:
-        target, kind = dst, named_format(dst, kind)
+        target, kind = dst, chosen_format(dst, kind)
     _check_not_source(src, target)
     status = os.stat(src)
     return Item(name, src, target, kind, 1, status.st_size, status.st_mtime_ns)
@@ -119,18 +118,9 @@ def _check_not_source(src: str, target: str) -> None:
         raise ValueError(f"DST is {printable_path(target)}: that is SRC itself")
 
 
-def named_format(path: str, kind: str = "same") -> str:
+def chosen_format(path: str, kind: str = "same") -> str:
     """Return `kind` if it is a format, and otherwise the one that a file's extension names."""
-    extension = os.path.splitext(path)[1].lower()
-    here = EXTENSIONS.get(extension)
-    if kind in WRITABLE:
-        return kind
-    if here not in WRITABLE:
-        known = [ending for ending, name in EXTENSIONS.items() if name in WRITABLE]
-        raise ValueError(
-            f"DST {printable_path(path)} ends in {extension!r}: {suggest(extension, known)}"
-        )
-    return here
+    return kind if kind in WRITABLE else named_format(path, "DST")
 
 
 def _is_inside(path: str, folder: str) -> bool:

@@ -30,11 +30,20 @@ from imgkit.folder.steps import (
     shrinks_to,
 )
 from imgkit.io.decode import STRICT, Decoded, Limits, decode_details
-from imgkit.io.encode import encode, unfit
+from imgkit.io.encode import Wording, encode, unfit
 from imgkit.io.files import commit
 
 # What no other image will survive either: the disk is full, read-only, or not ours.
 ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+COMMAND_LINE = Wording(
+    subject="the result",
+    floats="add --scale auto or --scale A:B to map a range of values to 0..255, "
+    "or --format tiff|npy to keep the values",
+    uint16="add --format png|tiff|npy to keep the values, or --scale 0:65535 to map them to 0..255",
+    channels="add --format tiff|npy",
+    shape="add --format npy",
+)
 
 
 @dataclass(frozen=True)
@@ -104,9 +113,9 @@ def output_kind(kind: str, dtype: npt.DTypeLike | None, scale: object) -> str:
         return kind
     if kind == "same":
         return "float" if np.dtype(dtype).kind == "f" else "same"
-    why = unfit(dtype, kind)
-    if why:
-        raise ValueError(why)
+    problem = unfit(dtype, kind, COMMAND_LINE)
+    if problem:
+        raise ValueError(problem)
     return kind
 
 
@@ -136,7 +145,7 @@ def decode(job: Job, data: bytes, max_pixels: int | None = None) -> Decoded:
 def finish(job: Job, image: npt.NDArray[np.generic], kind: str, index: int) -> bytes:
     """Apply the steps to an image and encode the result."""
     result = apply(job.program, image, (job.epoch, index))
-    return encode(result, kind, quality=job.quality, scale=job.scale)
+    return encode(result, kind, quality=job.quality, scale=job.scale, wording=COMMAND_LINE)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from imgkit.folder.plan_outputs import named_format, output_name, plan_file, plan_outputs
+from imgkit.folder.plan_outputs import chosen_format, output_name, plan_file, plan_outputs
 from imgkit.folder.scan import Source, scan
 from imgkit.io.files import printable_path
 
@@ -141,5 +141,5 @@ def test_one_file_goes_into_a_folder_or_to_a_name(tmp_path):
     with pytest.raises(ValueError, match="that is SRC itself"):
         plan_file(src, src)
     with pytest.raises(ValueError, match=r"ends in '.pgn': did you mean '.png'"):
-        named_format("x.pgn")
-    assert named_format("x.pgn", "tiff") == "tiff"
+        chosen_format("x.pgn")
+    assert chosen_format("x.pgn", "tiff") == "tiff"
