@@ -8,8 +8,8 @@ from imgkit.cli import options
 
 
 @click.command(short_help="Write random variants of every image of a folder.")
-@options.folder
-@options.recipe
+@options.run_options
+@options.draw_options
 def augment(
     run_options: options.RunOptions,
     seeds: options.SeedOptions,
@@ -29,7 +29,7 @@ def augment(
       imgkit augment photo.jpg out/ --op 'RandomResizedCrop size=224' --copies 20 --format webp
     """
     recipe, hint = options.read_recipe(pipeline, ops)
-    from imgkit.cli.execute import execute
+    from imgkit.cli.runner import execute
     from imgkit.folder.steps import is_transform
 
     if not any(is_transform(step) for step in recipe.steps):

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from imgkit.cli import options
+
 PACKAGES = (
     *("imgkit-cv", "numpy", "scipy", "opencv-python", "scikit-image", "pillow", "tifffile"),
     *("click", "rich", "pyyaml", "torch", "torchvision", "ray"),
@@ -19,7 +21,7 @@ PACKAGES = (
 
 @click.command(short_help="Show versions, codecs, threads and devices.")
 @click.option("--torch", "load", is_flag=True, help="Import torch and show its devices.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@options.json_option
 def doctor(load: bool, as_json: bool) -> None:
     """Show versions, codecs, threads and devices: what to send along with a bug report.
 

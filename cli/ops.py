@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from imgkit.cli import options
+from imgkit.cli.values import usage
 
 
 @click.command(short_help="List the operations, or explain one.")
@@ -29,13 +29,13 @@ def ops(name: str | None, as_json: bool) -> None:
     """
     from imgkit.checks import suggest
     from imgkit.folder.steps import transforms, usable
-    from imgkit.registry import FUNCTIONS
+    from imgkit.registry import FUNCTIONS, SYNONYMS
 
     known = [*FUNCTIONS, *transforms()]
     if name is not None:
-        with options.usage("NAME"):
+        with usage("NAME"):
             if name not in known:
-                raise ValueError(f"{name!r} is no operation: {suggest(name, known)}")
+                raise ValueError(f"unknown operation {name!r}: {suggest(name, known, SYNONYMS)}")
         click.echo(json.dumps(entry(name), indent=2) if as_json else explain(name))
         return
     listed = families(usable(), transforms())

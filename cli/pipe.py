@@ -10,8 +10,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from imgkit.cli.options import RunOptions, SeedOptions, usage
-from imgkit.cli.tally import summarize, tell_failure, tell_partial, tell_warning
+from imgkit.cli.options import RunOptions, SeedOptions
+from imgkit.cli.progress import echo_failure, echo_partial, echo_warning, summarize
+from imgkit.cli.values import usage
 from imgkit.folder.plan_outputs import chosen_format, draw_index
 from imgkit.folder.run import Report
 from imgkit.folder.task import (
@@ -20,10 +21,10 @@ from imgkit.folder.task import (
     ImageResult,
     Job,
     check_layout,
+    collect_warnings,
     decode,
     failed,
     finish,
-    listening,
     output_kind,
 )
 from imgkit.io.encode import HOLD_FLOATS, WRITABLE
@@ -53,16 +54,16 @@ def by_pipe(run_options: RunOptions, job: Job, kind: str, dtype: Any, seeds: See
     with usage("--format"):
         check_layout(job.program, kind)
         output_kind(kind, dtype, run_options.scale)
-    seeds.tell()
+    seeds.echo()
     report = Report(1)
-    row = _one(run_options, job, name, data, kind)
-    report.add(row)
-    if row.status != "ok":
-        tell_failure(row)
-    if row.status == "ok" and row.facts.partial:
-        tell_partial(row)
-    elif row.warning:
-        tell_warning(row)
+    result = _process_with_warnings(run_options, job, name, data, kind)
+    report.add(result)
+    if result.status != "ok":
+        echo_failure(result)
+    if result.status == "ok" and result.facts.partial:
+        echo_partial(result)
+    elif result.warning:
+        echo_warning(result)
     if run_options.json:
         click.echo(json.dumps(summarize(report, job.seed)))
     return report.exit_code
@@ -99,25 +100,27 @@ def _format(run_options: RunOptions, kind: str, data: bytes) -> str:
     return here if here in WRITABLE else "png"
 
 
-def _one(run_options: RunOptions, job: Job, name: str, data: bytes, kind: str) -> ImageResult:
-    with listening() as said:
-        row = _do(run_options, job, name, data, kind)
-    return row._replace(warning=said[0]) if said else row
+def _process_with_warnings(
+    run_options: RunOptions, job: Job, name: str, data: bytes, kind: str
+) -> ImageResult:
+    with collect_warnings() as messages:
+        result = _process(run_options, job, name, data, kind)
+    return result._replace(warning=messages[0]) if messages else result
 
 
-def _do(run_options: RunOptions, job: Job, name: str, data: bytes, kind: str) -> ImageResult:
+def _process(run_options: RunOptions, job: Job, name: str, data: bytes, kind: str) -> ImageResult:
     try:
         decoded = decode(job, data)
         output = finish(job, decoded.image, kind, draw_index(name))
     except Exception as error:  # as `process`: every outcome is a row
         return failed(name, error)
-    made = ImageResult(name, facts=FileFacts(partial=decoded.partial))
+    result = ImageResult(name, facts=FileFacts(partial=decoded.partial))
     if run_options.dst == "-":
         sys.stdout.buffer.write(output)
         sys.stdout.buffer.flush()
-        return made
+        return result
     try:
         commit(run_options.dst, output)
     except OSError as error:
         return failed(name, error, fatal=error.errno in ENVIRONMENT)
-    return made
+    return result

@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from imgkit.cli import options
+from imgkit.cli.values import usage
 
 PRESETS = ("imagenet", "clip", "siglip", "inception", "cifar10", "letterbox", "none")
 
 
 @click.command(short_help="Make a data set for training: resized, split, packed, with a card.")
-@click.argument("src", type=click.Path(exists=True, file_okay=False))
+@options.src_folder_argument
 @click.argument("dst", type=click.Path(file_okay=False))
 @click.option(
     "--preset",
@@ -41,13 +42,7 @@ PRESETS = ("imagenet", "clip", "siglip", "inception", "cifar10", "letterbox", "n
     show_default=True,
     help="Format of the images; npy has none.",
 )
-@click.option(
-    "--quality",
-    type=click.IntRange(1, 100),
-    default=95,
-    show_default=True,
-    help="Quality of JPEG and WebP.",
-)
+@options.quality_option
 @click.option(
     "--per-shard",
     type=click.IntRange(1, 1_000_000),
@@ -62,19 +57,8 @@ PRESETS = ("imagenet", "clip", "siglip", "inception", "cifar10", "letterbox", "n
     show_default=True,
     help="Another seed, another split.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    show_default="the number of cores",
-    help="Processes to use; no byte depends on it.",
-)
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1, options.MAX_PIXELS),
-    default=options.MAX_PIXELS,
-    show_default=True,
-    help="Larger images fail before they are decoded.",
-)
+@options.workers_option
+@options.max_pixels_option
 @click.option("--force", is_flag=True, help="Replace the data set that stands at DST.")
 @click.option("--dry-run", is_flag=True, help="Print the part of each image, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print dataset.json on stdout at the end.")
@@ -114,7 +98,7 @@ def prep(
     from imgkit.folder.scan import scan
     from imgkit.io.files import printable_path
 
-    with options.usage("--split"):
+    with usage("--split"):
         split_rule = making.folds(folds, seed) if folds else making.split(split or "80/10/10", seed)
     if size is not None and making.PRESETS[preset] is None:
         raise click.BadParameter("images keep their size under --preset none", param_hint="--size")
@@ -124,7 +108,7 @@ def prep(
     found = scan(src)
     for path, reason in found.left_out:
         click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
-    with options.usage("SRC"):
+    with usage("SRC"):
         planned = making.plan(found.images, src, dst, build)
     if dry_run:
         for image in sorted(planned):
@@ -144,19 +128,19 @@ def make(
     as_json: bool,
 ) -> int:
     """Make the data set and say what became of it."""
-    from imgkit.cli.tally import Tally, cores
+    from imgkit.cli.progress import FileProgress, cores
     from imgkit.dataset import build as dataset
     from imgkit.dataset import card, shards
     from imgkit.dataset.staging import check_free
 
-    with options.usage("DST"):
+    with usage("DST"):
         check_free(dst, force)
     if build.format == "webdataset":
         try:
             shards.load_arrow()
         except ModuleNotFoundError as error:
             raise click.UsageError(str(error)) from None
-    with Tally(len(planned)) as tally:
+    with FileProgress(len(planned)) as progress:
         try:
             made = dataset.build(
                 planned,
@@ -165,7 +149,7 @@ def make(
                 build,
                 workers=workers or cores(),
                 force=force,
-                seen=tally.show,
+                seen=progress.show,
             )
         except (KeyboardInterrupt, OSError) as error:
             click.echo("DST is as it was. The same command goes on from here.", err=True)

@@ -9,12 +9,11 @@ from typing import Any
 import click
 
 from imgkit.cli import options
+from imgkit.cli.values import usage
 
 
 @click.command(short_help="Show originals and variants side by side, as a picture or a page.")
-@click.argument(
-    "pipeline", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="PIPELINE"
-)
+@options.pipeline_argument
 @click.argument("src", type=click.Path(exists=True))
 @click.option(
     "-o",
@@ -34,8 +33,8 @@ from imgkit.cli import options
 @click.option(
     "--variants", type=click.IntRange(1, 100), default=4, show_default=True, help="Of each image."
 )
-@options.SEED
-@options.EPOCH
+@options.seed_option
+@options.epoch_option
 @click.option(
     "--labels",
     metavar="FILE",
@@ -68,7 +67,7 @@ def preview(
         raise click.BadParameter(f"{output!r} ends in neither .png nor .html", param_hint="-o")
     recipe = options.read_file(pipeline, "PIPELINE")
     from imgkit.folder import steps
-    from imgkit.folder.task import listening
+    from imgkit.folder.task import collect_warnings
     from imgkit.io.encode import encode
     from imgkit.io.files import commit
     from imgkit.report import contact_sheet as sheet
@@ -76,17 +75,17 @@ def preview(
 
     known = read_labels(labels)
     seeds = options.choose_seed(recipe, options.SeedOptions(variants, seed, epoch))
-    with options.usage("PIPELINE"):
+    with usage("PIPELINE"):
         program = steps.program(recipe.steps, seeds.seed, recipe.canvas)
         steps.probe(program)
         if known:
             pictures.check_program(program)
         notes = "\n\n".join(steps.explain(program, None))
-    with options.usage("SRC"):
+    with usage("SRC"):
         root, paths = choose(src, count)
     check_labels(known, root, labels)
-    seeds.tell()
-    with listening() as said:
+    seeds.echo()
+    with collect_warnings() as said:
         made = [show(program, root, path, variants, epoch, known) for path in paths]
     if said:
         click.echo(f"warning: {said[0]}", err=True)
@@ -100,7 +99,7 @@ def preview(
         data = encode(sheet.contact_sheet(rows, title, facts), "png")
     else:
         data = sheet.page(rows, title, facts, notes).encode("utf-8", "backslashreplace")
-    with options.usage("-o"):
+    with usage("-o"):
         commit(output, data)
     return 0 if len(rows) == len(paths) else 1
 
@@ -111,7 +110,7 @@ def read_labels(path: str | None) -> dict[str, Any]:
 
     if path is None:
         return {}
-    with options.usage("--labels"), open(path, encoding="utf-8") as file:
+    with usage("--labels"), open(path, encoding="utf-8") as file:
         try:
             content = json.load(file)
         except ValueError as error:

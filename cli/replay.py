@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from imgkit.cli import options
+from imgkit.cli.values import usage
 
 
 @click.command(short_help="Make one output again, and say whether its bytes agree.")
@@ -41,14 +41,14 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
     from imgkit.folder.task import sha256
     from imgkit.io.files import commit, printable_path
 
-    with options.usage("OUTFILE"):
+    with usage("OUTFILE"):
         _dst, run, entry = find(outfile)
-    with options.usage("--src" if src else "OUTFILE"):
+    with usage("--src" if src else "OUTFILE"):
         made = rebuild(run, entry, src)
     if output == "-":
         sys.stdout.buffer.write(made)
     elif output:
-        with options.usage("--output"):
+        with usage("--output"):
             commit(output, made)
     there = read(outfile)
     key = f"seed {entry.seed}, epoch {entry.epoch}, index {entry.index}"

@@ -9,30 +9,20 @@ from typing import Any
 import click
 
 from imgkit.cli import options
+from imgkit.cli.values import usage
 
 
 @click.command(short_help="Measure a folder: mean and std, sizes, formats, classes, bad files.")
-@click.argument("src", type=click.Path(exists=True, file_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@options.src_folder_argument
+@options.json_option
 @click.option(
     "--plot",
     metavar="FILE.png|FILE.html",
     type=click.Path(dir_okay=False),
     help="Draw the figures as a picture, or as a page with all of them.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    show_default="the number of cores",
-    help="Processes to use; the figures do not depend on it.",
-)
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1, options.MAX_PIXELS),
-    default=options.MAX_PIXELS,
-    show_default=True,
-    help="Larger images count as bad.",
-)
+@options.workers_option
+@options.max_pixels_option
 def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pixels: int) -> int:
     """Measure the images of SRC: mean and standard deviation of each channel, sizes, formats.
 
@@ -47,7 +37,7 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
     """
     if plot is not None and not plot.lower().endswith((".png", ".html", ".htm")):
         raise click.BadParameter(f"{plot!r} ends in neither .png nor .html", param_hint="--plot")
-    from imgkit.cli.tally import Tally, cores
+    from imgkit.cli.progress import FileProgress, cores
     from imgkit.dataset import stats as figuring
     from imgkit.folder.scan import scan
     from imgkit.io.files import printable_path
@@ -58,11 +48,11 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
     if not found.images:
         raise click.BadParameter(f"{printable_path(src)} has no images", param_hint="SRC")
     paths = [image.path for image in found.images]
-    with Tally(len(paths)) as tally:
-        figures, wrong = figuring.collect(src, paths, workers or cores(), max_pixels, tally.show)
+    with FileProgress(len(paths)) as progress:
+        figures, wrong = figuring.collect(src, paths, workers or cores(), max_pixels, progress.show)
     told = figuring.summary(figures, wrong)
     if plot is not None:
-        with options.usage("--plot"):
+        with usage("--plot"):
             write(plot, figures, told, os.path.basename(os.path.abspath(src)))
     click.echo(json.dumps(told) if as_json else "\n".join(table(told)))
     return 1 if wrong else 0

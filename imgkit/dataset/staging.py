@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from imgkit.dataset.shards import Shard
 from imgkit.dataset.split import Planned
 from imgkit.dataset.stats import Bad, Figures
-from imgkit.folder.lock import held
+from imgkit.folder.lock import locked
 from imgkit.io.files import OWN, printable_path
 
 FACTS = "dataset.json"
@@ -187,7 +187,7 @@ def staged(dst: str, settings: Mapping[str, Any], force: bool = False) -> Iterat
     folder = beside(dst)
     os.makedirs(folder, exist_ok=True)
     locked_files_move = os.name != "nt"  # Windows renames no folder of an open file
-    with held(folder):
+    with locked(folder):
         with Staging(folder, settings) as staging:
             yield staging
             if hasattr(os, "sync"):

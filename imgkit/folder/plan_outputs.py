@@ -15,13 +15,13 @@ from imgkit.io.header import EXTENSIONS, OTHER_EXTENSIONS
 
 
 class Item(NamedTuple):
-    """One planned output: from which file, to which file, in which format."""
+    """One planned output: its source file, its target file and its format."""
 
     path: str  # below the source folder; the name that reports use
     source: str
     target: str
     kind: str
-    copy: int = 1  # which of the variants of the image
+    copy: int = 1  # number of the variant of the image
     size: int = -1  # of the source when it was planned, in bytes
     mtime_ns: int = -1
 
@@ -29,7 +29,7 @@ class Item(NamedTuple):
 def draw_index(path: str, copy: int = 1) -> int:
     """Return the index of an image's draws: a 64-bit hash of its relative path and copy number.
 
-    It depends on nothing else, so that adding or removing files changes no other output.
+    Adding or removing other files therefore does not change an output.
 
     >>> draw_index("a/b.jpg") == draw_index("a/b.jpg", 1) != draw_index("a/b.jpg", 2)
     True
@@ -41,9 +41,9 @@ def draw_index(path: str, copy: int = 1) -> int:
 def output_name(path: str, kind: str) -> tuple[str, str]:
     """Return the name and the format of the output for an input name.
 
-    `kind` is a format; or "same" for the one that the name says, and PNG where imgkit does not
-    write that one; or "float" likewise, and TIFF where that one does not hold floats. A name
-    that already ends right is kept as it is.
+    `kind` is a format; or "same": the format of the name, or PNG if imgkit does not write that;
+    or "float": the format of the name, or TIFF if that does not hold floats. A name that already
+    has the right extension is kept.
 
     >>> output_name("a/b.JPEG", "same"), output_name("b.gif", "same"), output_name("b", "tiff")
     (('a/b.JPEG', 'jpg'), ('b.png', 'png'), ('b.tiff', 'tiff'))
@@ -63,13 +63,13 @@ def output_name(path: str, kind: str) -> tuple[str, str]:
 def plan_outputs(
     images: Iterable[Source], src: str, dst: str, kind: str = "same", copies: int = 1
 ) -> list[Item]:
-    """Name the outputs of every image: its path is kept, its extension follows its format.
+    """Name the outputs of every image: the path is kept, the extension follows the format.
 
-    Of several copies each has its number: ``a_0001.jpg``, ``a_0002.jpg``.
+    Several copies are numbered: ``a_0001.jpg``, ``a_0002.jpg``.
 
     Raises:
-        ValueError: if two outputs would have one name (also on disks that ignore case or
-            Unicode form), or an output would lie inside the source or outside the destination.
+        ValueError: two outputs would have one name (also on disks that ignore case or Unicode
+            form), or an output would lie inside the source or outside the destination.
     """
     src, dst = os.path.realpath(src), os.path.realpath(dst)
     if _is_inside(dst, src):
@@ -89,7 +89,7 @@ def plan_outputs(
 
 
 def plan_file(src: str, dst: str, kind: str = "same") -> Item:
-    """Name the output of one file: `dst` is a folder, or the name of the output."""
+    """Name the output of one file: `dst` is a folder or the name of the output."""
     name = os.path.basename(src)
     if os.path.isdir(dst) or dst.endswith(os.sep):
         output, kind = output_name(name, kind)
@@ -115,7 +115,7 @@ def numbered(item: Item, copies: int) -> list[Item]:
 
 def _check_not_source(src: str, target: str) -> None:
     if os.path.realpath(src) == os.path.realpath(target):
-        raise ValueError(f"DST is {printable_path(target)}: that is SRC itself")
+        raise ValueError(f"DST is {printable_path(target)}: it is SRC itself")
 
 
 def chosen_format(path: str, kind: str = "same") -> str:
@@ -128,7 +128,7 @@ def _is_inside(path: str, folder: str) -> bool:
 
 
 def _alike(path: str) -> str:
-    """What a path is on a disk that ignores case and Unicode form."""
+    """Return the form of a path that is equal for equal names on any disk, case ignored."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 
 
@@ -149,7 +149,7 @@ def _check_collisions(items: list[Item], dst: str, hint: str) -> None:
 
 
 def _check_folders(folders: Iterable[str], src: str, dst: str) -> None:
-    """Refuse folders of outputs that a link leads out of DST or into SRC."""
+    """Raise if a link leads a folder of outputs out of DST or into SRC."""
     for folder in folders:
         real = os.path.realpath(folder)
         if not _is_inside(real, dst):

@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from imgkit.augment.exchange.document import parse_yaml, read_document, read_item, read_value
 from imgkit.checks import suggest
-from imgkit.registry import CONTROLS, FUNCTIONS, PUBLIC, TRANSFORMS
+from imgkit.registry import CONTROLS, FUNCTIONS, PUBLIC, SYNONYMS, TRANSFORMS
 
 if TYPE_CHECKING:
     from imgkit.augment.pipeline import Pipeline
@@ -173,8 +173,10 @@ def check_step(step: Step) -> Step:
         transform(step)
         return step
     if step.name not in usable():
-        why = "gives no image" if step.name in PUBLIC else "is no operation"
-        raise ValueError(f"{step.name} {why}: {suggest(step.name, [*usable(), *transforms()])}")
+        nearest = suggest(step.name, [*usable(), *transforms()], SYNONYMS)
+        if step.name in PUBLIC:
+            raise ValueError(f"{step.name} does not return an image: {nearest}")
+        raise ValueError(f"unknown operation {step.name!r}: {nearest}")
     _image, *parameters = inspect.signature(function(step.name)).parameters.values()
     known = [p.name for p in parameters]
     for name in step.arguments:

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from imgkit import geometry
 from imgkit.backends import backend
-from imgkit.border import BORDERS, check_values
+from imgkit.border import check_border_word, check_values
 from imgkit.checks import (
     MAX_SIDE,
     check_choice,
@@ -141,7 +141,7 @@ def warp(
     x = check_image(x)
     maps = check_maps(matrix_or_field, x)
     check_choice(interpolation, "interpolation", SAMPLERS)
-    check_choice(border, "border", BORDERS)
+    check_border_word(border)
     fill = check_values(value, channels(x), x.dtype)
     out_size = warp_size(size, maps, x)
     if is_tensor(maps):
@@ -295,7 +295,7 @@ def pad(
     """
     x = check_image(x)
     top, bottom, left, right = _check_padding(padding)
-    check_choice(border, "border", BORDERS)
+    check_border_word(border)
     fill = check_values(value, channels(x), x.dtype)
     height, width = image_size(x)
     size = (top + height + bottom, left + width + right)

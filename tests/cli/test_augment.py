@@ -180,7 +180,7 @@ def test_copies_that_would_take_one_name_are_refused(photos, pipeline, tmp_path)
     shutil.copy(photos / "a.png", photos / "x_0001.png")
     result = invoke("augment", photos / "x_0001.png", photos / "x.png", *flags[:4])
     assert result.exit_code == 2
-    assert "that is SRC itself" in " ".join(result.stderr.split())
+    assert "it is SRC itself" in " ".join(result.stderr.split())
 
 
 # --- wrong usage ------------------------------------------------------------------------
@@ -191,13 +191,16 @@ def test_copies_that_would_take_one_name_are_refused(photos, pipeline, tmp_path)
     [
         ([], "either --pipeline FILE or at least one --op"),
         (["--op", "invert"], "for --op: no operation is a transform"),
-        (["--op", "Rotat degrees=3"], "Rotat is no operation: did you mean 'Rotate'"),
+        (["--op", "Rotat degrees=3"], "unknown operation 'Rotat': did you mean 'Rotate'"),
         (["--op", "Rotate degres=3"], "Rotate has no parameter 'degres': did you mean 'degrees'"),
         (["--op", "Rotate"], "Rotate needs degrees"),
         (["--op", "Rotate degrees=9,3"], "the first must not exceed the second"),
         (["--op", "ToCHW", "--op", "Invert"], "Invert comes after ToCHW"),
         (["--op", "ToCHW", "--op", "sobel"], "sobel comes after ToCHW"),
-        (["--op", "ToCHW"], "for --format: ToCHW puts the channels first, which png files do not"),
+        (
+            ["--op", "ToCHW"],
+            "for --format: ToCHW puts the channels first; png files have them last",
+        ),
         (["--op", "Normalize", "--format", "png"], "which png cannot hold"),
         (["--op", "Invert", "--copies", "0"], "--copies"),
         (["--op", "Invert", "--seed", "-1"], "--seed"),

@@ -166,7 +166,7 @@ def test_wrong_labels_exit_2(photos, pipeline, tmp_path, content, message):
         (TEXT, ["-o", "x.gif"], "'x.gif' ends in neither .png nor .html"),
         (TEXT, [], "Missing option '-o'"),
         (TEXT, ["-o", "x.html", "--count", "0"], "--count"),
-        ("version: 1\nops: [Rotat]", ["-o", "x.html"], "Rotat is no operation"),
+        ("version: 1\nops: [Rotat]", ["-o", "x.html"], "unknown operation 'Rotat'"),
         ("version: 1\nops: [max_pool: {size: -1}]", ["-o", "x.html"], "size is -1"),
     ],
 )

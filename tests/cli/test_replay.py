@@ -115,7 +115,7 @@ def test_an_output_that_failed_says_why(photos, tmp_path):
     invoke("run", photos, tmp_path / "out", "--op", "invert")
     result = invoke("replay", tmp_path / "out" / "bad.png")
     assert result.exit_code == 2
-    assert "that run did not make it: unknown" in " ".join(result.stderr.split())
+    assert "the run did not make this output: unknown" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -537,7 +537,7 @@ def test_a_data_set_takes_its_place_while_it_is_locked(photos, tmp_path, monkeyp
     beside, take = staging.beside(str(tmp_path / "dst")), staging._take_place
 
     def take_and_see(folder, dst, force):
-        with pytest.raises(OSError, match="in use by"), staging.held(beside):
+        with pytest.raises(OSError, match="in use by"), staging.locked(beside):
             pass
         take(folder, dst, force)
 

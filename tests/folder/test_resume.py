@@ -171,18 +171,18 @@ def test_more_failures_than_may_be_end_the_run(tmp_path, allowed, done):
 def test_an_item_that_the_engine_loses_is_done_all_the_same(src, tmp_path, monkeypatch):
     from imgkit.folder.engines import local
 
-    whole = local.rows
+    whole = local.results
     calls = []
 
     def forgetful(items, job, workers, *rest):
         calls.append(len(items))
         return whole(items[:4] if len(calls) == 1 else items, job, workers, *rest)
 
-    monkeypatch.setattr(local, "rows", forgetful)
+    monkeypatch.setattr(local, "results", forgetful)
     report, seen = go(src, tmp_path / "dst")
     assert (seen, calls, report.exit_code) == (names(*range(6)), [6, 2], 0)
     calls.clear()
-    monkeypatch.setattr(local, "rows", lambda *_: (pair for pair in ()))
+    monkeypatch.setattr(local, "results", lambda *_: (pair for pair in ()))
     report, _ = go(src, tmp_path / "dst2")
     assert {row.error for row in report.failures} == {"lost"}
     assert (len(report.failures), report.exit_code) == (6, 1)
@@ -238,8 +238,8 @@ def test_the_budget_of_the_command(src, tmp_path, budget, code):
         (("--max-failures", "many"), "'many' is neither a number of images nor a share like 5%"),
         (("--max-failures", "101%"), "neither a number"),
         (("--max-failures", "-1"), "neither a number"),
-        (("--memory", "2"), "'2' is no size from 16M up, like 1500M or 2G"),
-        (("--memory", "1K"), "no size"),
+        (("--memory", "2"), "'2' is not a size of at least 16M, as 1500M or 2G"),
+        (("--memory", "1K"), "not a size"),
         (("--timeout", "0"), "0.0 is not in the range"),
         (("--engine", "spark"), "'spark' is not one of 'local', 'ray'"),
     ],

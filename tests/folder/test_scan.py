@@ -138,7 +138,7 @@ def test_one_file_goes_into_a_folder_or_to_a_name(tmp_path):
     assert plan_file(src, str(tmp_path / "b.png"))[2:4] == (str(tmp_path / "b.png"), "png")
     (tmp_path / "d").mkdir()
     assert plan_file(src, str(tmp_path / "d"), "webp")[2:4] == (str(tmp_path / "d/a.webp"), "webp")
-    with pytest.raises(ValueError, match="that is SRC itself"):
+    with pytest.raises(ValueError, match="it is SRC itself"):
         plan_file(src, src)
     with pytest.raises(ValueError, match=r"ends in '.pgn': did you mean '.png'"):
         chosen_format("x.pgn")

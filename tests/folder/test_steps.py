@@ -48,8 +48,8 @@ def test_an_operation_is_a_name_and_arguments():
     ("text", "message"),
     [
         ("", "op is empty"),
-        ("max_pol size=2", "max_pol is no operation: did you mean 'max_pool'"),
-        ("gradient", "gradient gives no image"),
+        ("max_pol size=2", "unknown operation 'max_pol': did you mean 'max_pool'"),
+        ("gradient", "gradient does not return an image"),
         ("max_pool sise=2", "max_pool has no parameter 'sise': did you mean 'size'"),
         ("max_pool x=2 size=2", "max_pool has no parameter 'x'"),
         ("max_pool", "max_pool needs size: write size=..."),

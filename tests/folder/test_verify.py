@@ -32,7 +32,7 @@ def dst(tmp_path):
 
 def test_all_is_as_it_was_written(dst):
     verdict = verify(str(dst))
-    assert (verdict.outputs, verdict.failed, verdict.holds) == (5, 1, True)
+    assert (verdict.outputs, verdict.failed, verdict.is_intact) == (5, 1, True)
     done = invoke("verify", dst)
     assert done.exit_code == 0
     assert done.stderr == "5 outputs: all as they were written; 1 images failed\n"
@@ -62,7 +62,7 @@ def test_outputs_of_other_parameters_are_told_and_no_fault(dst, tmp_path):
     (tmp_path / "src" / "c.png").unlink()
     invoke("pool", tmp_path / "src", dst, "--size", "4")
     verdict = verify(str(dst))
-    assert (verdict.holds, verdict.earlier) == (True, ["c.png"])
+    assert (verdict.is_intact, verdict.earlier) == (True, ["c.png"])
 
 
 @pytest.mark.parametrize("words", [("verify",), ("report", "--json")])

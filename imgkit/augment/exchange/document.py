@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgkit.augment.transforms.base import Choice, Transform
 from imgkit.checks import check_choice, suggest
-from imgkit.registry import CONTROLS, PUBLIC, TRANSFORMS
+from imgkit.registry import CONTROLS, PUBLIC, SYNONYMS, TRANSFORMS
 
 if TYPE_CHECKING:
     from imgkit.augment.pipeline import Pipeline
@@ -255,7 +255,7 @@ def _transform(item: Any, where: str) -> Transform:
     """Build the transform that an item describes."""
     name, parameters = read_item(item, where)
     if name not in KNOWN:
-        raise ValueError(f"{where}: {name} is no transform: {suggest(name, KNOWN)}")
+        raise ValueError(f"{where}: {name} is no transform: {suggest(name, KNOWN, SYNONYMS)}")
     kind = getattr(importlib.import_module(PUBLIC[name]), name)
     specs = {spec.name: spec for spec in dataclasses.fields(kind) if spec.init}
     for key in parameters:

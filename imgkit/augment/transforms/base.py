@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.border import BORDERS, check_border_word
 from imgkit.checks import check_choice, check_int, check_number
 
 if TYPE_CHECKING:
@@ -119,6 +120,11 @@ def word(choices: Sequence[str], default: Any, kw_only: bool = True) -> Any:
         lambda value, name: check_choice(value, name, choices), default, kw_only,
         choices=tuple(choices),
     )  # fmt: skip
+
+
+def border_word(default: str = "constant", kw_only: bool = True) -> Any:
+    """Declare a border; other libraries' words are answered with ours."""
+    return declare(check_border_word, default, kw_only, choices=tuple(BORDERS))
 
 
 def flag(default: bool, kw_only: bool = True) -> Any:

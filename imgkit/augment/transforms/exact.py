@@ -13,16 +13,15 @@ from imgkit.augment.transforms.base import (
     Param,
     Size,
     Transform,
+    border_word,
     count,
     declare,
     draw_integer,
     fill,
     image_size,
     integer,
-    word,
 )
 from imgkit.augment.transforms.hops import RESAMPLE, crop, matrices, move
-from imgkit.border import BORDERS
 from imgkit.checks import check_int
 from imgkit.stages import GeometricStep
 
@@ -108,7 +107,7 @@ class CenterCrop(Transform):
     """Keep the middle; what a smaller image lacks is filled."""
 
     size: Any = image_size()
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
@@ -127,7 +126,7 @@ class RandomCrop(Transform):
 
     size: Any = image_size()
     padding: int = count(0, low=0)
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True
@@ -188,7 +187,7 @@ class Pad(Transform):
     """Add pixels around: one integer, (vertical, horizontal) or (top, bottom, left, right)."""
 
     padding: Any = declare(_four_sides, 0)
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     plain: ClassVar[bool] = True

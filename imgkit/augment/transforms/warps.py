@@ -13,6 +13,7 @@ from imgkit.augment.transforms.base import (
     Param,
     Size,
     Transform,
+    border_word,
     count,
     draw_number,
     fill,
@@ -22,7 +23,6 @@ from imgkit.augment.transforms.base import (
 )
 from imgkit.augment.transforms.hops import RADIANS, RESAMPLE, about, plainly, warp
 from imgkit.augment.transforms.noise import draw_key
-from imgkit.border import BORDERS
 from imgkit.draws import ScalarDraw
 from imgkit.stages import Field, GeometricStep
 
@@ -54,7 +54,7 @@ class Rotate(Transform):
     degrees: Param = number()
     interpolation: str = word(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     motion: ClassVar[str] = "warp"
@@ -81,7 +81,7 @@ class Translate(Transform):
     y: Param = number(0.0)
     interpolation: str = word(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     motion: ClassVar[str] = "warp"
@@ -104,7 +104,7 @@ class Scale(Transform):
     factor: Param = number(low=0, above=True)
     interpolation: str = word(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     motion: ClassVar[str] = "warp"
@@ -131,7 +131,7 @@ class Shear(Transform):
     y: Param = number(0.0, low=-89, high=89)
     interpolation: str = word(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     motion: ClassVar[str] = "warp"
@@ -163,7 +163,7 @@ class Affine(Transform):
     shear: Param = number(0.0, low=-89, high=89)
     interpolation: str = word(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     motion: ClassVar[str] = "warp"
@@ -197,7 +197,7 @@ class Perspective(Transform):
     distortion: Param = number(0.5, low=0, high=0.999)
     interpolation: str = word(INTERPOLATIONS, "bilinear")
     antialias: bool = flag(True)
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     motion: ClassVar[str] = "warp"
@@ -253,7 +253,7 @@ class Elastic(Transform):
     alpha: Param = number(low=0)
     sigma: Param = number(8.0, low=0.5)
     interpolation: str = word(INTERPOLATIONS, "bilinear")
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     motion: ClassVar[str] = "field"
@@ -278,7 +278,7 @@ class GridDistortion(Transform):
     cells: int = count(5)
     distortion: Param = number(0.3, low=0, high=0.49)
     interpolation: str = word(INTERPOLATIONS, "bilinear")
-    border: str = word(tuple(BORDERS), "constant")
+    border: str = border_word()
     fill: Any = fill()
     parts: ClassVar[tuple[str, ...]] = RESAMPLE
     motion: ClassVar[str] = "field"

@@ -12,11 +12,12 @@ from dataclasses import replace
 
 import click
 
-from imgkit.cli.options import RunOptions, SeedOptions, usage
+from imgkit.cli.options import RunOptions, SeedOptions
 from imgkit.cli.pipe import by_pipe
-from imgkit.cli.tally import Progress, cores, summarize
+from imgkit.cli.progress import RunProgress, cores, summarize
+from imgkit.cli.values import usage
 from imgkit.folder.journal import Journal, check, set_aside
-from imgkit.folder.lock import held
+from imgkit.folder.lock import locked
 from imgkit.folder.plan_outputs import Item, numbered, plan_file, plan_outputs
 from imgkit.folder.resume import last_seed, unfinished
 from imgkit.folder.run import Report, describe, run
@@ -63,7 +64,7 @@ def execute(
             output_kind(kind, dtype, run_options.scale)
     if run_options.dry_run:
         return _dry_run(run_options, items, job)
-    seeds.tell()
+    seeds.echo()
     report = _run(run_options, items, job)
     _finish(run_options, report, job)
     return report.exit_code
@@ -100,7 +101,7 @@ def _run(run_options: RunOptions, items: list[Item], job: Job) -> Report:
         if not os.path.isfile(run_options.src) or run_options.dst.endswith(os.sep):
             os.makedirs(run_options.dst, exist_ok=True)
     workers = run_options.workers or cores()
-    with _journal(run_options) as journal, Progress(len(items)) as progress:
+    with _journal(run_options) as journal, RunProgress(len(items)) as progress:
         return run(
             items,
             job,
@@ -112,7 +113,7 @@ def _run(run_options: RunOptions, items: list[Item], job: Job) -> Report:
             engine=run_options.engine,
             force=run_options.force,
             max_failures=_allowed(run_options, len(items)),
-            asked=_ask,
+            on_signal=_announce_stop,
         )
 
 
@@ -122,7 +123,7 @@ def _journal(run_options: RunOptions) -> Iterator[Journal | None]:
     if not os.path.isdir(run_options.dst):
         yield None
         return
-    with held(run_options.dst):
+    with locked(run_options.dst):
         if run_options.force:
             set_aside(run_options.dst)
         with Journal(run_options.dst) as journal:
@@ -164,7 +165,7 @@ def _memory() -> int:
     return min(limits) * 4 // 5
 
 
-def _ask(number: int) -> None:
+def _announce_stop(number: int) -> None:
     """Say what the first Ctrl-C does; by the plainest means, as this runs in a signal's handler."""
     os.write(2, b"\nfinishing the images in work; again to stop at once\n")
 
@@ -201,7 +202,7 @@ def _dry_run(run_options: RunOptions, items: list[Item], job: Job) -> int:
     return 0
 
 
-# --- telling ----------------------------------------------------------------------------
+# --- printing ---------------------------------------------------------------------------
 
 
 def _finish(run_options: RunOptions, report: Report, job: Job) -> None:
