@@ -19,8 +19,8 @@ def augment(
     """Draw variants of every image of SRC, and write them to DST.
 
     A variant depends on the image, the pipeline, the seed, the epoch, the image's path below SRC
-    and the number of the copy, and on nothing else: more files, more copies or more workers
-    change none of those that are there. 'imgkit preview' shows variants before they are written.
+    and the number of the copy alone: more files, more copies or more workers do not change
+    existing variants. 'imgkit preview' shows variants before they are written.
 
     \b
     Examples:
@@ -34,7 +34,7 @@ def augment(
 
     if not any(is_transform(step) for step in recipe.steps):
         raise click.BadParameter(
-            "no operation is a transform, so all variants would be alike: use imgkit run",
+            "no operation is a transform, so all variants would be the same: use imgkit run",
             param_hint=hint,
         )
     return execute(run_options, recipe, hint, options.choose_seed(recipe, seeds))

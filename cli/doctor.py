@@ -1,4 +1,4 @@
-"""`imgkit doctor`: what this machine offers."""
+"""`imgkit doctor`: the versions, codecs, threads and devices of this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGES = (
 @click.option("--torch", "load", is_flag=True, help="Import torch and show its devices.")
 @options.json_option
 def doctor(load: bool, as_json: bool) -> None:
-    """Show versions, codecs, threads and devices: what to send along with a bug report.
+    """Show versions, codecs, threads and devices: what a bug report needs.
 
     \b
     Examples:
@@ -77,7 +77,7 @@ def opencv() -> dict[str, Any]:
 
 
 def codecs() -> dict[str, str]:
-    """Say which formats can be read and written."""
+    """Return the formats that can be read and written."""
     from PIL import features
 
     from imgkit.io.encode import WRITABLE

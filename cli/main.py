@@ -1,4 +1,4 @@
-"""The `imgkit` command: a group that imports a command when it is asked for."""
+"""The `imgkit` command: a group that imports a command when it is called."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _advice(name: str) -> str:
 
 
 class Group(click.Group):
-    """Commands by name, one module each; and every exit code in one place.
+    """Commands by name, one module each, and all exit codes.
 
     0 all well, 1 some images failed, 2 usage, 3 too many failed, 4 environment, 130 and 143
     interrupted.
@@ -74,13 +74,13 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command; for an unknown one name the nearest."""
+        """Find a command; raise an error with the nearest for an unknown one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             raise UnknownCommand(f"no such command: {args[0]!r}; {_advice(args[0])}")
         return super().resolve_command(ctx, args)
 
     def main(self, args: Any = None, *, standalone_mode: bool = True, **extra: Any) -> Any:
-        """Run, and leave with the exit code that tells what happened."""
+        """Run, and exit with the code of the outcome."""
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         extra["prog_name"] = "imgkit"

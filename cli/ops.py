@@ -19,7 +19,7 @@ from imgkit.cli.values import usage
 def ops(name: str | None, as_json: bool) -> None:
     """List every operation with its parameters, or with NAME print its full help.
 
-    Operations that have no device kernel say so: on CUDA they bring the batch to the host and back.
+    Operations that have no device kernel say so: on CUDA they move the batch to the host and back.
 
     \b
     Examples:
@@ -95,7 +95,7 @@ def summary(name: str) -> str:
 
 
 def host_note(name: str) -> str:
-    """Say that an operation has no device kernel."""
+    """Return the note that an operation has no device kernel, or nothing."""
     from imgkit.registry import HOST_ONLY
 
     return f" Host only on CUDA: {HOST_ONLY[name]}." if name in HOST_ONLY else ""
@@ -146,7 +146,7 @@ def entry(name: str) -> dict[str, Any]:
 
 
 def _limits(transform: Any) -> dict[str, dict[str, Any]]:
-    """Return what each parameter of a transform may be, as far as it is declared."""
+    """Return the declared limits of each parameter of a transform."""
     return {
         spec.name: {
             name: _plain(value)
@@ -158,7 +158,7 @@ def _limits(transform: Any) -> dict[str, dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON has: a `Choice` becomes its options."""
+    """Return a value for JSON: a `Choice` becomes its options."""
     value = getattr(value, "options", value)
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]

@@ -31,7 +31,7 @@ from imgkit.io.encode import HOLD_FLOATS, WRITABLE
 from imgkit.io.files import commit
 from imgkit.io.header import sniff
 
-# One image is made in this very process, and always.
+# One image is processed in this process, and always again.
 OF_FOLDERS = ("workers", "timeout", "memory", "max_failures", "engine", "force")
 
 
@@ -39,11 +39,11 @@ def by_pipe(run_options: RunOptions, job: Job, kind: str, dtype: Any, seeds: See
     """Read or write one image by pipe; return the exit code.
 
     Args:
-        run_options: what is asked for.
-        job: what to do.
+        run_options: of the command.
+        job: the operations and limits.
         kind: a format, or "same" or "float" as `output_kind` gives them.
         dtype: of the result, if it is known.
-        seeds: what to tell of the seed.
+        seeds: the seed to print.
     """
     _check(run_options)
     name = "stdin" if run_options.src == "-" else os.path.basename(run_options.src)
@@ -70,7 +70,7 @@ def by_pipe(run_options: RunOptions, job: Job, kind: str, dtype: Any, seeds: See
 
 
 def _check(run_options: RunOptions) -> None:
-    """Refuse what one image by pipe cannot be."""
+    """Raise for options that one image by pipe does not take."""
     context = click.get_current_context()
     for name in OF_FOLDERS:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -89,7 +89,7 @@ def _check(run_options: RunOptions) -> None:
 
 
 def _format(run_options: RunOptions, kind: str, data: bytes) -> str:
-    """By --format; else by the name of DST; else that of the input, as for a folder."""
+    """Return the format: of --format, else of the name of DST, else of the input."""
     if run_options.dst != "-":
         return chosen_format(run_options.dst, kind)
     if kind in WRITABLE:
@@ -112,7 +112,7 @@ def _process(run_options: RunOptions, job: Job, name: str, data: bytes, kind: st
     try:
         decoded = decode(job, data)
         output = finish(job, decoded.image, kind, draw_index(name))
-    except Exception as error:  # as `process`: every outcome is a row
+    except Exception as error:  # decoders and operations raise any type; each becomes a result
         return failed(name, error)
     result = ImageResult(name, facts=FileFacts(partial=decoded.partial))
     if run_options.dst == "-":

@@ -85,11 +85,11 @@ def preview(
         root, paths = choose(src, count)
     check_labels(known, root, labels)
     seeds.echo()
-    with collect_warnings() as said:
-        made = [show(program, root, path, variants, epoch, known) for path in paths]
-    if said:
-        click.echo(f"warning: {said[0]}", err=True)
-    rows = [row for row in made if row is not None]
+    with collect_warnings() as messages:
+        shown_rows = [show(program, root, path, variants, epoch, known) for path in paths]
+    if messages:
+        click.echo(f"warning: {messages[0]}", err=True)
+    rows = [row for row in shown_rows if row is not None]
     if not rows:
         return 1
     title = os.path.basename(pipeline) if pipeline != "-" else "pipeline"
@@ -105,7 +105,7 @@ def preview(
 
 
 def read_labels(path: str | None) -> dict[str, Any]:
-    """Read the sidecar file."""
+    """Read the file of labels."""
     from imgkit.report.pictures import read_labels as check
 
     if path is None:
@@ -133,7 +133,7 @@ def choose(src: str, count: int) -> tuple[str, list[str]]:
 
 
 def check_labels(known: dict[str, Any], root: str, labels: str | None) -> None:
-    """Refuse labels of which none belongs to an image of SRC."""
+    """Raise if no label belongs to an image of SRC."""
     if known and not any(os.path.isfile(os.path.join(root, path)) for path in known):
         raise click.BadParameter(
             f"{labels} names no image of SRC; its first path is {next(iter(known))!r}",
@@ -144,7 +144,7 @@ def check_labels(known: dict[str, Any], root: str, labels: str | None) -> None:
 def show(
     program: Any, root: str, path: str, variants: int, epoch: int, known: dict[str, Any]
 ) -> Any:
-    """Make the row of an image; None, and a line on stderr, if it fails."""
+    """Return the row of an image; on failure print a line on stderr and return None."""
     from imgkit.folder.plan_outputs import draw_index
     from imgkit.folder.task import failed
     from imgkit.io.decode import decode
@@ -164,7 +164,7 @@ def show(
         return pictures.Row(
             pictures.draw_original(image, printable_path(path), labels), tuple(drawn)
         )
-    except Exception as error:  # as in a run: one image costs itself alone
+    except Exception as error:  # as in a run: one image that fails does not end the others
         row = failed(path, error)
         click.echo(f"failed: {printable_path(path)}: {row.error}: {row.message}", err=True)
         return None

@@ -24,10 +24,10 @@ from imgkit.cli.values import usage
 )
 @options.json_option
 def report(dst: str, output: str | None, count: int, as_json: bool) -> int:
-    """Tell what the journal of DST says of its outputs, as a page, as JSON, or both.
+    """Summarize the journal of DST as a page, as JSON, or both.
 
-    The page is one file and opens without a network: how many were written, which failed and
-    why, and some outputs beside their inputs. 'imgkit verify' reads the outputs themselves.
+    The page is one file and opens without a network: the number of outputs, the failures with
+    their reasons, and some outputs beside their inputs. 'imgkit verify' reads the outputs.
 
     \b
     Examples:
@@ -37,12 +37,12 @@ def report(dst: str, output: str | None, count: int, as_json: bool) -> int:
     if output is None and not as_json:
         raise click.UsageError("give -o FILE.html, or --json")
     from imgkit.io.files import commit
-    from imgkit.report import run_report as made
+    from imgkit.report import run_report
 
     with usage("DST"):
-        done = made.gather(dst)
+        done = run_report.gather(dst)
     if output is not None:
-        page = made.page(dst, done, count).encode("utf-8", "backslashreplace")
+        page = run_report.page(dst, done, count).encode("utf-8", "backslashreplace")
         with usage("-o"):
             commit(output, page)
     if as_json:

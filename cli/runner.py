@@ -1,4 +1,4 @@
-"""Carry out a request, for every command with SRC and DST: plan, run, show progress, report."""
+"""Run a recipe for every command with SRC and DST: plan, run, show progress, report."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def execute(
     *,
     named: Collection[str] = (),
 ) -> int:
-    """Run a recipe over what a request names; return the exit code.
+    """Run a recipe over the images of SRC; return the exit code.
 
-    Everything that can be wrong with the request is found before the first image is opened;
-    `hint` is the option to blame for the recipe, `named` are arguments with options of their own.
+    Wrong options and arguments are found before the first image is opened. Errors of the recipe
+    name the option `hint`, or the option of an argument in `named`.
     """
     seeds = seeds or SeedOptions()
     if not run_options.force:
@@ -96,7 +96,7 @@ def _job(run_options: RunOptions, recipe: Recipe, seeds: SeedOptions) -> Job:
 
 
 def _run(run_options: RunOptions, items: list[Item], job: Job) -> Report:
-    """Do the work."""
+    """Run the job over the items and return the report."""
     with usage("DST"):
         if not os.path.isfile(run_options.src) or run_options.dst.endswith(os.sep):
             os.makedirs(run_options.dst, exist_ok=True)
@@ -119,7 +119,7 @@ def _run(run_options: RunOptions, items: list[Item], job: Job) -> Report:
 
 @contextlib.contextmanager
 def _journal(run_options: RunOptions) -> Iterator[Journal | None]:
-    """Where DST is a folder, hold it for this run, and open its journal."""
+    """Lock DST for this run and open its journal, if it is a folder."""
     if not os.path.isdir(run_options.dst):
         yield None
         return
@@ -140,7 +140,7 @@ def _root(run_options: RunOptions) -> str:
 
 
 def _same_seed(run_options: RunOptions, seeds: SeedOptions, job: Job) -> tuple[SeedOptions, Job]:
-    """Where nobody chose a seed, take that of the run that this one goes on with, if any."""
+    """If no seed was given, take that of the run that this one continues, if any."""
     seed = last_seed(run_options.dst, describe(job, _root(run_options)))
     if seed is None:
         return seeds, job
@@ -166,7 +166,7 @@ def _memory() -> int:
 
 
 def _announce_stop(number: int) -> None:
-    """Say what the first Ctrl-C does; by the plainest means, as this runs in a signal's handler."""
+    """Print the effect of the first Ctrl-C; `os.write` is safe in a signal's handler."""
     os.write(2, b"\nfinishing the images in work; again to stop at once\n")
 
 
@@ -212,7 +212,7 @@ def _finish(run_options: RunOptions, report: Report, job: Job) -> None:
     elif report.exceeded:
         click.echo(f"Error: stopped: more than {report.max_failures} images failed", err=True)
     if report.interrupted:
-        click.echo("Interrupted: what is written is whole.", err=True)
+        click.echo("Interrupted: every output that exists is whole.", err=True)
     if report.ending and report.done < report.total:
         command = shlex.join(printable_path(word) for word in sys.argv[1:])
         click.echo(f"{report.total - report.done} images are not begun. To go on:", err=True)

@@ -38,7 +38,7 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
     if plot is not None and not plot.lower().endswith((".png", ".html", ".htm")):
         raise click.BadParameter(f"{plot!r} ends in neither .png nor .html", param_hint="--plot")
     from imgkit.cli.progress import FileProgress, cores
-    from imgkit.dataset import stats as figuring
+    from imgkit.dataset import stats as stats_of
     from imgkit.folder.scan import scan
     from imgkit.io.files import printable_path
 
@@ -49,16 +49,16 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
         raise click.BadParameter(f"{printable_path(src)} has no images", param_hint="SRC")
     paths = [image.path for image in found.images]
     with FileProgress(len(paths)) as progress:
-        figures, wrong = figuring.collect(src, paths, workers or cores(), max_pixels, progress.show)
-    told = figuring.summary(figures, wrong)
+        figures, wrong = stats_of.collect(src, paths, workers or cores(), max_pixels, progress.show)
+    facts = stats_of.summary(figures, wrong)
     if plot is not None:
         with usage("--plot"):
-            write(plot, figures, told, os.path.basename(os.path.abspath(src)))
-    click.echo(json.dumps(told) if as_json else "\n".join(table(told)))
+            write(plot, figures, facts, os.path.basename(os.path.abspath(src)))
+    click.echo(json.dumps(facts) if as_json else "\n".join(table(facts)))
     return 1 if wrong else 0
 
 
-def write(plot: str, figures: Any, told: dict[str, Any], title: str) -> None:
+def write(plot: str, figures: Any, facts: dict[str, Any], title: str) -> None:
     """Write the picture or the page."""
     from imgkit.dataset import chart
     from imgkit.io.encode import encode
@@ -67,41 +67,41 @@ def write(plot: str, figures: Any, told: dict[str, Any], title: str) -> None:
     if plot.lower().endswith(".png"):
         data = encode(chart.draw(figures, printable_path(title)), "png")
     else:
-        data = chart.page(figures, printable_path(title), told).encode("utf-8", "backslashreplace")
+        data = chart.page(figures, printable_path(title), facts).encode("utf-8", "backslashreplace")
     commit(plot, data)
 
 
-def table(told: dict[str, Any]) -> list[str]:
+def table(facts: dict[str, Any]) -> list[str]:
     """Return the figures as lines of text."""
     lines = [
-        f"images   {told['images']:,} ({told['pixels']:,} pixels), {told['bad']:,} bad",
-        f"formats  {counts(told['formats'])}",
-        f"dtypes   {counts(told['dtypes'])}",
-        f"channels {counts(told['channels'])}",
+        f"images   {facts['images']:,} ({facts['pixels']:,} pixels), {facts['bad']:,} bad",
+        f"formats  {counts(facts['formats'])}",
+        f"dtypes   {counts(facts['dtypes'])}",
+        f"channels {counts(facts['channels'])}",
     ]
     for name in ("width", "height"):
-        if told[name]:
-            low, mean, high = (told[name][key] for key in ("min", "mean", "max"))
+        if facts[name]:
+            low, mean, high = (facts[name][key] for key in ("min", "mean", "max"))
             lines.append(f"{name:<8} {low} to {high}, mean {mean:.1f}")
-    most = dict(list(told["sizes"].items())[:5])
-    lines.append(f"sizes    {counts(most)}{', ...' if told['distinct_sizes'] > len(most) else ''}")
-    if told["classes"]:
-        lines.append(f"classes  {len(told['classes']):,}")
-        lines.extend(f"         {n:>9,}  {name}" for name, n in told["classes"].items())
-    if not told["mean"]:
-        return [*lines, "no mean: " + ("channels do not mix" if told["images"] else "no images")]
+    most = dict(list(facts["sizes"].items())[:5])
+    lines.append(f"sizes    {counts(most)}{', ...' if facts['distinct_sizes'] > len(most) else ''}")
+    if facts["classes"]:
+        lines.append(f"classes  {len(facts['classes']):,}")
+        lines.extend(f"         {n:>9,}  {name}" for name, n in facts["classes"].items())
+    if not facts["mean"]:
+        return [*lines, "no mean: " + ("channels do not mix" if facts["images"] else "no images")]
     lines += ["", "channel      mean       std       min       max"]
-    for channel in range(len(told["mean"])):
-        row = (told[name][channel] for name in ("mean", "std", "min", "max"))
+    for channel in range(len(facts["mean"])):
+        row = (facts[name][channel] for name in ("mean", "std", "min", "max"))
         lines.append(f"{channel:>7}" + "".join(f"{value:>10.6f}" for value in row))
-    if told["normalize"]:
+    if facts["normalize"]:
         mean, std = (
-            ", ".join(f"{value:.6f}" for value in told["normalize"][k]) for k in ("mean", "std")
+            ", ".join(f"{value:.6f}" for value in facts["normalize"][k]) for k in ("mean", "std")
         )
         lines += ["", f"- Normalize: {{mean: [{mean}], std: [{std}]}}"]
     return lines
 
 
 def counts(found: dict[str, int]) -> str:
-    """Return names and how often each occurs."""
+    """Return names and the count of each."""
     return ", ".join(f"{name}: {n:,}" for name, n in found.items())

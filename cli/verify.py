@@ -1,4 +1,4 @@
-"""`imgkit verify`: hold a folder of outputs against its journal."""
+"""`imgkit verify`: compare a folder of outputs with its journal."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from imgkit.cli.values import usage
 
 LISTED = 20  # paths of one kind on stderr; --json has them all
 MEANINGS = {
-    "changed": "not the bytes that were written",
-    "missing": "written, and gone",
-    "extra": "not written by a run, or by one before its last, which failed",
-    "earlier": "whole, but made by an earlier run with other parameters",
+    "changed": "the bytes differ from those written",
+    "missing": "written, but not there any more",
+    "extra": "not written by a run, or the last run of it failed",
+    "earlier": "unchanged, but of an earlier run with other parameters",
 }
 
 

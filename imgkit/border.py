@@ -52,7 +52,7 @@ BORDERS: dict[str, Names] = {
 }
 
 
-# What other libraries call the borders, beside `Names`: letters and digits alone.
+# Other libraries' words for the borders, in small letters and digits alone.
 _OTHER_WORDS = {
     "constant": "zeros zero fill gridconstant borderconstant",
     "edge": "replicate nearest clamp border borderreplicate",

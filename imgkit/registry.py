@@ -188,12 +188,12 @@ PUBLIC: dict[str, str] = {
     "Plan": "imgkit.augment.plan.plan",
 }
 
-# Names that other libraries give to what is here: what to write, and the words for it. Small
-# letters and digits alone; `checks.suggest` drops the rest, and "random" in front.
+# Other libraries' names: what to write here, and the names, in small letters and digits alone;
+# `checks.suggest` drops other characters and a leading "random".
 _OTHER_NAMES = (
     ("resize | Resize", "thumbnail imresize rescale zoom interpolate downsample upsample"),
-    ("resize edge=longer | Resize edge=longer", "longestmaxsize"),
-    ("resize edge=shorter | Resize edge=shorter", "smallestmaxsize"),
+    ("Resize edge=longer", "longestmaxsize"),
+    ("Resize edge=shorter", "smallestmaxsize"),
     ("letterbox | Letterbox", "resizewithpad padresize"),
     ("pad | Pad", "padifneeded copymakeborder zeropad2d"),
     ("RandomResizedCrop", "sizedcrop resizecrop"),

@@ -1,4 +1,4 @@
-"""What `build` returns: the figures and shards of each part, and the images that failed."""
+"""The result of `build`: the figures and shards of each part, and the images that failed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from imgkit.dataset.stats import Bad, Figures
 
 @dataclass
 class BuildResult:
-    """What was made: figures and shards of each part, and the images that failed."""
+    """A data set that was built: figures and shards of each part, and the images that failed."""
 
     build_options: BuildOptions
     labels: list[str]
     figures: dict[str, Figures]
     shards: dict[str, list[Shard]] = field(default_factory=dict)
     failures: list[Bad] = field(default_factory=list)
-    kept: int = 0  # images that an earlier run had dealt with
+    kept: int = 0  # images that an earlier run had finished
     _parts: dict[bytes, int] = field(default_factory=dict)  # by hash of the source, a bit each
-    _twins: dict[bytes, int] = field(default_factory=dict)  # sources met before, how often
+    _twins: dict[bytes, int] = field(
+        default_factory=dict
+    )  # sources that occur more than once, how often
 
     def train(self, leave_out: str | None = None) -> Figures:
         """Return the figures to train on: of train, or of all folds but one."""
@@ -32,7 +34,7 @@ class BuildResult:
         return total
 
     def add(self, part: str, record: Record) -> None:
-        """Take in what became of a block of a part."""
+        """Add the outcome of a block of a part."""
         self.figures[part].add(record.figures)
         self.failures.extend(record.failures)
         if record.shard is not None:
@@ -46,5 +48,5 @@ class BuildResult:
 
     @property
     def straddling(self) -> int:
-        """How many images have a twin, byte for byte, in another part."""
+        """The number of images that have a byte-for-byte copy in another part."""
         return sum(n for source, n in self._twins.items() if self._parts[source].bit_count() > 1)

@@ -39,7 +39,7 @@ ROWS = 500  # of a group in Parquet
 
 
 class Sample(NamedTuple):
-    """One image as it goes into a shard, and what it was made from."""
+    """One image of a shard, and its source."""
 
     key: str
     data: bytes  # of the image file
@@ -84,7 +84,7 @@ def key(number: int, digits: int = 9) -> str:
 
 
 def check_sample(sample: Sample) -> None:
-    """Raise if a sample's key or extension would not come back from a tar as it went in.
+    """Raise if a tar would not return a sample's key or extension unchanged.
 
     Raises:
         ValueError: naming the key or the extension.
@@ -108,7 +108,7 @@ def write_tar(folder: str, number: int, samples: Iterable[Sample]) -> Shard:
     """Write ``shard-NNNNN.tar`` and ``shard-NNNNN.parquet`` into a folder; return its row.
 
     Raises:
-        ValueError: for an unsafe or repeated key, or if there is no sample.
+        ValueError: an unsafe or repeated key, or no sample.
         ModuleNotFoundError: without pyarrow, which the extra ``shards`` installs.
     """
     name = SHARD.format(number)
@@ -138,7 +138,7 @@ def _files(sample: Sample) -> Iterator[tuple[str, bytes]]:
 
 
 def _member(name: str, data: bytes) -> tarfile.TarInfo:
-    """A tar entry that tells nothing of when and by whom it was made."""
+    """Return a tar entry without time and owner."""
     member = tarfile.TarInfo(name)
     member.size = len(data)
     member.mode = 0o644
@@ -146,7 +146,7 @@ def _member(name: str, data: bytes) -> tarfile.TarInfo:
 
 
 def write_index(folder: str, shards: Sequence[Shard]) -> None:
-    """Write ``index.parquet``: one row for each shard, in order. To be called last."""
+    """Write ``index.parquet``: one row for each shard, in order. It must be called last."""
     rows = [vars(shard) for shard in sorted(shards, key=lambda shard: shard.name)]
     write_table(os.path.join(folder, INDEX), rows, INDEX_ROWS)
 
@@ -158,7 +158,7 @@ def write_npy(folder: str, number: int, images: Sequence[Array], numbers: Sequen
     """Write ``images-NNNNN.npy`` (N, H, W[, C]) and ``labels-NNNNN.npy`` (N,) int64.
 
     Raises:
-        ValueError: if the images differ in shape or dtype, or there is none.
+        ValueError: the images differ in shape or dtype, or there are none.
     """
     kinds = {(image.shape, image.dtype.name) for image in images}
     if len(kinds) != 1 or len(images) != len(numbers):
@@ -209,7 +209,7 @@ def write_table(target: str, rows: Sequence[Mapping[str, Any]], columns: Mapping
 
 
 def load_arrow() -> tuple[Any, Any]:
-    """Import pyarrow, or say what to install."""
+    """Import pyarrow, or raise an error that names the extra to install."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -221,7 +221,7 @@ def load_arrow() -> tuple[Any, Any]:
 
 
 def _digest(file: BinaryIO) -> str:
-    """Return the SHA-256 of all that was written so far."""
+    """Return the SHA-256 of all bytes written so far."""
     file.flush()
     file.seek(0)
     digest = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()

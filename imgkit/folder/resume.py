@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import stat
 import time
 from collections.abc import Iterable
-from hashlib import blake2b
 
 from imgkit.folder.journal import Run, runs, stream
 from imgkit.folder.plan_outputs import Item
-from imgkit.io.files import OWN
+from imgkit.io.files import OWN, temporary_prefix
 
 DAY = 86400  # seconds; a temporary file of another machine is kept for so long
 
@@ -85,12 +83,6 @@ def last_seed(dst: str, this_run: Run) -> int | None:
 # --- temporary files --------------------------------------------------------------------
 
 
-def marked(pid: int | str) -> str:
-    """Return how the temporary files of a process begin: with imgkit, this machine, its number."""
-    host = blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
-    return f"{OWN}-{host}-{pid}-"
-
-
 def sweep(folders: Iterable[str], pid: int | None = None) -> None:
     """Remove the temporary files of dead processes in some folders.
 
@@ -113,8 +105,8 @@ def sweep(folders: Iterable[str], pid: int | None = None) -> None:
 
 def _is_left(entry: os.DirEntry[str], pid: int | None) -> bool:
     if pid is not None:
-        return entry.name.startswith(marked(pid))
-    here = entry.name.startswith(marked("").rstrip("-"))
+        return entry.name.startswith(temporary_prefix(pid))
+    here = entry.name.startswith(temporary_prefix("").rstrip("-"))
     if not here or os.name == "nt":  # where os.kill would end the process
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > DAY
     return not _is_alive(entry.name.split("-")[2])

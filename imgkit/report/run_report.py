@@ -1,4 +1,4 @@
-"""One page about a finished run: what came of it, what failed and why, and some of the outputs."""
+"""One page about a finished run: counts, failures with their reasons, and some outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ THUMBNAIL = 320  # pixels on the longer side
 
 @dataclass
 class Finished:
-    """What the journal of a destination says in the end."""
+    """The final state of a destination, according to its journal."""
 
     runs: int = 0
     last: Run | None = None
@@ -51,8 +51,8 @@ def gather(dst: str) -> Finished:
     """Read the journal of a destination.
 
     Raises:
-        FileNotFoundError: if it has none.
-        ValueError: if no run has begun in it.
+        FileNotFoundError: it has no journal.
+        ValueError: the journal has no run.
     """
     done = Finished()
     last: dict[str, tuple[str, str, str, str, str, int]] = {}
@@ -126,10 +126,10 @@ def _bar(summary: dict[str, Any]) -> str:
 
 
 def _counts(summary: dict[str, Any]) -> str:
-    told = {"ok": "written", "failed": "failed", "quarantined": "quarantined"}
+    text = {"ok": "written", "failed": "failed", "quarantined": "quarantined"}
     return "".join(
         f'<div class="{name}"><dd>{summary[name]:,}</dd><dt>{word}</dt></div>'
-        for name, word in told.items()
+        for name, word in text.items()
     )
 
 
@@ -193,7 +193,7 @@ def _kind(done: Finished, error: str, number: int, kinds: int) -> str:
 
 
 def _pictures(dst: str, done: Finished, count: int) -> str:
-    """Return pairs of inputs and outputs, taken evenly from those that are there."""
+    """Return pairs of inputs and outputs, taken evenly from all outputs."""
     step = max(1.0, len(done.ok) / max(1, count))
     chosen = [done.ok[int(i * step)] for i in range(min(count, len(done.ok)))]
     figures = "".join(
@@ -202,8 +202,8 @@ def _pictures(dst: str, done: Finished, count: int) -> str:
     )
     if not figures:
         return ""
-    told = f"{len(chosen):,} of {_many(len(done.ok), 'output')}, each beside its input"
-    head = f"<h2>Some outputs <span>{told}</span></h2>"
+    text = f"{len(chosen):,} of {_many(len(done.ok), 'output')}, each beside its input"
+    head = f"<h2>Some outputs <span>{text}</span></h2>"
     return f'<section>{head}<div class="pairs">{figures}</div></section>'
 
 
@@ -221,13 +221,13 @@ def _pair(path: str, output: str, source: str, target: str) -> str:
 
 
 def _thumbnail(path: str) -> tuple[str, str]:
-    """Return a picture as HTML and its size as text; a gap where it is gone or cannot be shown."""
+    """Return a picture as HTML and its size as text; a gap if it is missing or unreadable."""
     try:
         with open(path, "rb") as file:
             image = decode(file.read())
         size = f"{image.shape[1]} × {image.shape[0]}"
         coarse = " coarse" if max(image.shape[:2]) <= COARSE else ""
         uri = picture_uri(shrink(visible(image)[0], THUMBNAIL))
-    except Exception:  # a thumbnail less is no reason to have no page
+    except Exception:  # the page is useful without this thumbnail
         return '<div class="frame gap">not there</div>', "?"
     return f'<div class="frame{coarse}"><img alt="" src="{uri}"></div>', size

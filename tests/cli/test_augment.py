@@ -1,4 +1,4 @@
-"""Pipelines from the command line: which numbers, which names, what is refused."""
+"""Pipelines from the command line: the numbers, the names, the refusals."""
 
 import json
 import shutil

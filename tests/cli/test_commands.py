@@ -1,4 +1,4 @@
-"""Commands through the group: what they write, say, and exit with."""
+"""Contract of all commands, through the group: what they write, print, and exit with."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a pipeline will do, told before any image is touched."""
+"""The plan of a pipeline, before any image is read."""
 
 import pytest
 from click.testing import CliRunner

@@ -1,4 +1,4 @@
-"""Every command explains itself, and docs/cli.md says the same."""
+"""Contract: every command explains itself, and docs/cli.md says the same."""
 
 import itertools
 import json

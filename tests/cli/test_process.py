@@ -1,4 +1,4 @@
-"""The command as a shell runs it: pipes, exit codes, Ctrl-C."""
+"""Contract: the command as a shell runs it, with pipes, exit codes and Ctrl-C."""
 
 import io
 import subprocess

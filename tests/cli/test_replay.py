@@ -1,4 +1,4 @@
-"""One output made again: the bytes agree, or it is said why not."""
+"""One output made again: the bytes agree, or the message says why not."""
 
 import json
 import shutil
@@ -59,7 +59,7 @@ def test_an_output_of_a_seed_that_nobody_chose_is_made_again(out, tmp_path):
     target.unlink()
     result = invoke("replay", target, "-o", "-")
     assert result.exit_code == 0
-    assert "the file is missing; what was made agrees with the journal" in result.stderr
+    assert "the file is missing; the rebuilt bytes agree with the journal" in result.stderr
     assert result.stdout_bytes == again.read_bytes()
 
 
@@ -80,7 +80,7 @@ def test_other_bytes_now_name_the_versions_that_changed(out):
     edit(out, older)
     result = invoke("replay", out / "sub" / "a_0001.png")
     assert result.exit_code == 1
-    assert "the file is as the run made it, and now others are made" in result.stderr
+    assert "the file is as the run made it, the rebuilt bytes are others" in result.stderr
     assert "versions: numpy 1.0 -> " in result.stderr
 
 

@@ -1,4 +1,4 @@
-"""Shards: the same bytes for the same samples, whole or not there, and readable by others."""
+"""Shards: the same bytes for the same samples, whole or absent, and readable by others."""
 
 import hashlib
 import json

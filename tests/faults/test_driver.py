@@ -1,4 +1,4 @@
-"""The command itself is killed, interrupted or told to end: the same command goes on."""
+"""Contract: after a kill or an interruption of the command the same command continues."""
 
 import contextlib
 import json

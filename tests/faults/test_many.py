@@ -1,4 +1,4 @@
-"""Many images: memory stays flat, journal and plan grow with them, and no descriptor leaks."""
+"""Contract of many images: memory stays flat, the journal grows with them, no descriptor leaks."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A Ray cluster gives the bytes that one machine gives, whatever dies in it."""
+"""Contract: a Ray cluster gives the bytes of one machine, also after deaths in it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A worker that dies, hangs or eats memory costs one image, and no other image its bytes."""
+"""Contract: a worker that dies, hangs or uses too much memory costs one image."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Names that break other tools, through the whole command: from a scan to the journal."""
+"""Contract: names that break other tools work in the whole command, from scan to journal."""
 
 import json
 import os

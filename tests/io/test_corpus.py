@@ -1,4 +1,4 @@
-"""Every file of Pillow's own test images: one clear outcome each, no crash, no hang.
+"""Contract: each of Pillow's own test images has one clear outcome, no crash, no hang.
 
 Opt-in, as it downloads 47 MB: ``IMGKIT_CORPUS=1 pytest tests/folder/test_corpus.py``, or
 ``IMGKIT_CORPUS=FOLDER`` to keep the download. Run as a script it decodes the files below a

@@ -1,4 +1,4 @@
-"""Encoding only what a format holds, in the same bytes every time."""
+"""Encode only what a format holds, in the same bytes every time."""
 
 import io
 

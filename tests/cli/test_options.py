@@ -1,4 +1,4 @@
-"""Options of `imgkit run` about what is read, and how: in the journal, on a rerun, in a replay."""
+"""Options of `imgkit run` about reading: in the journal, on a rerun, in a replay."""
 
 import json
 
