@@ -23,7 +23,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.harness import Call, Case
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 WORKERS = 2
 HEIGHT, WIDTH = 480, 640  # of the results; the photographs are 768 x 1024
@@ -32,7 +32,8 @@ CROP = ("--op", f"CenterCrop size={HEIGHT},{WIDTH}")
 IMGKIT = [sys.executable, "-c", "from imgkit.cli.main import main; main()"]
 FLOOR = """
 import os, sys, cv2
-from imgkit.io.decode import decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 cv2.setNumThreads(1)
 src, dst, first = sys.argv[1], sys.argv[2], int(sys.argv[3])
 for name in sorted(os.listdir(src))[first::{workers}]:

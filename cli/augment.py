@@ -8,8 +8,8 @@ from imgkit.cli import options
 
 
 @click.command(short_help="Write random variants of every image of a folder.")
-@options.folder
-@options.pipeline
+@options.run_options
+@options.draw_options
 def augment(
     run_options: options.RunOptions,
     seeds: options.SeedOptions,
@@ -19,8 +19,8 @@ def augment(
     """Draw variants of every image of SRC, and write them to DST.
 
     A variant depends on the image, the pipeline, the seed, the epoch, the image's path below SRC
-    and the number of the copy, and on nothing else: more files, more copies or more workers
-    change none of those that are there. 'imgkit preview' shows variants before they are written.
+    and the number of the copy alone: more files, more copies or more workers do not change
+    existing variants. 'imgkit preview' shows variants before they are written.
 
     \b
     Examples:
@@ -29,7 +29,7 @@ def augment(
       imgkit augment photo.jpg out/ --op 'RandomResizedCrop size=224' --copies 20 --format webp
     """
     found, hint = options.read_pipeline(pipeline, ops)
-    from imgkit.cli.execute import execute
+    from imgkit.cli.runner import execute
 
     if not found.is_random:
         raise click.BadParameter(

@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from imgkit.cli import options
+from imgkit.cli.values import usage
 
 
 @click.command(short_help="Convolve every image of a folder with a kernel.")
-@options.folder
+@options.run_options
 @click.option(
     "--kernel",
     metavar="NAME|FILE|NUMBERS",
@@ -26,29 +27,9 @@ from imgkit.cli import options
     show_default=True,
     help="Size of the result: N, N-K+1 or N+K-1.",
 )
-@click.option(
-    "--border",
-    type=click.Choice(options.BORDERS),
-    default="constant",
-    show_default=True,
-    help="What lies outside the image.",
-)
-@click.option(
-    "--stride",
-    callback=options.read_numbers,
-    metavar="N|H,W",
-    default="1",
-    show_default=True,
-    help="Keep every N-th result.",
-)
-@click.option(
-    "--dilation",
-    callback=options.read_numbers,
-    metavar="N|H,W",
-    default="1",
-    show_default=True,
-    help="Distance between the kernel's taps.",
-)
+@options.border_option("constant")
+@options.pixels_option("--stride", "Keep every N-th result.", default="1")
+@options.pixels_option("--dilation", "Distance between the kernel's taps.", default="1")
 def conv(
     run_options: options.RunOptions, kernel: str, mode: str, border: str, stride: Any, dilation: Any
 ) -> int:
@@ -65,9 +46,9 @@ def conv(
     """
     from imgkit.augment.exchange.document import build_op
     from imgkit.augment.pipeline import Pipeline
-    from imgkit.cli.execute import execute
+    from imgkit.cli.runner import execute
 
-    with options.usage("--kernel"):
+    with usage("--kernel"):
         taps = read_kernel(kernel)
     arguments = dict(kernel=taps, mode=mode, border=border, stride=stride, dilation=dilation)
     op = build_op("convolve", arguments)
@@ -80,7 +61,7 @@ def read_kernel(text: str) -> Any:
         return _matrix(text.replace(",", " ").split(";"), text)
     if not os.path.isfile(text):
         if os.path.dirname(text) or text.endswith((".npy", ".txt", ".csv")):
-            raise FileNotFoundError(f"{text!r} is no file")
+            raise FileNotFoundError(f"no such file: {text!r}")
         return text
     import numpy as np
 
@@ -88,7 +69,7 @@ def read_kernel(text: str) -> Any:
         try:
             return np.load(text, allow_pickle=False)
         except (ValueError, EOFError):
-            raise ValueError(f"{text!r} is no .npy file of numbers") from None
+            raise ValueError(f"{text!r} is not a .npy file of numbers") from None
     with open(text, encoding="utf-8") as file:
         content = file.read().replace(",", " ").replace(";", "\n")
     return _matrix(content.strip().splitlines(), text)
@@ -104,5 +85,6 @@ def _matrix(lines: list[str], text: str) -> Any:
     if not rows:
         raise ValueError(f"{text!r} holds no numbers: a kernel has at least one tap")
     if len({len(row) for row in rows}) != 1:
-        raise ValueError(f"{text!r} has rows of {[len(row) for row in rows]} numbers: all alike")
+        lengths = [len(row) for row in rows]
+        raise ValueError(f"{text!r} has rows of {lengths} numbers: they must be equally long")
     return np.array(rows)

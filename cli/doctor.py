@@ -1,4 +1,4 @@
-"""`imgkit doctor`: what this machine offers."""
+"""`imgkit doctor`: the versions, codecs, threads and devices of this machine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from imgkit.cli import options
+
 PACKAGES = (
     *("imgkit-cv", "numpy", "scipy", "opencv-python", "scikit-image", "pillow", "tifffile"),
     *("click", "rich", "pyyaml", "torch", "torchvision", "ray"),
@@ -19,9 +21,9 @@ PACKAGES = (
 
 @click.command(short_help="Show versions, codecs, threads and devices.")
 @click.option("--torch", "load", is_flag=True, help="Import torch and show its devices.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@options.json_option
 def doctor(load: bool, as_json: bool) -> None:
-    """Show versions, codecs, threads and devices: what to send along with a bug report.
+    """Show versions, codecs, threads and devices: what a bug report needs.
 
     \b
     Examples:
@@ -75,10 +77,11 @@ def opencv() -> dict[str, Any]:
 
 
 def codecs() -> dict[str, str]:
-    """Say which formats can be read and written."""
+    """Return the formats that can be read and written."""
     from PIL import features
 
-    from imgkit.io.decode import EXTENSIONS, WRITABLE
+    from imgkit.io.encode import WRITABLE
+    from imgkit.io.header import EXTENSIONS
 
     optional = {"jpg": "jpg", "webp": "webp", "avif": "avif"}
     facts = {}

@@ -12,7 +12,7 @@ OPERATORS = ("sobel", "prewitt", "scharr", "laplacian", "log", "canny")
 
 
 @click.command(short_help="Find the edges in every image of a folder.")
-@options.folder
+@options.run_options
 @click.option(
     "--operator",
     type=click.Choice(OPERATORS),
@@ -20,13 +20,7 @@ OPERATORS = ("sobel", "prewitt", "scharr", "laplacian", "log", "canny")
     show_default=True,
     help="Gradient magnitude (the first three), second derivative, or edges as lines.",
 )
-@click.option(
-    "--border",
-    type=click.Choice(options.BORDERS),
-    default="reflect",
-    show_default=True,
-    help="What lies outside the image.",
-)
+@options.border_option("reflect")
 @click.option("--normalized", is_flag=True, help="Gradients: a ramp of slope 1 gives 1.")
 @click.option("--sigma", type=float, help="Smoothing in pixels, of log (default 2) and canny.")
 @click.option("--low", type=float, help="Canny: weakest gradient that continues a line.")
@@ -53,7 +47,7 @@ def edges(
       imgkit edges photos out --operator canny --sigma 2 --low 50 --high 150
     """
     from imgkit.augment.pipeline import Pipeline
-    from imgkit.cli.execute import execute
+    from imgkit.cli.runner import execute
 
     given = {"sigma": sigma, "low": low, "high": high, "normalized": normalized or None}
     given = {name: value for name, value in given.items() if value is not None}

@@ -1,8 +1,7 @@
-"""The `imgkit` command: a group that imports a command when it is asked for."""
+"""The `imgkit` command: a group that imports a command when it is called."""
 
 from __future__ import annotations
 
-import difflib
 import errno
 import importlib
 import signal
@@ -21,8 +20,41 @@ ENVIRONMENT = (
 )
 
 
+SYNONYMS = {
+    **dict.fromkeys(("convolve", "convolution", "filter"), ("conv",)),
+    **dict.fromkeys(("apply", "process", "transform", "convert"), ("run",)),
+    **dict.fromkeys(("edge", "edgedetect", "edgedetection"), ("edges",)),
+    **dict.fromkeys(("pooling", "maxpool", "downsample"), ("pool",)),
+    **dict.fromkeys(("show", "view", "sheet", "grid"), ("preview",)),
+    **dict.fromkeys(("check", "validate"), ("verify",)),
+    **dict.fromkeys(("statistics", "mean", "describe"), ("stats",)),
+    **dict.fromkeys(("prepare", "dataset", "split"), ("prep",)),
+    **dict.fromkeys(("list", "operations", "transforms", "functions"), ("ops",)),
+    **dict.fromkeys(("info", "env", "version", "versions"), ("doctor",)),
+    **dict.fromkeys(("rebuild", "reproduce"), ("replay",)),
+    **dict.fromkeys(("plan", "dryrun"), ("explain",)),
+    **dict.fromkeys(("augmentation", "augmentations"), ("augment",)),
+}
+
+
+class UnknownCommand(click.ClickException):
+    """A command that does not exist, answered with one line."""
+
+    exit_code = 2
+
+
+def _advice(name: str) -> str:
+    """Return what to write in place of an unknown command."""
+    from imgkit.checks import suggest
+    from imgkit.registry import CONTROLS, FUNCTIONS, TRANSFORMS
+
+    if name not in SYNONYMS and name in (*FUNCTIONS, *TRANSFORMS, *CONTROLS):
+        return f"it is an operation: imgkit run SRC DST --op '{name} ...'"
+    return suggest(name, COMMANDS, SYNONYMS)
+
+
 class Group(click.Group):
-    """Commands by name, one module each; and every exit code in one place.
+    """Commands by name, one module each, and all exit codes.
 
     0 all well, 1 some images failed, 2 usage, 3 too many failed, 4 environment, 130 and 143
     interrupted.
@@ -42,15 +74,13 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command; for an unknown one name the nearest."""
+        """Find a command; raise an error with the nearest for an unknown one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            ctx.fail(f"{args[0]!r} is no command: {hint}Known: {', '.join(COMMANDS)}")
+            raise UnknownCommand(f"no such command: {args[0]!r}; {_advice(args[0])}")
         return super().resolve_command(ctx, args)
 
     def main(self, args: Any = None, *, standalone_mode: bool = True, **extra: Any) -> Any:
-        """Run, and leave with the exit code that tells what happened."""
+        """Run, and exit with the code of the outcome."""
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         extra["prog_name"] = "imgkit"

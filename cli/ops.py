@@ -11,16 +11,17 @@ from typing import Any
 import click
 
 from imgkit.cli import options
+from imgkit.cli.values import usage
 
 
 @click.command(short_help="List the operations, or explain one.")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
-@options.IMPORT
+@options.import_option
 def ops(name: str | None, as_json: bool) -> None:
     """List every operation with its parameters, or with NAME print its full help.
 
-    Operations that have no device kernel say so: on CUDA they bring the batch to the host and back.
+    Operations that have no device kernel say so: on CUDA they move the batch to the host and back.
 
     \b
     Examples:
@@ -31,14 +32,14 @@ def ops(name: str | None, as_json: bool) -> None:
     from imgkit.augment.exchange.document import functions, known_names
     from imgkit.augment.transforms.custom import registered_names
     from imgkit.checks import suggest
-    from imgkit.registry import CONTROLS, FUNCTIONS, TRANSFORMS
+    from imgkit.registry import CONTROLS, FUNCTIONS, SYNONYMS, TRANSFORMS
 
     known = [*FUNCTIONS, *known_names()]
     transforms = [*TRANSFORMS, *CONTROLS, *registered_names()]
     if name is not None:
-        with options.usage("NAME"):
+        with usage("NAME"):
             if name not in known:
-                raise ValueError(f"unknown operation {name!r}: {suggest(name, known)}")
+                raise ValueError(f"unknown operation {name!r}: {suggest(name, known, SYNONYMS)}")
         click.echo(json.dumps(entry(name), indent=2) if as_json else explain(name))
         return
     listed = families(functions(), transforms)
@@ -105,7 +106,7 @@ def summary(name: str) -> str:
 
 
 def host_note(name: str) -> str:
-    """Say that an operation has no device kernel."""
+    """Return the note that an operation has no device kernel, or nothing."""
     reason = host_reason(name)
     return f" Host only on CUDA: {reason}." if reason else ""
 
@@ -159,7 +160,7 @@ def entry(name: str) -> dict[str, Any]:
 
 
 def _limits(transform: Any) -> dict[str, dict[str, Any]]:
-    """Return what each parameter of a transform may be, as far as it is declared."""
+    """Return the declared limits of each parameter of a transform."""
     return {
         spec.name: {
             name: _plain(value)
@@ -171,7 +172,7 @@ def _limits(transform: Any) -> dict[str, dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON has: a `Choice` becomes its options."""
+    """Return a value for JSON: a `Choice` becomes its options."""
     value = getattr(value, "options", value)
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]

@@ -10,26 +10,28 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from imgkit.cli.options import RunOptions, SeedOptions, usage
-from imgkit.cli.tally import summarize, tell_failure, tell_partial, tell_warning
+from imgkit.cli.options import RunOptions, SeedOptions
+from imgkit.cli.progress import echo_failure, echo_partial, echo_warning, summarize
+from imgkit.cli.values import usage
+from imgkit.folder.plan_outputs import chosen_format, draw_index
 from imgkit.folder.precheck import check_layout
 from imgkit.folder.run import Report
-from imgkit.folder.scan import draw_index, named_format
 from imgkit.folder.task import (
     ENVIRONMENT,
     FileFacts,
     ImageResult,
     Job,
-    commit,
+    collect_warnings,
     decode,
     failed,
     finish,
-    listening,
     output_kind,
 )
-from imgkit.io import decode as codec
+from imgkit.io.encode import HOLD_FLOATS, WRITABLE
+from imgkit.io.files import commit
+from imgkit.io.header import sniff
 
-# One image is made in this very process, and always.
+# One image is processed in this process, and always again.
 OF_FOLDERS = ("workers", "timeout", "memory", "max_failures", "engine", "force")
 
 
@@ -37,11 +39,11 @@ def by_pipe(run_options: RunOptions, job: Job, kind: str, dtype: Any, seeds: See
     """Read or write one image by pipe; return the exit code.
 
     Args:
-        run_options: what is asked for.
-        job: what to do.
+        run_options: of the command.
+        job: the operations and limits.
         kind: a format, or "same" or "float" as `output_kind` gives them.
         dtype: of the result, if it is known.
-        seeds: what to tell of the seed.
+        seeds: the seed to print.
     """
     _check(run_options)
     name = "stdin" if run_options.src == "-" else os.path.basename(run_options.src)
@@ -52,23 +54,23 @@ def by_pipe(run_options: RunOptions, job: Job, kind: str, dtype: Any, seeds: See
     with usage("--format"):
         check_layout(job.pipeline, kind)
         output_kind(kind, dtype, run_options.scale)
-    seeds.tell()
+    seeds.echo()
     report = Report(1)
-    row = _one(run_options, job, name, data, kind)
-    report.add(row)
-    if row.status != "ok":
-        tell_failure(row)
-    if row.status == "ok" and row.facts.partial:
-        tell_partial(row)
-    elif row.warning:
-        tell_warning(row)
+    result = _process_with_warnings(run_options, job, name, data, kind)
+    report.add(result)
+    if result.status != "ok":
+        echo_failure(result)
+    if result.status == "ok" and result.facts.partial:
+        echo_partial(result)
+    elif result.warning:
+        echo_warning(result)
     if run_options.json:
         click.echo(json.dumps(summarize(report, job.pipeline.seed)))
     return report.exit_code
 
 
 def _check(run_options: RunOptions) -> None:
-    """Refuse what one image by pipe cannot be."""
+    """Raise for options that one image by pipe does not take."""
     context = click.get_current_context()
     for name in OF_FOLDERS:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -87,36 +89,38 @@ def _check(run_options: RunOptions) -> None:
 
 
 def _format(run_options: RunOptions, kind: str, data: bytes) -> str:
-    """By --format; else by the name of DST; else that of the input, as for a folder."""
+    """Return the format: of --format, else of the name of DST, else of the input."""
     if run_options.dst != "-":
-        return named_format(run_options.dst, kind)
-    if kind in codec.WRITABLE:
+        return chosen_format(run_options.dst, kind)
+    if kind in WRITABLE:
         return kind
-    here = codec.sniff(data)
+    here = sniff(data)
     if kind == "float":
-        return here if here in codec.HOLD_FLOATS else "tiff"
-    return here if here in codec.WRITABLE else "png"
+        return here if here in HOLD_FLOATS else "tiff"
+    return here if here in WRITABLE else "png"
 
 
-def _one(run_options: RunOptions, job: Job, name: str, data: bytes, kind: str) -> ImageResult:
-    with listening() as said:
-        row = _do(run_options, job, name, data, kind)
-    return row._replace(warning=said[0]) if said else row
+def _process_with_warnings(
+    run_options: RunOptions, job: Job, name: str, data: bytes, kind: str
+) -> ImageResult:
+    with collect_warnings() as messages:
+        result = _process(run_options, job, name, data, kind)
+    return result._replace(warning=messages[0]) if messages else result
 
 
-def _do(run_options: RunOptions, job: Job, name: str, data: bytes, kind: str) -> ImageResult:
+def _process(run_options: RunOptions, job: Job, name: str, data: bytes, kind: str) -> ImageResult:
     try:
         decoded = decode(job, data)
         output = finish(job, decoded.image, kind, draw_index(name))
-    except Exception as error:  # as `process`: every outcome is a row
+    except Exception as error:  # decoders and operations raise any type; each becomes a result
         return failed(name, error)
-    made = ImageResult(name, facts=FileFacts(partial=decoded.partial))
+    result = ImageResult(name, facts=FileFacts(partial=decoded.partial))
     if run_options.dst == "-":
         sys.stdout.buffer.write(output)
         sys.stdout.buffer.flush()
-        return made
+        return result
     try:
         commit(run_options.dst, output)
     except OSError as error:
         return failed(name, error, fatal=error.errno in ENVIRONMENT)
-    return made
+    return result

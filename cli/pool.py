@@ -10,7 +10,7 @@ from imgkit.cli import options
 
 
 @click.command(short_help="Pool every image of a folder.")
-@options.folder
+@options.run_options
 @click.option(
     "--kind",
     type=click.Choice(["max", "min", "avg", "median"]),
@@ -18,28 +18,12 @@ from imgkit.cli import options
     show_default=True,
     help="What to keep of a window.",
 )
-@click.option(
-    "--size",
-    callback=options.read_numbers,
-    metavar="N|H,W",
-    default="2",
-    show_default=True,
-    help="Size of the window.",
-)
-@click.option(
-    "--stride",
-    callback=options.read_numbers,
-    metavar="N|H,W",
-    show_default="the size",
-    help="Distance between windows.",
-)
-@click.option(
+@options.pixels_option("--size", "Size of the window.", default="2")
+@options.pixels_option("--stride", "Distance between windows.", show_default="the size")
+@options.pixels_option(
     "--padding",
-    callback=options.read_numbers,
-    metavar="N|H,W",
+    "Pixels added on every side: zeros for avg; for the others they never win.",
     default="0",
-    show_default=True,
-    help="Pixels added on every side: zeros for avg; for the others they never win.",
 )
 @click.option("--ceil", is_flag=True, help="Keep the last window where the image ends inside it.")
 def pool(
@@ -57,7 +41,7 @@ def pool(
     """
     from imgkit.augment.exchange.document import build_op
     from imgkit.augment.pipeline import Pipeline
-    from imgkit.cli.execute import execute
+    from imgkit.cli.runner import execute
 
     arguments = dict(size=size, stride=stride, padding=padding, ceil=ceil)
     op = build_op(f"{kind}_pool", arguments)

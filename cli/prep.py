@@ -1,4 +1,4 @@
-"""`imgkit prep`: a data set for training, made of a class-per-folder tree."""
+"""`imgkit prep`: a data set for training, built from one folder of images for each class."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from imgkit.cli import options
+from imgkit.cli.values import usage
 
 PRESETS = ("imagenet", "clip", "siglip", "inception", "cifar10", "letterbox", "none")
 
 
-@click.command(short_help="Make a data set for training: resized, split, packed, with a card.")
-@click.argument("src", type=click.Path(exists=True, file_okay=False))
+@click.command(short_help="Build a data set for training: resized, split, packed, with a card.")
+@options.src_folder_argument
 @click.argument("dst", type=click.Path(file_okay=False))
 @click.option(
     "--preset",
@@ -41,13 +42,7 @@ PRESETS = ("imagenet", "clip", "siglip", "inception", "cifar10", "letterbox", "n
     show_default=True,
     help="Format of the images; npy has none.",
 )
-@click.option(
-    "--quality",
-    type=click.IntRange(1, 100),
-    default=95,
-    show_default=True,
-    help="Quality of JPEG and WebP.",
-)
+@options.quality_option
 @click.option(
     "--per-shard",
     type=click.IntRange(1, 1_000_000),
@@ -62,20 +57,9 @@ PRESETS = ("imagenet", "clip", "siglip", "inception", "cifar10", "letterbox", "n
     show_default=True,
     help="Another seed, another split.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    show_default="the number of cores",
-    help="Processes to use; no byte depends on it.",
-)
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1, options.MAX_PIXELS),
-    default=options.MAX_PIXELS,
-    show_default=True,
-    help="Larger images fail before they are decoded.",
-)
-@click.option("--force", is_flag=True, help="Replace the data set that stands at DST.")
+@options.workers_option
+@options.max_pixels_option
+@click.option("--force", is_flag=True, help="Replace the data set at DST.")
 @click.option("--dry-run", is_flag=True, help="Print the part of each image, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print dataset.json on stdout at the end.")
 def prep(
@@ -96,11 +80,11 @@ def prep(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Make a data set of SRC, which has one folder of images for each class.
+    """Build a data set of SRC, which has one folder of images for each class.
 
-    Each image is resized, and goes to a part by a hash of its path: adding files moves no other.
-    DST gets the parts and a card, README.md, with the mean and deviation to normalize by; it
-    appears when all is done. After an interruption the same command goes on.
+    Each image is resized, and goes to a part by a hash of its path: adding files does not move
+    other images. DST gets the parts and a card, README.md, with the mean and deviation to
+    normalize by; it appears when all is done. After an interruption the same command continues.
 
     \b
     Examples:
@@ -110,25 +94,28 @@ def prep(
     """
     if split is not None and folds is not None:
         raise click.UsageError("--split and --folds exclude each other")
-    from imgkit.dataset import split as making
-    from imgkit.folder.scan import printable, scan
+    from imgkit.dataset import split as splitting
+    from imgkit.folder.scan import scan
+    from imgkit.io.files import printable_path
 
-    with options.usage("--split"):
-        split_rule = making.folds(folds, seed) if folds else making.split(split or "80/10/10", seed)
-    if size is not None and making.PRESETS[preset] is None:
+    with usage("--split"):
+        split_rule = (
+            splitting.folds(folds, seed) if folds else splitting.split(split or "80/10/10", seed)
+        )
+    if size is not None and splitting.PRESETS[preset] is None:
         raise click.BadParameter("images keep their size under --preset none", param_hint="--size")
-    build = making.BuildOptions(
+    build = splitting.BuildOptions(
         split_rule, preset, size, form, image_format, quality, per_shard, max_pixels
     )
     found = scan(src)
     for path, reason in found.left_out:
-        click.echo(f"left out: {printable(path)}: {reason}", err=True)
-    with options.usage("SRC"):
-        planned = making.plan(found.images, src, dst, build)
+        click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
+    with usage("SRC"):
+        planned = splitting.plan(found.images, src, dst, build)
     if dry_run:
         for image in sorted(planned):
-            click.echo(f"{printable(image.path)} -> {image.part}")
-        tell(planned)
+            click.echo(f"{printable_path(image.path)} -> {image.part}")
+        echo_parts(planned)
         return 0
     return make(planned, src, dst, build, workers, force, as_json)
 
@@ -142,48 +129,48 @@ def make(
     force: bool,
     as_json: bool,
 ) -> int:
-    """Make the data set and say what became of it."""
-    from imgkit.cli.tally import Tally, cores
+    """Build the data set and print the outcome."""
+    from imgkit.cli.progress import FileProgress, cores
     from imgkit.dataset import build as dataset
     from imgkit.dataset import card, shards
     from imgkit.dataset.staging import check_free
 
-    with options.usage("DST"):
+    with usage("DST"):
         check_free(dst, force)
     if build.format == "webdataset":
         try:
             shards.load_arrow()
         except ModuleNotFoundError as error:
             raise click.UsageError(str(error)) from None
-    with Tally(len(planned)) as tally:
+    with FileProgress(len(planned)) as progress:
         try:
-            made = dataset.build(
+            result = dataset.build(
                 planned,
                 src,
                 dst,
                 build,
                 workers=workers or cores(),
                 force=force,
-                seen=tally.show,
+                on_image=progress.show,
             )
         except (KeyboardInterrupt, OSError) as error:
-            click.echo("DST is as it was. The same command goes on from here.", err=True)
-            if isinstance(error, FileExistsError):  # it came while the work was done
+            click.echo("DST is unchanged. The same command continues from here.", err=True)
+            if isinstance(error, FileExistsError):  # it appeared during the work
                 raise click.BadParameter(str(error), param_hint="DST") from None
             raise
-    if made.kept:
-        click.echo(f"{made.kept} images were done before", err=True)
-    bad = {row.path for row in made.failures}
-    tell([image for image in planned if image.path not in bad])
-    for note in card.notes(made):
+    if result.kept:
+        click.echo(f"{result.kept} images were done before", err=True)
+    bad = {row.path for row in result.failures}
+    echo_parts([image for image in planned if image.path not in bad])
+    for note in card.notes(result):
         click.echo(f"note: {note}", err=True)
     if as_json:
-        click.echo(json.dumps(card.facts(made)))
-    return 1 if made.failures else 0
+        click.echo(json.dumps(card.describe(result)))
+    return 1 if result.failures else 0
 
 
-def tell(planned: list[Any]) -> None:
-    """Say how many images each part has."""
+def echo_parts(planned: list[Any]) -> None:
+    """Print the number of images of each part."""
     counts = Counter(image.part for image in planned)
     parts = ", ".join(f"{part}: {n}" for part, n in counts.items())
     click.echo(f"{len(planned)} images: {parts}", err=True)

@@ -9,12 +9,11 @@ from typing import Any
 import click
 
 from imgkit.cli import options
+from imgkit.cli.values import usage
 
 
 @click.command(short_help="Show originals and variants side by side, as a picture or a page.")
-@click.argument(
-    "pipeline", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="PIPELINE"
-)
+@options.pipeline_argument
 @click.argument("src", type=click.Path(exists=True))
 @click.option(
     "-o",
@@ -34,9 +33,9 @@ from imgkit.cli import options
 @click.option(
     "--variants", type=click.IntRange(1, 100), default=4, show_default=True, help="Of each image."
 )
-@options.SEED
-@options.EPOCH
-@options.IMPORT
+@options.seed_option
+@options.epoch_option
+@options.import_option
 @click.option(
     "--labels",
     metavar="FILE",
@@ -69,28 +68,29 @@ def preview(
         raise click.BadParameter(f"{output!r} ends in neither .png nor .html", param_hint="-o")
     found = options.read_file(pipeline, "PIPELINE")
     from imgkit.folder.precheck import probe
-    from imgkit.folder.task import commit, listening
-    from imgkit.io.decode import encode
+    from imgkit.folder.task import collect_warnings
+    from imgkit.io.encode import encode
+    from imgkit.io.files import commit
     from imgkit.report import contact_sheet as sheet
     from imgkit.report import pictures
 
     known = read_labels(labels)
     seeds = options.choose_seed(found, options.SeedOptions(variants, seed, epoch))
-    with options.usage("PIPELINE"):
+    with usage("PIPELINE"):
         found = options.with_seed(found, seeds.seed)
         probe(found)
         if known:
             pictures.check_labels_follow(found)
         notes = found.explain()
-    with options.usage("SRC"):
+    with usage("SRC"):
         root, paths = choose(src, count)
     check_labels(known, root, labels)
-    seeds.tell()
-    with listening() as said:
-        made = [show(found, root, path, variants, epoch, known) for path in paths]
-    if said:
-        click.echo(f"warning: {said[0]}", err=True)
-    rows = [row for row in made if row is not None]
+    seeds.echo()
+    with collect_warnings() as messages:
+        shown_rows = [show(found, root, path, variants, epoch, known) for path in paths]
+    if messages:
+        click.echo(f"warning: {messages[0]}", err=True)
+    rows = [row for row in shown_rows if row is not None]
     if not rows:
         return 1
     title = os.path.basename(pipeline) if pipeline != "-" else "pipeline"
@@ -100,18 +100,18 @@ def preview(
         data = encode(sheet.contact_sheet(rows, title, facts), "png")
     else:
         data = sheet.page(rows, title, facts, notes).encode("utf-8", "backslashreplace")
-    with options.usage("-o"):
+    with usage("-o"):
         commit(output, data)
     return 0 if len(rows) == len(paths) else 1
 
 
 def read_labels(path: str | None) -> dict[str, Any]:
-    """Read the sidecar file."""
+    """Read the file of labels."""
     from imgkit.report.pictures import read_labels as check
 
     if path is None:
         return {}
-    with options.usage("--labels"), open(path, encoding="utf-8") as file:
+    with usage("--labels"), open(path, encoding="utf-8") as file:
         try:
             content = json.load(file)
         except ValueError as error:
@@ -121,19 +121,20 @@ def read_labels(path: str | None) -> dict[str, Any]:
 
 def choose(src: str, count: int) -> tuple[str, list[str]]:
     """Return the folder and the paths of the images to show, taken evenly."""
-    from imgkit.folder.scan import printable, scan
+    from imgkit.folder.scan import scan
+    from imgkit.io.files import printable_path
 
     if os.path.isfile(src):
         return os.path.dirname(src) or os.curdir, [os.path.basename(src)]
     found = [image.path for image in scan(src).images]
     if not found:
-        raise ValueError(f"{printable(src)} has no images")
+        raise ValueError(f"{printable_path(src)} has no images")
     step = max(1.0, len(found) / count)
     return src, [found[int(i * step)] for i in range(min(count, len(found)))]
 
 
 def check_labels(known: dict[str, Any], root: str, labels: str | None) -> None:
-    """Refuse labels of which none belongs to an image of SRC."""
+    """Raise if no label belongs to an image of SRC."""
     if known and not any(os.path.isfile(os.path.join(root, path)) for path in known):
         raise click.BadParameter(
             f"{labels} names no image of SRC; its first path is {next(iter(known))!r}",
@@ -144,10 +145,11 @@ def check_labels(known: dict[str, Any], root: str, labels: str | None) -> None:
 def show(
     pipeline: Any, root: str, path: str, variants: int, epoch: int, known: dict[str, Any]
 ) -> Any:
-    """Make the row of an image; None, and a line on stderr, if it fails."""
-    from imgkit.folder.scan import draw_index, printable
+    """Return the row of an image; on failure print a line on stderr and return None."""
+    from imgkit.folder.plan_outputs import draw_index
     from imgkit.folder.task import failed
     from imgkit.io.decode import decode
+    from imgkit.io.files import printable_path
     from imgkit.report import pictures
 
     try:
@@ -160,8 +162,10 @@ def show(
             )
             for copy in range(1, variants + 1)
         ]
-        return pictures.Row(pictures.draw_original(image, printable(path), labels), tuple(drawn))
-    except Exception as error:  # as in a run: one image costs itself alone
+        return pictures.Row(
+            pictures.draw_original(image, printable_path(path), labels), tuple(drawn)
+        )
+    except Exception as error:  # as in a run: one image that fails does not end the others
         row = failed(path, error)
-        click.echo(f"failed: {printable(path)}: {row.error}: {row.message}", err=True)
+        click.echo(f"failed: {printable_path(path)}: {row.error}: {row.message}", err=True)
         return None

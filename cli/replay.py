@@ -1,4 +1,4 @@
-"""`imgkit replay`: make one output again, and compare."""
+"""`imgkit replay`: make one output again and compare its bytes."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import sys
 
 import click
 
-from imgkit.cli import options
+from imgkit.cli.values import usage
 
 
-@click.command(short_help="Make one output again, and say whether its bytes agree.")
+@click.command(short_help="Make one output again and compare its bytes.")
 @click.argument("outfile", type=click.Path())
 @click.option(
     "--src",
     type=click.Path(exists=True, file_okay=False),
     show_default="where they were",
-    help="The folder where the inputs are now.",
+    help="The folder that holds the inputs now.",
 )
 @click.option(
     "-o",
     "--output",
     metavar="FILE|-",
     type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write what was made; '-' is stdout.",
+    help="Write the rebuilt output; '-' is stdout.",
 )
 def replay(outfile: str, src: str | None, output: str | None) -> int:
-    """Make OUTFILE again from its input and the journal, and say whether the bytes agree.
+    """Make OUTFILE again from its input and the journal, and compare the bytes.
 
-    The journal, in .imgkit/ of the folder that OUTFILE was written to, tells the input, the
+    The journal, in .imgkit/ of the folder that OUTFILE was written to, has the input, the
     pipeline, the seed and the key. Exit code 0: the bytes agree; 1: they differ.
 
     \b
@@ -38,28 +38,28 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
     """
     from imgkit.folder.journal import find
     from imgkit.folder.run import rebuild
-    from imgkit.folder.scan import printable
-    from imgkit.folder.task import commit, sha256
+    from imgkit.folder.task import sha256
+    from imgkit.io.files import commit, printable_path
 
-    with options.usage("OUTFILE"):
+    with usage("OUTFILE"):
         _dst, run, entry = find(outfile)
-    with options.usage("--src" if src else "OUTFILE"):
-        made = rebuild(run, entry, src)
+    with usage("--src" if src else "OUTFILE"):
+        rebuilt = rebuild(run, entry, src)
     if output == "-":
-        sys.stdout.buffer.write(made)
+        sys.stdout.buffer.write(rebuilt)
     elif output:
-        with options.usage("--output"):
-            commit(output, made)
-    there = read(outfile)
+        with usage("--output"):
+            commit(output, rebuilt)
+    found = read(outfile)
     key = f"seed {entry.seed}, epoch {entry.epoch}, index {entry.index}"
     click.echo(
-        f"{printable(entry.path)}, {key if entry.seed is not None else 'no draws'}", err=True
+        f"{printable_path(entry.path)}, {key if entry.seed is not None else 'no draws'}", err=True
     )
-    verdict = compare(sha256(made), entry.sha256, None if there is None else sha256(there))
-    click.echo(f"{printable(outfile)}: {verdict}", err=True)
-    if sha256(made) != entry.sha256:
+    verdict = compare(sha256(rebuilt), entry.sha256, None if found is None else sha256(found))
+    click.echo(f"{printable_path(outfile)}: {verdict}", err=True)
+    if sha256(rebuilt) != entry.sha256:
         click.echo(changed(run.versions), err=True)
-    return 0 if sha256(made) == (entry.sha256 if there is None else sha256(there)) else 1
+    return 0 if sha256(rebuilt) == (entry.sha256 if found is None else sha256(found)) else 1
 
 
 def read(outfile: str) -> bytes | None:
@@ -70,25 +70,25 @@ def read(outfile: str) -> bytes | None:
         return file.read()
 
 
-def compare(made: str, noted: str, there: str | None) -> str:
-    """Say how three hashes agree: made now, noted in the journal, of the file (None: missing)."""
-    if there is None:
+def compare(rebuilt: str, recorded: str, found: str | None) -> str:
+    """Compare three hashes: rebuilt now, recorded in the journal, of the file (None: missing)."""
+    if found is None:
         return "the file is missing; " + (
-            "what was made agrees with the journal"
-            if made == noted
-            else "what was made differs from what the journal noted"
+            "the rebuilt bytes agree with the journal"
+            if rebuilt == recorded
+            else "the rebuilt bytes differ from the journal"
         )
-    if made == there:
-        return "the bytes agree" + ("" if made == noted else ", though the journal noted others")
-    if made == noted:
+    if rebuilt == found:
+        return "the bytes agree" + ("" if rebuilt == recorded else ", but the journal has others")
+    if rebuilt == recorded:
         return "the bytes differ: the file was changed since the run"
-    if there == noted:
-        return "the bytes differ: the file is as the run made it, and now others are made"
+    if found == recorded:
+        return "the bytes differ: the file is as the run made it, the rebuilt bytes are others"
     return "the bytes differ, and the file was changed since the run"
 
 
 def changed(before: dict[str, str]) -> str:
-    """Say which versions are not those of the run."""
+    """Return the versions that differ from those of the run."""
     from imgkit.folder.journal import versions
 
     now = versions()

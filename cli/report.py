@@ -7,10 +7,11 @@ import json
 import click
 
 from imgkit.cli import options
+from imgkit.cli.values import usage
 
 
 @click.command(short_help="Make one page about a finished run: counts, failures, thumbnails.")
-@click.argument("dst", type=click.Path(exists=True, file_okay=False))
+@options.dst_folder_argument
 @click.option(
     "-o", "--output", metavar="FILE.html", type=click.Path(dir_okay=False), help="The page."
 )
@@ -21,12 +22,12 @@ from imgkit.cli import options
     show_default=True,
     help="Outputs to show, taken evenly.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@options.json_option
 def report(dst: str, output: str | None, count: int, as_json: bool) -> int:
-    """Tell what the journal of DST says of its outputs, as a page, as JSON, or both.
+    """Summarize the journal of DST as a page, as JSON, or both.
 
-    The page is one file and opens without a network: how many were written, which failed and
-    why, and some outputs beside their inputs. 'imgkit verify' reads the outputs themselves.
+    The page is one file and opens without a network: the number of outputs, the failures with
+    their reasons, and some outputs beside their inputs. 'imgkit verify' reads the outputs.
 
     \b
     Examples:
@@ -35,14 +36,14 @@ def report(dst: str, output: str | None, count: int, as_json: bool) -> int:
     """
     if output is None and not as_json:
         raise click.UsageError("give -o FILE.html, or --json")
-    from imgkit.folder.task import commit
-    from imgkit.report import run_report as made
+    from imgkit.io.files import commit
+    from imgkit.report import run_report
 
-    with options.usage("DST"):
-        done = made.gather(dst)
+    with usage("DST"):
+        done = run_report.gather(dst)
     if output is not None:
-        page = made.page(dst, done, count).encode("utf-8", "backslashreplace")
-        with options.usage("-o"):
+        page = run_report.page(dst, done, count).encode("utf-8", "backslashreplace")
+        with usage("-o"):
             commit(output, page)
     if as_json:
         click.echo(json.dumps(done.summary()))

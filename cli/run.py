@@ -8,8 +8,8 @@ from imgkit.cli import options
 
 
 @click.command(short_help="Run operations, in order, on every image of a folder.")
-@options.folder
-@options.pipeline
+@options.run_options
+@options.draw_options
 def run(
     run_options: options.RunOptions,
     seeds: options.SeedOptions,
@@ -31,6 +31,6 @@ def run(
       imgkit run photos thumbs --op 'Resize size=256 edge=shorter' --fast-decode
     """
     found, hint = options.read_pipeline(pipeline, ops)
-    from imgkit.cli.execute import execute
+    from imgkit.cli.runner import execute
 
     return execute(run_options, found, hint, options.choose_seed(found, seeds))

@@ -9,30 +9,20 @@ from typing import Any
 import click
 
 from imgkit.cli import options
+from imgkit.cli.values import usage
 
 
 @click.command(short_help="Measure a folder: mean and std, sizes, formats, classes, bad files.")
-@click.argument("src", type=click.Path(exists=True, file_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@options.src_folder_argument
+@options.json_option
 @click.option(
     "--plot",
     metavar="FILE.png|FILE.html",
     type=click.Path(dir_okay=False),
     help="Draw the figures as a picture, or as a page with all of them.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    show_default="the number of cores",
-    help="Processes to use; the figures do not depend on it.",
-)
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1, options.MAX_PIXELS),
-    default=options.MAX_PIXELS,
-    show_default=True,
-    help="Larger images count as bad.",
-)
+@options.workers_option
+@options.max_pixels_option
 def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pixels: int) -> int:
     """Measure the images of SRC: mean and standard deviation of each channel, sizes, formats.
 
@@ -47,71 +37,71 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
     """
     if plot is not None and not plot.lower().endswith((".png", ".html", ".htm")):
         raise click.BadParameter(f"{plot!r} ends in neither .png nor .html", param_hint="--plot")
-    from imgkit.cli.tally import Tally, cores
-    from imgkit.dataset import stats as figuring
-    from imgkit.folder.scan import printable, scan
+    from imgkit.cli.progress import FileProgress, cores
+    from imgkit.dataset import stats as stats_of
+    from imgkit.folder.scan import scan
+    from imgkit.io.files import printable_path
 
     found = scan(src)
     for path, reason in found.left_out:
-        click.echo(f"left out: {printable(path)}: {reason}", err=True)
+        click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
     if not found.images:
-        raise click.BadParameter(f"{printable(src)} has no images", param_hint="SRC")
+        raise click.BadParameter(f"{printable_path(src)} has no images", param_hint="SRC")
     paths = [image.path for image in found.images]
-    with Tally(len(paths)) as tally:
-        figures, wrong = figuring.collect(src, paths, workers or cores(), max_pixels, tally.show)
-    told = figuring.summary(figures, wrong)
+    with FileProgress(len(paths)) as progress:
+        figures, wrong = stats_of.collect(src, paths, workers or cores(), max_pixels, progress.show)
+    facts = stats_of.summary(figures, wrong)
     if plot is not None:
-        with options.usage("--plot"):
-            write(plot, figures, told, os.path.basename(os.path.abspath(src)))
-    click.echo(json.dumps(told) if as_json else "\n".join(table(told)))
+        with usage("--plot"):
+            write(plot, figures, facts, os.path.basename(os.path.abspath(src)))
+    click.echo(json.dumps(facts) if as_json else "\n".join(table(facts)))
     return 1 if wrong else 0
 
 
-def write(plot: str, figures: Any, told: dict[str, Any], title: str) -> None:
+def write(plot: str, figures: Any, facts: dict[str, Any], title: str) -> None:
     """Write the picture or the page."""
     from imgkit.dataset import chart
-    from imgkit.folder.scan import printable
-    from imgkit.folder.task import commit
-    from imgkit.io.decode import encode
+    from imgkit.io.encode import encode
+    from imgkit.io.files import commit, printable_path
 
     if plot.lower().endswith(".png"):
-        data = encode(chart.draw(figures, printable(title)), "png")
+        data = encode(chart.draw(figures, printable_path(title)), "png")
     else:
-        data = chart.page(figures, printable(title), told).encode("utf-8", "backslashreplace")
+        data = chart.page(figures, printable_path(title), facts).encode("utf-8", "backslashreplace")
     commit(plot, data)
 
 
-def table(told: dict[str, Any]) -> list[str]:
+def table(facts: dict[str, Any]) -> list[str]:
     """Return the figures as lines of text."""
     lines = [
-        f"images   {told['images']:,} ({told['pixels']:,} pixels), {told['bad']:,} bad",
-        f"formats  {counts(told['formats'])}",
-        f"dtypes   {counts(told['dtypes'])}",
-        f"channels {counts(told['channels'])}",
+        f"images   {facts['images']:,} ({facts['pixels']:,} pixels), {facts['bad']:,} bad",
+        f"formats  {counts(facts['formats'])}",
+        f"dtypes   {counts(facts['dtypes'])}",
+        f"channels {counts(facts['channels'])}",
     ]
     for name in ("width", "height"):
-        if told[name]:
-            low, mean, high = (told[name][key] for key in ("min", "mean", "max"))
+        if facts[name]:
+            low, mean, high = (facts[name][key] for key in ("min", "mean", "max"))
             lines.append(f"{name:<8} {low} to {high}, mean {mean:.1f}")
-    most = dict(list(told["sizes"].items())[:5])
-    lines.append(f"sizes    {counts(most)}{', ...' if told['distinct_sizes'] > len(most) else ''}")
-    if told["classes"]:
-        lines.append(f"classes  {len(told['classes']):,}")
-        lines.extend(f"         {n:>9,}  {name}" for name, n in told["classes"].items())
-    if not told["mean"]:
-        return [*lines, "no mean: " + ("channels do not mix" if told["images"] else "no images")]
+    most = dict(list(facts["sizes"].items())[:5])
+    lines.append(f"sizes    {counts(most)}{', ...' if facts['distinct_sizes'] > len(most) else ''}")
+    if facts["classes"]:
+        lines.append(f"classes  {len(facts['classes']):,}")
+        lines.extend(f"         {n:>9,}  {name}" for name, n in facts["classes"].items())
+    if not facts["mean"]:
+        return [*lines, "no mean: " + ("channels do not mix" if facts["images"] else "no images")]
     lines += ["", "channel      mean       std       min       max"]
-    for channel in range(len(told["mean"])):
-        row = (told[name][channel] for name in ("mean", "std", "min", "max"))
+    for channel in range(len(facts["mean"])):
+        row = (facts[name][channel] for name in ("mean", "std", "min", "max"))
         lines.append(f"{channel:>7}" + "".join(f"{value:>10.6f}" for value in row))
-    if told["normalize"]:
+    if facts["normalize"]:
         mean, std = (
-            ", ".join(f"{value:.6f}" for value in told["normalize"][k]) for k in ("mean", "std")
+            ", ".join(f"{value:.6f}" for value in facts["normalize"][k]) for k in ("mean", "std")
         )
         lines += ["", f"- Normalize: {{mean: [{mean}], std: [{std}]}}"]
     return lines
 
 
 def counts(found: dict[str, int]) -> str:
-    """Return names and how often each occurs."""
+    """Return names and the count of each."""
     return ", ".join(f"{name}: {n:,}" for name, n in found.items())

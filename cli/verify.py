@@ -1,4 +1,4 @@
-"""`imgkit verify`: hold a folder of outputs against its journal."""
+"""`imgkit verify`: compare a folder of outputs with its journal."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import json
 import click
 
 from imgkit.cli import options
+from imgkit.cli.values import usage
 
-SHOWN = 20  # paths of one kind on stderr; --json has them all
-MEANING = {
-    "changed": "not the bytes that were written",
-    "missing": "written, and gone",
-    "extra": "not written by a run, or by one before its last, which failed",
-    "earlier": "whole, but made by an earlier run with other parameters",
+LISTED = 20  # paths of one kind on stderr; --json has them all
+MEANINGS = {
+    "changed": "the bytes differ from those written",
+    "missing": "written, but not there any more",
+    "extra": "not written by a run, or the last run of it failed",
+    "earlier": "unchanged, but of an earlier run with other parameters",
 }
 
 
 @click.command(short_help="Check every output of a folder against its journal.")
-@click.argument("dst", type=click.Path(exists=True, file_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@options.dst_folder_argument
+@options.json_option
 def verify(dst: str, as_json: bool) -> int:
     """Read every output in DST and compare its SHA-256 with the one in the journal.
 
@@ -33,17 +34,17 @@ def verify(dst: str, as_json: bool) -> int:
     """
     from imgkit.folder.verify import verify as check
 
-    with options.usage("DST"):
+    with usage("DST"):
         verdict = check(dst)
     summary = verdict.summary()
     if as_json:
         click.echo(json.dumps(summary))
-    for name, meaning in MEANING.items():
+    for name, meaning in MEANINGS.items():
         paths = summary[name]
-        for path in paths[:SHOWN]:
+        for path in paths[:LISTED]:
             click.echo(f"{name}: {path}", err=True)
         if paths:
             click.echo(f"{len(paths)} {name}: {meaning}", err=True)
-    holds = "all as they were written" if verdict.holds else "not all is as it was written"
-    click.echo(f"{verdict.outputs} outputs: {holds}; {verdict.failed} images failed", err=True)
-    return 0 if verdict.holds else 1
+    is_intact = "all as they were written" if verdict.is_intact else "not all is as it was written"
+    click.echo(f"{verdict.outputs} outputs: {is_intact}; {verdict.failed} images failed", err=True)
+    return 0 if verdict.is_intact else 1

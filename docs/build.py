@@ -10,7 +10,7 @@ import re
 import sys
 
 import imgkit as ik
-from imgkit.registry import FUNCTIONS, IMAGE_FUNCTIONS, PUBLIC, TRANSFORMS
+from imgkit.registry import FILES, FUNCTIONS, IMAGE_FUNCTIONS, PUBLIC, TRANSFORMS
 
 ROOT = pathlib.Path(__file__).parent.parent
 FAMILIES = {
@@ -53,13 +53,19 @@ def functions():
     """Return the page of layer one, whole docstrings."""
     lines = ["# Functions", "", "Written by `docs/build.py` from the docstrings.", ""]
     for family in dict.fromkeys(op.family for op in FUNCTIONS.values()):
-        lines += [f"## {FAMILIES.get(family, family)}", ""]
-        for op in FUNCTIONS.values():
-            if op.family == family:
-                doc = inspect.getdoc(getattr(ik, op.name))
-                lines += [f"### `{op.name}`", "", f"`{signature(op.name)}`", "", "```text"]
-                lines += [*doc.splitlines(), "```", ""]
-    return "\n".join(lines)
+        names = [op.name for op in FUNCTIONS.values() if op.family == family]
+        lines += section(FAMILIES.get(family, family), names)
+    return "\n".join(lines + section("Files", FILES))
+
+
+def section(title, names):
+    """Return the lines of a family of functions."""
+    lines = [f"## {title}", ""]
+    for name in names:
+        doc = inspect.getdoc(getattr(ik, name))
+        lines += [f"### `{name}`", "", f"`{signature(name)}`", "", "```text"]
+        lines += [*doc.splitlines(), "```", ""]
+    return lines
 
 
 def transforms():

@@ -5,7 +5,8 @@ import pathlib
 import numpy as np
 
 import imgkit as ik
-from imgkit.io import decode as codec
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 
 ROOT = pathlib.Path(__file__).parent.parent
 SIDE = 192
@@ -13,7 +14,7 @@ SIDE = 192
 
 def load(name):
     """Return a sample photograph as a square of the picture."""
-    image = codec.decode((ROOT / "samples/images" / name).read_bytes())
+    image = decode((ROOT / "samples/images" / name).read_bytes())
     side = min(image.shape[:2])
     top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
     return ik.resize(ik.crop(image, top, left, side, side), SIDE)
@@ -53,7 +54,7 @@ def main():
     variants = [coffee, *(aug(coffee, key=(0, index)) for index in range(5))]
     rows = [np.concatenate([printable(x) for x in row], axis=1) for row in (functions, variants)]
     sheet = np.concatenate(rows)
-    (ROOT / "docs/overview.jpg").write_bytes(codec.encode(sheet, "jpg", quality=90))
+    (ROOT / "docs/overview.jpg").write_bytes(encode(sheet, "jpg", quality=90))
 
 
 if __name__ == "__main__":

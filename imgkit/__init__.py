@@ -11,12 +11,13 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     import importlib
 
-    from imgkit.registry import PUBLIC
+    from imgkit.registry import PUBLIC, SYNONYMS
 
     if name not in PUBLIC:
         from imgkit.checks import suggest
 
-        raise AttributeError(f"module 'imgkit' has no attribute {name!r}: {suggest(name, PUBLIC)}")
+        nearest = suggest(name, PUBLIC, SYNONYMS)
+        raise AttributeError(f"module 'imgkit' has no attribute {name!r}: {nearest}")
     value = getattr(importlib.import_module(PUBLIC[name]), name)
     globals()[name] = value
     return value

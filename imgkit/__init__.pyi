@@ -70,6 +70,8 @@ from imgkit.geometry.matrix import rotation as rotation
 from imgkit.geometry.matrix import scaling as scaling
 from imgkit.geometry.matrix import shear as shear
 from imgkit.geometry.matrix import translation as translation
+from imgkit.io.image_file import read as read
+from imgkit.io.image_file import write as write
 from imgkit.kernels import kernel as kernel
 from imgkit.ops.arithmetic import conv_output_size as conv_output_size
 from imgkit.ops.arithmetic import receptive_field as receptive_field

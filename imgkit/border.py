@@ -21,6 +21,8 @@ at every pixel, or wherever it touches the image.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,14 +52,33 @@ BORDERS: dict[str, Names] = {
 }
 
 
-def check_border_word(border: Any, name: str = "border") -> str:
-    """Return a border word."""
-    return check_choice(border, name, BORDERS)
+# Other libraries' words for the borders, in small letters and digits alone.
+_OTHER_WORDS = {
+    "constant": "zeros zero fill gridconstant borderconstant",
+    "edge": "replicate nearest clamp border borderreplicate",
+    "reflect": "mirror reflect101 borderreflect101 borderdefault",
+    "symmetric": "gridmirror reflection borderreflect",
+    "wrap": "circular gridwrap periodic borderwrap",
+}
+SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {word: (ours,) for ours, words in _OTHER_WORDS.items() for word in words.split()}
+    | {str(names.cv2): (ours,) for ours, names in BORDERS.items()}
+)
 
 
 def check_border(border: Any, value: Any, dtype: Any) -> tuple[str, float]:
     """Return a border word and the value of a constant border of an image of this dtype."""
     return check_border_word(border), check_value(value, dtype)
+
+
+def check_border_word(border: Any, name: str = "border") -> str:
+    """Return a border word; one of another library is answered with ours.
+
+    >>> check_border_word("replicate")
+    Traceback (most recent call last):
+    ValueError: border is 'replicate': did you mean 'edge'? Known: constant, edge, reflect, ...
+    """
+    return check_choice(border, name, BORDERS, SYNONYMS)
 
 
 def check_value(value: Any, dtype: Any, name: str = "value") -> float:

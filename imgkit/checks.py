@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ import numpy.typing as npt
 MAX_SIDE = 1 << 20  # pixels; a larger request is a mistake, and would fail only after a long time
 SHOWN = 8  # numbers of an array that fit into a message
 REAL: Any = (int, float, np.integer, np.floating)
+MOST_LISTED = 50  # choices that a message lists
+NO_SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 MAX_NUMBER = float(np.finfo(np.float32).max)
 
 
@@ -32,22 +35,60 @@ def printable(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:60]}... (a {type(value).__qualname__})"
 
 
-def suggest(word: object, choices: Iterable[str]) -> str:
-    """Return the end of an error message: the nearest known word, and all, if they are not many."""
+def suggest(
+    word: object, choices: Iterable[str], synonyms: Mapping[str, tuple[str, ...]] = NO_SYNONYMS
+) -> str:
+    """Return the end of an error message: the nearest of the choices, and all, if they are few.
+
+    Args:
+        word: the unknown word.
+        choices: the known ones; more than 50 of them are the operations.
+        synonyms: other words for the choices, in small letters and digits alone, and what to
+            write in place of each: choices, also with arguments behind them.
+
+    >>> suggest("nearset", ["nearest", "bilinear"])
+    "did you mean 'nearest'? Known: bilinear, nearest"
+    >>> suggest("Mirror", ["flip", "wrap"], {"mirror": ("flip axis=horizontal",)})
+    "did you mean 'flip axis=horizontal'? Known: flip, wrap"
+    """
     names = sorted(choices)
-    many = len(names) > 50
-    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.7 if many else 0.5)
-    if close and many:
-        return f"did you mean {close[0]!r}?"
+    many = len(names) > MOST_LISTED
+    near = _nearest(str(word), names, synonyms, 0.7 if many else 0.5)
+    question = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+    if many:
+        return question or "'imgkit ops' lists the operations"
     listed = ", ".join(names)
-    return f"did you mean {close[0]!r}? Known: {listed}" if close else f"known: {listed}"
+    return f"{question} Known: {listed}" if near else f"known: {listed}"
 
 
-def check_choice(value: Any, name: str, choices: Iterable[str]) -> str:
+def _nearest(
+    word: str, names: list[str], synonyms: Mapping[str, tuple[str, ...]], cutoff: float
+) -> list[str]:
+    """Return what to write for a word: by its synonyms, by its letters, or by its likeness."""
+    letters = _letters(word)
+    for key in (letters, letters.removeprefix("random")):
+        fitting = [text for text in synonyms.get(key, ()) if text.split()[0] in names]
+        fitting = fitting or [name for name in names if _letters(name) == key]
+        if fitting:
+            alike = [text for text in fitting if text[0].isupper() == word[0].isupper()]
+            return alike or fitting
+    return difflib.get_close_matches(word, names, n=1, cutoff=cutoff)
+
+
+def _letters(word: str) -> str:
+    return "".join(c for c in word.lower() if c.isalnum())
+
+
+def check_choice(
+    value: Any,
+    name: str,
+    choices: Iterable[str],
+    synonyms: Mapping[str, tuple[str, ...]] = NO_SYNONYMS,
+) -> str:
     """Return `value` if it is one of `choices`; otherwise name the nearest."""
     choices = tuple(choices)
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} is {printable(value)}: {suggest(value, choices)}")
+        raise ValueError(f"{name} is {printable(value)}: {suggest(value, choices, synonyms)}")
     return value
 
 

@@ -1,10 +1,10 @@
-"""What Pillow's images become: upright gray ``(H, W)`` or RGB ``(H, W, 3)`` arrays.
+"""Convert Pillow's images to upright gray ``(H, W)`` or RGB ``(H, W, 3)`` arrays.
 
 16-bit pixels stay 16-bit, ``F`` becomes float32, 1-bit becomes 0 and 255, a palette its colors,
 CMYK, YCbCr and Lab become RGB, transparency is laid over white, and the EXIF orientation is
-applied. Masks keep the numbers they hold: a palette's indices, not its colors.
+applied. Masks keep their numbers: the indices of a palette, not its colors.
 
-Pillow is looked for, never imported.
+Pillow is looked up in `sys.modules` and never imported.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MASK_MODES = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 def is_pillow(x: Any) -> bool:
-    """Whether `x` is an image of Pillow's."""
+    """Whether `x` is an image of Pillow."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(x, module.Image)
 
 
 def from_pillow(picture: Any) -> Array:
-    """Return an image of Pillow's as an upright array.
+    """Return an image of Pillow as an upright array.
 
     Raises:
         ValueError: its pixels are 32-bit integers.
@@ -42,7 +42,7 @@ def from_pillow(picture: Any) -> Array:
 
 
 def mask_from_pillow(picture: Any) -> Array:
-    """Return a mask that is an image of Pillow's: its numbers as they are, upright.
+    """Return a mask that is an image of Pillow as an upright array of its numbers.
 
     Raises:
         ValueError: it has several channels.
@@ -56,7 +56,7 @@ def mask_from_pillow(picture: Any) -> Array:
 
 
 def opened(value: Any, name: str = "image") -> Any:
-    """Return what a call was given, with Pillow's images, also those of a list, as arrays."""
+    """Return an argument with Pillow's images, also those of a list, as arrays."""
     if is_pillow(value):
         return mask_from_pillow(value) if name in ("mask", "masks") else from_pillow(value)
     if isinstance(value, (list, tuple)) and any(is_pillow(each) for each in value):
@@ -65,7 +65,7 @@ def opened(value: Any, name: str = "image") -> Any:
 
 
 def orientation(picture: Any) -> int:
-    """EXIF orientation 1..8. Read after `load`: Pillow turns TIFF itself and clears the tag."""
+    """Return the EXIF orientation 1..8. Call `load` first: Pillow turns TIFF and clears the tag."""
     value = picture.getexif().get(ORIENTATION, 1)
     return value if value in range(1, 9) else 1
 
@@ -82,7 +82,7 @@ def upright(image: Array, turned: int) -> Array:
 
 
 def pixels(picture: Any) -> Array:
-    """Convert any of Pillow's modes to gray or RGB, as it lies."""
+    """Convert any of Pillow's modes to gray or RGB, without a turn."""
     mode = picture.mode
     if mode.startswith("I;16"):
         return np.asarray(picture).astype(np.uint16)

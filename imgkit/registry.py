@@ -186,6 +186,7 @@ TRANSFORMS: dict[str, Augmentation] = {
 
 CONTROLS = ("OneOf", "SomeOf")
 MIXERS = ("MixUp", "CutMix", "Mosaic")
+FILES = ("read", "write")
 
 
 def public(name: str) -> Any:
@@ -204,6 +205,7 @@ PUBLIC: dict[str, str] = {
     "shear": "imgkit.geometry.matrix",
     "perspective": "imgkit.geometry.matrix",
     "about": "imgkit.geometry.matrix",
+    **{name: "imgkit.io.image_file" for name in FILES},
     "kernel": "imgkit.kernels",
     "Choice": "imgkit.augment.transforms.fields",
     "Transform": "imgkit.augment.transforms.base",
@@ -212,3 +214,75 @@ PUBLIC: dict[str, str] = {
     "Pipeline": "imgkit.augment.pipeline",
     "Plan": "imgkit.augment.plan.plan",
 }
+
+# Other libraries' names: what to write here, and the names, in small letters and digits alone;
+# `checks.suggest` drops other characters and a leading "random".
+_OTHER_NAMES = (
+    ("resize | Resize", "thumbnail imresize rescale zoom interpolate downsample upsample"),
+    ("Resize edge=longer", "longestmaxsize"),
+    ("Resize edge=shorter", "smallestmaxsize"),
+    ("letterbox | Letterbox", "resizewithpad padresize"),
+    ("pad | Pad", "padifneeded copymakeborder zeropad2d"),
+    ("RandomResizedCrop", "sizedcrop resizecrop"),
+    ("flip axis=horizontal | HorizontalFlip", "hflip fliplr fliphorizontal mirror"),
+    ("flip axis=vertical | VerticalFlip", "vflip flipud flipvertical"),
+    ("Rotate90", "rot90"),
+    ("rotate | Rotate", "rotation imrotate saferotate"),
+    ("warp | Affine", "warpaffine affinetransform"),
+    ("Affine", "shiftscalerotate"),
+    ("warp | Perspective", "warpperspective homography"),
+    ("warp", "remap mapcoordinates gridsample"),
+    ("Translate", "shift translation"),
+    ("Elastic", "elastictransform thinplatespline"),
+    ("GridDistortion", "gridelasticdeform piecewiseaffine opticaldistortion"),
+    (
+        "ColorJitter",
+        "brightnesscontrast huesaturationvalue colorjiggle photometricdistort",
+    ),
+    ("adjust_saturation | Saturation", "saturate color"),
+    ("adjust_hue | Hue", "hueshift"),
+    ("adjust_gamma | Gamma", "gammacorrection"),
+    ("grayscale | Grayscale", "togray tograyscale rgb2gray rgbtogray gray greyscale"),
+    ("invert | Invert", "negative invertimg bitwisenot"),
+    ("posterize | Posterize", "quantize"),
+    ("equalize | Equalize", "equalizehist histogramequalization"),
+    ("autocontrast | AutoContrast", "rescaleintensity contraststretch"),
+    ("clahe | CLAHE", "equalizeadapthist"),
+    ("normalize | Normalize", "standardize normalise"),
+    ("to_float | ToFloat", "imgasfloat convertimagedtype todtype"),
+    ("to_uint8", "imgasubyte fromfloat"),
+    ("ToCHW", "totensorv2"),
+    ("ToFloat | ToCHW", "totensor"),
+    ("gaussian_blur | box_blur | GaussianBlur | BoxBlur", "blur smooth"),
+    ("gaussian_blur | GaussianBlur", "gaussian gaussianfilter gaussianblur2d"),
+    ("box_blur | BoxBlur", "boxfilter uniformfilter meanfilter averageblur"),
+    ("median_blur | MedianBlur", "median medianfilter"),
+    ("bilateral_blur", "bilateral bilateralfilter denoisebilateral"),
+    ("sharpen | Sharpen", "unsharp unsharpmask"),
+    ("Sharpness", "adjustsharpness"),
+    ("gradient", "spatialgradient"),
+    ("laplacian | Laplacian", "laplace"),
+    ("laplacian_of_gaussian", "log gaussianlaplace"),
+    ("corners", "harris cornerharris goodfeaturestotrack"),
+    ("convolve", "conv convolve2d fftconvolve convolution"),
+    ("correlate", "filter2d correlate2d"),
+    ("max_pool", "maxpool2d maxpooling blockreduce"),
+    ("avg_pool", "avgpool2d meanpool averagepooling"),
+    ("median_pool", "medianpooling"),
+    ("global_pool", "globalaveragepool globalmaxpool"),
+    ("adaptive_pool", "adaptiveavgpool2d adaptivemaxpool2d"),
+    ("GaussianNoise", "gaussnoise noise"),
+    ("SaltPepper", "saltandpepper saltandpeppernoise impulsenoise"),
+    ("Erase", "cutout coarsedropout erasing"),
+    ("GridMask", "griddropout"),
+    ("JpegCompression", "imagecompression jpeg"),
+    ("TrivialAugment", "trivialaugmentwide"),
+    ("OneOf", "randomchoice"),
+    ("deconvolve", "wiener richardsonlucy deconvolution"),
+    ("Pipeline", "compose sequential"),
+    ("read", "imread loadimage"),
+    ("write", "imwrite imsave saveimage"),
+)
+SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {word: tuple(ours.split(" | ")) for ours, words in _OTHER_NAMES for word in words.split()}
+)

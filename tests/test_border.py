@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 import imgkit as ik
-from imgkit.border import BORDERS, check_reach, check_value, check_values, source_index
+from imgkit.border import (
+    BORDERS,
+    check_border_word,
+    check_reach,
+    check_value,
+    check_values,
+    source_index,
+)
 
 SEEN = {
     "constant": [-1, -1, -1, 0, 1, 2, 3, -1, -1, -1],
@@ -61,3 +68,33 @@ def test_a_window_may_reach_beyond_the_image_but_not_for_ever():
     with pytest.raises(ValueError, match="sigma is 1025: its window reaches 4100 pixels"):
         check_reach(4100, "sigma", 1025)
     assert ik.gaussian_blur(np.full((3, 3), 9, np.uint8), 20).tolist() == [[9, 9, 9]] * 3
+
+
+@pytest.mark.parametrize(
+    ("word", "ours"),
+    [
+        *[(word, "edge") for word in ("replicate", "nearest", "BORDER_REPLICATE", 1)],
+        *[(word, "reflect") for word in ("mirror", "reflect101", "reflect_101", 4)],
+        *[(word, "wrap") for word in ("circular", "grid-wrap")],
+        *[(word, "constant") for word in ("zeros", "grid-constant", 0)],
+        *[(word, "symmetric") for word in ("BORDER_REFLECT", 2)],
+        ("edg", "edge"),
+    ],
+)
+def test_other_libraries_words_are_answered_with_ours(word, ours):
+    with pytest.raises(ValueError, match=f"border is {word!r}: did you mean '{ours}'"):
+        check_border_word(word)
+
+
+def test_functions_and_transforms_answer_them_alike():
+    x = np.zeros((4, 4), np.uint8)
+    for call in (
+        lambda: ik.sobel(x, border="replicate"),
+        lambda: ik.warp(x, np.eye(3), border="replicate"),
+        lambda: ik.convolve(x, "box", border="replicate"),
+        lambda: ik.pad(x, 1, border="replicate"),
+        lambda: ik.Rotate(3, border="replicate"),
+        lambda: ik.Pad(3, border="replicate"),
+    ):
+        with pytest.raises(ValueError, match="border is 'replicate': did you mean 'edge'"):
+            call()

@@ -1,6 +1,8 @@
-"""Who may import whom, and what an import costs."""
+"""Contract: who may import whom, no circle, small files, and the cost of an import."""
 
 import ast
+import collections
+import functools
 import pathlib
 import subprocess
 import sys
@@ -8,20 +10,26 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-VOCABULARY = {*("image", "border", "draws", "geometry", "kernels", "pillow", "registry", "stages")}
+VOCABULARY = {
+    *("image", "checks", "border", "draws", "kernels", "stages", "geometry"),
+    *("registry", "pillow"),
+}
+BELOW_FOLDER = {"io", "labels", "augment", "ops"}
 ALLOWED = {
     "__main__": {"cli"},
-    "cli": {"report", "dataset", "folder", "augment", "ops", "io"},
-    "report": {"folder", "augment", "ops", "io"},
-    "dataset": {"folder", "augment", "ops", "io"},
-    "folder": {"augment", "ops", "io"},
-    "torch": {"augment", "ops", "backends", "io", "folder"},
+    "cli": {"report", "dataset", "folder", *BELOW_FOLDER},
+    "report": {"folder", *BELOW_FOLDER},
+    "dataset": {"folder", *BELOW_FOLDER},
+    "folder": BELOW_FOLDER,
+    "torch": {"augment", "ops", "backends", "io", "labels"},
     "augment": {"ops", "backends"},
     "ops": {"backends"},
     "backends": set(),
+    "labels": set(),
     "io": set(),
 } | {word: set() for word in VOCABULARY}
 HEAVY = {"torch", "cv2", "scipy", "skimage", "ray", "rich", "yaml", "PIL", "triton"}
+MOST_FILES, MOST_LINES = 20, 450
 
 
 def sources():
@@ -35,6 +43,7 @@ def part_of(path):
 
 
 def imported(tree):
+    """Yield the name of everything imported, inside functions and under TYPE_CHECKING too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -51,9 +60,82 @@ def test_layers_import_only_what_lies_below_them(path):
         parts = name.split(".")
         if parts[0] != "imgkit" or len(parts) == 1 or here == "__init__":
             continue
+        if parts[1] not in ALLOWED:  # a public name or `__version__`, which any module may use
+            assert not (ROOT / "imgkit" / parts[1]).exists(), f"{parts[1]} has no rule here"
+            continue
         allowed = ALLOWED[here] | VOCABULARY | {here}
-        known = parts[1] in set(ALLOWED) | {"torch"}
-        assert not known or parts[1] in allowed, f"{path} imports {name}: {here} may not"
+        assert parts[1] in allowed, f"{path} imports {name}: {here} may not"
+
+
+# --- circles and sizes ------------------------------------------------------------------
+
+
+def module_of(path):
+    parts = pathlib.Path(path).with_suffix("").parts
+    parts = ("imgkit", *parts) if parts[0] == "cli" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@functools.cache
+def import_graph():
+    """Return, for each module, the modules that it imports.
+
+    An import of ``a.b.c`` runs the packages ``a`` and ``a.b`` first, so it counts as an import of
+    those too, except of the packages that hold the importing module itself.
+    """
+    paths = {module_of(path): path for path in sources()}
+    graph = {}
+    for module, path in paths.items():
+        graph[module] = set()
+        for name in imported(ast.parse((ROOT / path).read_text())):
+            parts = name.split(".")
+            target = name if name in paths else ".".join(parts[:-1])
+            if target not in paths:
+                continue
+            outer = target.split(".")
+            packages = {".".join(outer[:n]) for n in range(1, len(outer))}
+            holding = {package for package in packages if module.startswith(f"{package}.")}
+            graph[module] |= {target} | (packages - holding)
+        graph[module].discard(module)
+    return graph
+
+
+def find_path(graph, start, end):
+    """Return the shortest chain of imports from `start` to `end`, or None."""
+    chains, seen = [[start]], {start}
+    for chain in chains:
+        for target in sorted(graph[chain[-1]]):
+            if target == end:
+                return [*chain, end]
+            if target not in seen:
+                seen.add(target)
+                chains.append([*chain, target])
+    return None
+
+
+@pytest.mark.parametrize("module", sorted(map(module_of, sources())))
+def test_no_module_imports_itself_through_others(module):
+    circle = find_path(import_graph(), module, module)
+    assert circle is None, f"circle: {' -> '.join(circle)}"
+
+
+def test_a_circle_is_found():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}}
+    assert find_path(graph, "b", "b") == ["b", "c", "b"]
+    assert find_path(graph, "a", "a") is None
+
+
+def test_folders_and_files_are_small_enough_to_be_searched_by_eye():
+    folders = collections.Counter(
+        str(pathlib.Path(path).parent) for path in sources() if not path.endswith("__init__.py")
+    )
+    full = {folder: count for folder, count in folders.items() if count > MOST_FILES}
+    lines = {path: (ROOT / path).read_text().count("\n") for path in sources()}
+    long = {path: count for path, count in lines.items() if count > MOST_LINES}
+    assert (full, long) == ({}, {})
+
+
+# --- heavy libraries --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [p for p in sources() if "/torch/" not in p])

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import imgkit as ik
-from imgkit.io import decode as codec
+from imgkit.io.decode import decode
 from imgkit.pillow import from_pillow, is_pillow, mask_from_pillow, opened
 
 COLORS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 10
@@ -23,7 +23,7 @@ def test_a_picture_in_memory_is_what_the_codec_reads_from_its_file(mode):
     picture = Image.fromarray(COLORS).convert(mode)
     file = io.BytesIO()
     picture.save(file, "TIFF" if mode == "CMYK" else "PNG")
-    np.testing.assert_array_equal(from_pillow(picture), codec.decode(file.getvalue()))
+    np.testing.assert_array_equal(from_pillow(picture), decode(file.getvalue()))
 
 
 def test_the_exif_orientation_is_applied():

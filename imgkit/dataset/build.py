@@ -1,8 +1,8 @@
-"""Making a data set: each image is prepared in a worker, and goes to its place.
+"""Build a data set: workers prepare the images, which go to their part.
 
-The work goes block by block: a shard, a batch, or some files of a part. What becomes of a block is
-one `Record`, whether it is made now or was made by a run that did not come to its end; so a data
-set that was interrupted is the same, byte for byte, as one that was not.
+The work goes block by block: a shard, a batch, or some files of a part. The outcome of a block is
+one `Record`, whether this run makes it or an interrupted run made it before; so an interrupted data
+set is the same, byte for byte, as one that was built in one run.
 """
 
 from __future__ import annotations
@@ -15,43 +15,45 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.dataset import shards
-from imgkit.dataset.split import PARTS, BuildOptions, Planned
+from imgkit.dataset import card, shards
+from imgkit.dataset.result import BuildResult
+from imgkit.dataset.split import BuildOptions, Planned
 from imgkit.dataset.staging import Block, Record, Staging, check_free, staged
 from imgkit.dataset.stats import Bad, Figures, bad, measure
 from imgkit.folder.engines.ordered import ordered
 from imgkit.folder.journal import versions
-from imgkit.folder.scan import output_name
-from imgkit.io.decode import BadImage, Limits, encode, read
+from imgkit.folder.plan_outputs import output_name
+from imgkit.io.decode import Limits, decode_details
+from imgkit.io.encode import encode
+from imgkit.io.header import BadImage
 from imgkit.ops.tone import to_uint8
 
 Array = npt.NDArray[Any]
-FILES = 64  # of a block where images are files: so many are made again after an interruption
+FILES = 64  # in a block of image files: an interruption loses at most so many
 
 # --- one image --------------------------------------------------------------------------
 
 
 class Prepared(NamedTuple):
-    """What became of one image: figures of the result, the source's facts, and the result."""
+    """One prepared image: figures of the result, facts of the source, and the result."""
 
     figures: Figures
     size: int  # of the source
     sha256: str  # of the source
-    result: Any  # bytes of a file; for npy the array; where it is written already its name
+    result: Any  # the bytes of a file; for npy the array; for a folder the name of the written file
 
 
 def prepare(build_options: BuildOptions, src: str, into: str, planned: Planned) -> Prepared | Bad:
-    """Read, resize and encode one image; a folder's file is written here."""
+    """Read, resize and encode one image; for a folder also write its file."""
     try:
         with open(os.path.join(src, planned.path), "rb") as file:
             data = file.read()
-        image = read(data, Limits(build_options.max_pixels)).image
+        image = decode_details(data, Limits(build_options.max_pixels)).image
         if build_options.pipeline is not None:
             image = build_options.pipeline(image, key=(0, 0))
         image = as_rgb(image)
@@ -60,7 +62,7 @@ def prepare(build_options: BuildOptions, src: str, into: str, planned: Planned) 
         result: Any = image
         if build_options.format != "npy":
             result = encode(image, build_options.image, quality=build_options.quality)
-    except Exception as error:  # whatever a decoder or operation raises, it is about this image
+    except Exception as error:  # decoders and operations raise any type
         return bad(planned.path, error)
     if build_options.format == "folder":
         name = os.path.join(planned.part, output_name(planned.path, kind)[0])
@@ -73,65 +75,25 @@ def as_rgb(image: Array) -> Array:
     """Return an image as uint8 (H, W, 3): gray as equal channels, 16 bits and floats rounded.
 
     Raises:
-        BadImage: if it has other channels, or floats outside 0..1.
+        BadImage: it has other channels, or floats outside 0..1.
     """
     planes = image[..., None] if image.ndim == 2 else image
     if planes.shape[2] not in (1, 3):
         raise BadImage("unsupported", f"{planes.shape[2]} channels: a data set is gray or RGB")
     if planes.dtype.kind == "f" and not (planes.min() >= 0 and planes.max() <= 1):
-        raise BadImage("unsupported", "floats outside 0..1: what is white cannot be told")
+        raise BadImage("unsupported", "floats outside 0..1: the value of white is unknown")
     levels: Array = planes if planes.dtype == np.uint8 else to_uint8(planes)
     return np.ascontiguousarray(np.broadcast_to(levels, (*levels.shape[:2], 3)))
 
 
 def write(target: str, data: bytes) -> None:
-    """Write a file below a folder that nobody sees yet."""
+    """Write a file below a folder that is not visible yet."""
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "wb") as file:
         file.write(data)
 
 
 # --- all of them ------------------------------------------------------------------------
-
-
-@dataclass
-class BuildResult:
-    """What was made: figures and shards of each part, and the images that failed."""
-
-    build_options: BuildOptions
-    labels: list[str]
-    figures: dict[str, Figures]
-    shards: dict[str, list[shards.Shard]] = field(default_factory=dict)
-    failures: list[Bad] = field(default_factory=list)
-    kept: int = 0  # images that an earlier run had dealt with
-    _parts: dict[bytes, int] = field(default_factory=dict)  # by hash of the source, a bit each
-    _twins: dict[bytes, int] = field(default_factory=dict)  # sources met before, how often
-
-    def train(self, leave_out: str | None = None) -> Figures:
-        """Return the figures to train on: of train, or of all folds but one."""
-        total = Figures()
-        for part, figures in self.figures.items():
-            if part != leave_out if self.build_options.split_rule.folds else part == PARTS[0]:
-                total.add(figures)
-        return total
-
-    def add(self, part: str, record: Record) -> None:
-        """Take in what became of a block of a part."""
-        self.figures[part].add(record.figures)
-        self.failures.extend(record.failures)
-        if record.shard is not None:
-            self.shards.setdefault(part, []).append(record.shard)
-        bit = 1 << self.build_options.split_rule.names.index(part)
-        for text in record.sources:
-            source = bytes.fromhex(text)  # a million of them are kept in memory
-            if source in self._parts:
-                self._twins[source] = self._twins.get(source, 1) + 1
-            self._parts[source] = self._parts.get(source, 0) | bit
-
-    @property
-    def straddling(self) -> int:
-        """How many images have a twin, byte for byte, in another part."""
-        return sum(n for source, n in self._twins.items() if self._parts[source].bit_count() > 1)
 
 
 def build(
@@ -142,30 +104,28 @@ def build(
     *,
     workers: int = 0,
     force: bool = False,
-    seen: Callable[[str, Bad | None], None] = lambda path, bad: None,
+    on_image: Callable[[str, Bad | None], None] = lambda path, bad: None,
 ) -> BuildResult:
-    """Make the data set. DST shows nothing of it, or all of it.
+    """Build the data set. DST holds either nothing or the whole of it.
 
-    An interruption leaves a hidden folder beside DST, from which the same call goes on.
+    An interruption leaves a hidden folder beside DST, from which the same call continues.
 
     Args:
-        planned: as `prep.plan` gives them.
+        planned: as `split.plan` returns them.
         src: the folder of the images.
         dst: the folder to make; it must not exist, or be empty.
-        build_options: what to make.
+        build_options: how to build it.
         workers: processes, 0 for this one alone; no byte depends on it.
-        force: replace a data set that stands at DST.
-        seen: called after each image, with its path and what is wrong with it.
+        force: replace a data set at DST.
+        on_image: called after each image, with its path and the reason if it failed.
 
     Raises:
-        FileExistsError: if DST holds anything else.
-        OSError: if the disk is full or may not be written, or another run makes this data set.
+        FileExistsError: DST holds anything else.
+        OSError: the disk is full or may not be written, or another run builds this data set.
     """
-    from imgkit.dataset import card
-
     check_free(dst, force)
     labels = sorted({image.label for image in planned})
-    made = BuildResult(
+    result = BuildResult(
         build_options, labels, {part: Figures() for part in build_options.split_rule.names}
     )
     blocks = list(_blocks(planned, build_options))
@@ -178,21 +138,21 @@ def build(
             for block in blocks:
                 record = kept.get(block.key)
                 if record is None:
-                    record = _make(block, results, build_options, staging, seen)
+                    record = _build_block(block, results, build_options, staging, on_image)
                     staging.note(block, record)
                 else:
-                    made.kept += len(block.images)
-                    _tell(block, record, seen)
-                made.add(block.part, record)
+                    result.kept += len(block.images)
+                    _report_kept(block, record, on_image)
+                result.add(block.part, record)
         if build_options.format == "webdataset":
-            for part, written in made.shards.items():
+            for part, written in result.shards.items():
                 shards.write_index(os.path.join(staging.folder, part), written)
-        card.write(staging.folder, made)
-    return made
+        card.write(staging.folder, result)
+    return result
 
 
 def _settings(build_options: BuildOptions, src: str, labels: Sequence[str]) -> dict[str, Any]:
-    """Return all that, with the images, decides the data set."""
+    """Return all that determines the data set together with the images."""
     return {
         "recipe": dataclasses.asdict(build_options),
         "src": os.path.realpath(src),
@@ -208,48 +168,50 @@ def _blocks(planned: Sequence[Planned], build_options: BuildOptions) -> Iterator
         yield Block(part, number, tuple(images))
 
 
-def _tell(block: Block, record: Record, seen: Callable[[str, Bad | None], None]) -> None:
+def _report_kept(block: Block, record: Record, on_image: Callable[[str, Bad | None], None]) -> None:
     problems = {problem.path: problem for problem in record.failures}
     for image in block.images:
-        seen(image.path, problems.get(image.path))
+        on_image(image.path, problems.get(image.path))
 
 
 # --- a block ----------------------------------------------------------------------------
 
 
-def _make(
+def _build_block(
     block: Block,
     results: Iterator[Any],
     build_options: BuildOptions,
     staging: Staging,
-    seen: Callable[[str, Bad | None], None],
+    on_image: Callable[[str, Bad | None], None],
 ) -> Record:
-    """Make a block of the results that are next."""
+    """Build a block of the next results."""
     record = Record()
-    pairs = zip(block.images, results, strict=False)  # as many results as there are images
-    good = _sorted_out(pairs, record, seen)
+    pairs = zip(block.images, results, strict=False)  # there are as many results as images
+    good = _keep_good(pairs, record, on_image)
     pack = {"folder": _files, "webdataset": _tar, "npy": _batch}[build_options.format]
     names = pack(good, block, staging.folder, build_options, record)
     record.files = {name: staging.state(name) for name in names}
     return record
 
 
-def _sorted_out(
-    pairs: Iterable[tuple[Planned, Any]], record: Record, seen: Callable[[str, Bad | None], None]
+def _keep_good(
+    pairs: Iterable[tuple[Planned, Any]],
+    record: Record,
+    on_image: Callable[[str, Bad | None], None],
 ) -> Iterator[tuple[Planned, Prepared]]:
-    """Yield the images that went well; note all."""
-    for planned, found in pairs:
-        if isinstance(found, OSError) and found.errno is not None:
-            raise found  # of writing: what is wrong with an image is `Bad`
-        if isinstance(found, Prepared):
-            record.figures.add(found.figures)
-            record.sources.append(found.sha256[:32])
-            seen(planned.path, None)
-            yield planned, found
+    """Yield the images that succeeded; record all."""
+    for planned, outcome in pairs:
+        if isinstance(outcome, OSError) and outcome.errno is not None:
+            raise outcome  # a failure to write: a failure of an image is `Bad`
+        if isinstance(outcome, Prepared):
+            record.figures.add(outcome.figures)
+            record.sources.append(outcome.sha256[:32])
+            on_image(planned.path, None)
+            yield planned, outcome
         else:
-            problem = found if isinstance(found, Bad) else bad(planned.path, found)
+            problem = outcome if isinstance(outcome, Bad) else bad(planned.path, outcome)
             record.failures.append(problem)
-            seen(planned.path, problem)
+            on_image(planned.path, problem)
 
 
 Good = Iterator[tuple[Planned, Prepared]]
@@ -270,8 +232,8 @@ def _tar(
     if first is None:
         return []
     samples = (
-        _sample(image, found, build_options.image)
-        for image, found in itertools.chain([first], good)
+        _sample(image, outcome, build_options.image)
+        for image, outcome in itertools.chain([first], good)
     )
     record.shard = shards.write_tar(os.path.join(into, block.part), block.number, samples)
     stem = os.path.splitext(record.shard.name)[0]

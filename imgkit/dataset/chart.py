@@ -1,4 +1,4 @@
-"""Figures of a folder as a picture, and as a page that needs nothing but itself."""
+"""Draw the figures of a folder as a picture, and as a page of one file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.dataset.stats import Figures, pooled, sides, summary
-from imgkit.folder.scan import printable
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
+from imgkit.io.files import printable_path
 
 Array = npt.NDArray[Any]
-WIDTH = 1200  # of the picture; its height follows what there is to show
+WIDTH = 1200  # of the picture; its height depends on the content
 PANELS = ((40, 130, 580, 450), (640, 130, 1160, 450))  # left, top, right, bottom
 LISTS = ((40, 520, 580), (640, 520, 1160))  # left, top, right
 ROW, COLUMN = 34, 90  # pixels of a bar with its gap, at most
@@ -48,17 +48,17 @@ def draw(figures: Figures, title: str) -> Array:
     while named and not named[0][1]:
         named.pop(0)
     _columns(pen, PANELS[1], "Longer side, pixels", named)
-    for split_hash, (name, bars) in zip(LISTS, listed, strict=True):
-        _bars(pen, split_hash, name, bars)
+    for area, (name, bars) in zip(LISTS, listed, strict=True):
+        _bars(pen, area, name, bars)
     return np.asarray(picture)
 
 
-def page(figures: Figures, title: str, told: dict[str, Any]) -> str:
+def page(figures: Figures, title: str, facts: dict[str, Any]) -> str:
     """Return the picture and the figures as one HTML page, which opens without a network."""
     picture = base64.b64encode(encode(draw(figures, title), "png")).decode()
     rows = "".join(
         f"<tr><th>{html.escape(name)}</th><td><pre>{html.escape(json.dumps(value))}</pre></td></tr>"
-        for name, value in told.items()
+        for name, value in facts.items()
     )
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -78,11 +78,11 @@ def _font(size: int) -> Any:
 
 
 def _subtitle(figures: Figures) -> str:
-    told = summary(figures)
-    parts = [f"{figures.images:,} images", f"{told['pixels']:,} pixels"]
-    if told["mean"] and len(told["mean"]) <= 4:
+    facts = summary(figures)
+    parts = [f"{figures.images:,} images", f"{facts['pixels']:,} pixels"]
+    if facts["mean"] and len(facts["mean"]) <= 4:
         for name in ("mean", "std"):
-            parts.append(f"{name} " + " ".join(f"{value:.4f}" for value in told[name]))
+            parts.append(f"{name} " + " ".join(f"{value:.4f}" for value in facts[name]))
     return "   ·   ".join(parts)
 
 
@@ -94,14 +94,14 @@ def _side(low: int, below: int | None) -> str:
 
 
 def _levels(pen: Any, box: tuple[int, int, int, int], figures: Figures) -> None:
-    """Draw how often each level occurs, one line a channel."""
+    """Draw the frequency of each level, one line a channel."""
     left, top, right, bottom = box
     pen.text((left, top - 28), "Levels, share of the pixels", INK, _font(18))
     lines = _shares(figures)
     if lines is None:
         pen.text((left, top), "no channels in common", FAINT, _font(16))
         return
-    # a peak at black or white would press all else flat: the scale is of the rest
+    # a peak at black or white would flatten the rest, so the scale leaves those two out
     tallest = max(float(lines[:, 1:-1].max()), float(np.median(lines)), 1e-12)
     for part in range(5):
         x = left + (right - left) * part / 4
@@ -148,9 +148,9 @@ def _columns(
 
 
 def _bars(
-    pen: Any, split_hash: tuple[int, int, int], title: str, rows: Sequence[tuple[str, int]]
+    pen: Any, area: tuple[int, int, int], title: str, rows: Sequence[tuple[str, int]]
 ) -> None:
-    left, top, right = split_hash
+    left, top, right = area
     pen.text((left, top - 28), title, INK, _font(18))
     listed = list(rows[: MOST_BARS - 1] if len(rows) > MOST_BARS else rows)
     most = max((count for _, count in listed), default=0) or 1
@@ -168,5 +168,5 @@ def _bars(
 
 def _short(name: str) -> str:
     """A name as it fits beside a bar."""
-    name = printable(name)
+    name = printable_path(name)
     return name if len(name) <= 19 else name[:18] + "…"

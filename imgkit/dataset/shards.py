@@ -13,14 +13,12 @@ extension, so that the names of photographs are not safe.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
 import os
 import re
 import tarfile
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -28,7 +26,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.folder.scan import OWN, printable
+from imgkit.io.files import open_atomically, printable_path
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +39,7 @@ ROWS = 500  # of a group in Parquet
 
 
 class Sample(NamedTuple):
-    """One image as it goes into a shard, and what it was made from."""
+    """One image of a shard, and its source."""
 
     key: str
     data: bytes  # of the image file
@@ -56,8 +54,8 @@ class Sample(NamedTuple):
         """Return what the ``.json`` and the table say."""
         return {
             "key": self.key,
-            "path": printable(self.path),
-            "label": None if self.label is None else printable(self.label),
+            "path": printable_path(self.path),
+            "label": None if self.label is None else printable_path(self.label),
             "class": self.number,
             "size": self.size,
             "sha256": self.sha256,
@@ -86,14 +84,15 @@ def key(number: int, digits: int = 9) -> str:
 
 
 def check_sample(sample: Sample) -> None:
-    """Raise if a sample's key or extension would not come back from a tar as it went in.
+    """Raise if a tar would not return a sample's key or extension unchanged.
 
     Raises:
         ValueError: naming the key or the extension.
     """
     if not SAFE.fullmatch(sample.key):
         raise ValueError(
-            f"key is '{printable(sample.key)}': letters, digits, '_' and '-', at most 90 of them"
+            f"key is '{printable_path(sample.key)}': "
+            "letters, digits, '_' and '-', at most 90 of them"
         )
     if not EXTENSION.fullmatch(sample.extension) or sample.extension in RESERVED:
         raise ValueError(
@@ -109,13 +108,13 @@ def write_tar(folder: str, number: int, samples: Iterable[Sample]) -> Shard:
     """Write ``shard-NNNNN.tar`` and ``shard-NNNNN.parquet`` into a folder; return its row.
 
     Raises:
-        ValueError: for an unsafe or repeated key, or if there is no sample.
+        ValueError: an unsafe or repeated key, or no sample.
         ModuleNotFoundError: without pyarrow, which the extra ``shards`` installs.
     """
     name = SHARD.format(number)
     rows: list[dict[str, Any]] = []
     target = os.path.join(folder, f"{name}.tar")
-    with appearing(target) as file:
+    with open_atomically(target) as file:
         with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
             for sample in samples:
                 check_sample(sample)
@@ -139,7 +138,7 @@ def _files(sample: Sample) -> Iterator[tuple[str, bytes]]:
 
 
 def _member(name: str, data: bytes) -> tarfile.TarInfo:
-    """A tar entry that tells nothing of when and by whom it was made."""
+    """Return a tar entry without time and owner."""
     member = tarfile.TarInfo(name)
     member.size = len(data)
     member.mode = 0o644
@@ -147,7 +146,7 @@ def _member(name: str, data: bytes) -> tarfile.TarInfo:
 
 
 def write_index(folder: str, shards: Sequence[Shard]) -> None:
-    """Write ``index.parquet``: one row for each shard, in order. To be called last."""
+    """Write ``index.parquet``: one row for each shard, in order. It must be called last."""
     rows = [vars(shard) for shard in sorted(shards, key=lambda shard: shard.name)]
     write_table(os.path.join(folder, INDEX), rows, INDEX_ROWS)
 
@@ -159,13 +158,13 @@ def write_npy(folder: str, number: int, images: Sequence[Array], numbers: Sequen
     """Write ``images-NNNNN.npy`` (N, H, W[, C]) and ``labels-NNNNN.npy`` (N,) int64.
 
     Raises:
-        ValueError: if the images differ in shape or dtype, or there is none.
+        ValueError: the images differ in shape or dtype, or there are none.
     """
     kinds = {(image.shape, image.dtype.name) for image in images}
     if len(kinds) != 1 or len(images) != len(numbers):
         raise ValueError(f"{len(images)} images of {len(kinds)} shapes: a batch needs one")
     name = f"images-{number:05}.npy"
-    with appearing(os.path.join(folder, name)) as file:
+    with open_atomically(os.path.join(folder, name)) as file:
         np.lib.format.write_array_header_1_0(
             file,
             {
@@ -177,7 +176,7 @@ def write_npy(folder: str, number: int, images: Sequence[Array], numbers: Sequen
         for image in images:
             file.write(np.ascontiguousarray(image).data)
         size, digest = file.tell(), _digest(file)
-    with appearing(os.path.join(folder, f"labels-{number:05}.npy")) as file:
+    with open_atomically(os.path.join(folder, f"labels-{number:05}.npy")) as file:
         np.save(file, np.asarray(numbers, np.int64))
     return Shard(name, len(images), size, digest, "", "")
 
@@ -205,12 +204,12 @@ def write_table(target: str, rows: Sequence[Mapping[str, Any]], columns: Mapping
     arrow, parquet = load_arrow()
     schema = arrow.schema([(name, getattr(arrow, kind)()) for name, kind in columns.items()])
     table = arrow.Table.from_pylist([{name: row[name] for name in columns} for row in rows], schema)
-    with appearing(target) as file:
+    with open_atomically(target) as file:
         parquet.write_table(table, file, row_group_size=ROWS, compression="zstd")
 
 
 def load_arrow() -> tuple[Any, Any]:
-    """Import pyarrow, or say what to install."""
+    """Import pyarrow, or raise an error that names the extra to install."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -221,29 +220,8 @@ def load_arrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-# --- files ------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def appearing(target: str) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes its name only when it is whole and on the disk."""
-    folder = os.path.dirname(target) or os.curdir
-    os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f"{OWN}-{os.getpid()}-{uuid.uuid4().hex}")
-    try:
-        with open(temporary, "x+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-        raise
-
-
 def _digest(file: BinaryIO) -> str:
-    """Return the SHA-256 of all that was written so far."""
+    """Return the SHA-256 of all bytes written so far."""
     file.flush()
     file.seek(0)
     digest = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()

@@ -1,17 +1,17 @@
-"""A data set for training, made of a folder that has one folder of images for each class.
+"""Split a folder that has one folder of images for each class into parts of a data set.
 
-Every image is resized by a preset, written as 8-bit RGB, and put into a part: train, val and test,
-or one of k folds. The parts come as folders, WebDataset shards or ``.npy`` batches, with a card
-that states what was done and the mean and deviation of the pixels to train on.
+Every image is resized by a preset, written as 8-bit RGB, and put into a part: train, val or test,
+or one of k folds. The parts are folders, WebDataset shards or ``.npy`` batches, with a card that
+states the steps and the mean and deviation of the pixels to train on.
 
-**The law of the split.** An image's place is a number in 0..1: a hash of the seed and of its path
-below the folder, and of nothing else. Under 80/10/10 it goes to train below 0.8, to val below
-0.9, and to test else; of k folds it goes to ``floor(k * split_hash)``. So adding, removing or
-changing files moves no other image, and a file is in the part it was in before. Each class is
-split by the same thresholds; no class gets an exact count, as keeping that up would move images.
-A share p of a class of n images comes out with a standard deviation of ``sqrt(p * (1 - p) / n)``:
-of 1000 images at 80 %, 787 to 813 in two runs of three. The order in a part goes by place too, so
-shards are shuffled already.
+**The rule of the split.** The split hash of an image is a number in 0..1, a hash of the seed and of
+the path below the folder alone. Under 80/10/10 an image goes to train below 0.8, to val below 0.9,
+else to test; of k folds it goes to ``floor(k * split_hash)``. So adding, removing or changing files
+does not move any other image, and a file stays in its part. Each class is split by the same
+thresholds; the counts of a class are not exact, as exact counts would move images. A share p of a
+class of n images has a standard deviation of ``sqrt(p * (1 - p) / n)``: of 1000 images at 80 %,
+787 to 813 in two splits of three. The order in a part follows the split hash too, so shards are
+shuffled.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from imgkit.augment.pipeline import Pipeline
 from imgkit.augment.transforms.exact import CenterCrop
 from imgkit.augment.transforms.resizes import Letterbox, Resize
 from imgkit.dataset.stats import label_of
-from imgkit.folder.scan import Source, printable
-from imgkit.folder.scan import plan as plan_names
+from imgkit.folder.plan_outputs import plan_outputs as plan_names
+from imgkit.folder.scan import Source
 from imgkit.io.decode import MAX_PIXELS
+from imgkit.io.files import printable_path
 
 PARTS = ("train", "val", "test")
 FORMATS = ("folder", "webdataset", "npy")
@@ -39,16 +40,16 @@ SPLIT_ALREADY = {"train", "training", "val", "valid", "validation", "test", "tes
 
 
 class Preset(NamedTuple):
-    """How images are brought to a size; `Preprocess` of imgkit.torch does the same by that name.
+    """A way to resize images; `Preprocess` of imgkit.torch has the same presets by name.
 
-    `resize` is the shorter side; `crop` the side of the square cut from the middle. "squash"
-    and "letterbox" have no crop: both sides become `resize`, by stretching or with a margin.
+    `resize` is the shorter side; `crop` the side of the square cut from the middle. The
+    methods "squash" and "letterbox" do not crop: both sides become `resize`, stretched or padded.
     """
 
     resize: int
     crop: int | None
     interpolation: str = "bilinear"
-    how: str = "crop"
+    method: str = "crop"
 
 
 PRESETS: dict[str, Preset | None] = {
@@ -63,17 +64,17 @@ PRESETS: dict[str, Preset | None] = {
 
 
 def resized(preset: str, size: int | None = None) -> Pipeline | None:
-    """Return the pipeline of a preset, for another size of the results if one is given."""
+    """Return the pipeline of a preset, for another size of the results if given."""
     chosen = PRESETS[preset]
     if chosen is None:
         return None
-    resize, crop, interpolation, how = chosen
+    resize, crop, interpolation, method = chosen
     if size is not None:
         resize, crop = (size, None) if crop is None else (round(resize * size / crop), size)
     if crop is not None:
         edge = Resize(resize, edge="shorter", interpolation=interpolation)
         return Pipeline([edge, CenterCrop(crop)])
-    op = Letterbox if how == "letterbox" else Resize
+    op = Letterbox if method == "letterbox" else Resize
     return Pipeline([op(resize, interpolation=interpolation)])
 
 
@@ -82,14 +83,14 @@ def resized(preset: str, size: int | None = None) -> Pipeline | None:
 
 @dataclass(frozen=True)
 class SplitRule:
-    """Which part an image belongs to: the parts' names, their weights, and the seed."""
+    """The assignment of images to parts: names of the parts, their weights, and the seed."""
 
     names: tuple[str, ...]
     weights: tuple[int, ...]
     seed: int = 0
 
     def split_hash(self, path: str) -> int:
-        """Return an image's place, in 0..2^64."""
+        """Return the split hash of a path, scaled to 0..2^64."""
         text = os.fsencode(path.replace(os.sep, "/"))
         digest = hashlib.blake2b(b"%d\0" % self.seed + text, digest_size=8, person=b"imgkit split")
         return int.from_bytes(digest.digest(), "big")
@@ -104,7 +105,7 @@ class SplitRule:
 
     @property
     def folds(self) -> bool:
-        """Whether the parts are folds, of which each is left out of training once."""
+        """Whether the parts are folds, each of which is left out of training once."""
         return self.names[0] != PARTS[0]
 
 
@@ -112,7 +113,7 @@ def split(text: str, seed: int = 0) -> SplitRule:
     """Read a split such as 80/10/10 (train, val, test) or 90/10 (train, val).
 
     Raises:
-        ValueError: if it is no list of one to three whole numbers above 0.
+        ValueError: it is not a list of one to three whole numbers above 0.
     """
     try:
         weights = tuple(int(part) for part in text.split("/"))
@@ -124,7 +125,7 @@ def split(text: str, seed: int = 0) -> SplitRule:
 
 
 def folds(count: int, seed: int = 0) -> SplitRule:
-    """Return the law of k folds of the same size."""
+    """Return the rule of k folds of the same size."""
     return SplitRule(tuple(f"fold-{i}" for i in range(count)), (1,) * count, seed)
 
 
@@ -133,7 +134,7 @@ def folds(count: int, seed: int = 0) -> SplitRule:
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """Everything that, with the inputs, decides the data set. It pickles."""
+    """All that determines the data set together with the inputs. It pickles."""
 
     split_rule: SplitRule
     preset: str = "imagenet"
@@ -146,7 +147,7 @@ class BuildOptions:
 
     @functools.cached_property
     def pipeline(self) -> Pipeline | None:
-        """What is done to each image."""
+        """The pipeline that each image goes through."""
         return resized(self.preset, self.size)
 
 
@@ -165,24 +166,24 @@ class Planned(NamedTuple):
 def plan(
     images: Sequence[Source], src: str, dst: str, build_options: BuildOptions
 ) -> list[Planned]:
-    """Decide the part, the class and the number of every image, in the order of the work.
+    """Choose the part, the class and the number of every image, in the order of the work.
 
     Raises:
-        ValueError: if there are no classes, SRC is split already, DST is in SRC or SRC in DST,
+        ValueError: there are no classes, SRC is split already, DST is in SRC or SRC in DST,
             or two outputs would have one name.
     """
     if not images:
-        raise ValueError(f"{printable(src)} has no images")
+        raise ValueError(f"{printable_path(src)} has no images")
     loose = [image.path for image in images if label_of(image.path) is None]
     if loose:
         raise ValueError(
-            f"{printable(loose[0])} is in no class: SRC needs one folder for each class"
+            f"{printable_path(loose[0])} is in no class: SRC needs one folder for each class"
         )
     labels = sorted({str(label_of(image.path)) for image in images})
     if {label.lower() for label in labels} <= SPLIT_ALREADY:
-        raise ValueError(f"{printable(src)} has {', '.join(labels)}: it is split already")
+        raise ValueError(f"{printable_path(src)} has {', '.join(labels)}: it is split already")
     if build_options.format == "npy" and PRESETS[build_options.preset] is None:
-        raise ValueError("npy batches need images of one size: choose a preset but none")
+        raise ValueError("npy batches need images of one size: choose a preset other than none")
     _check_folders(images, src, dst, build_options)
     numbers = {label: number for number, label in enumerate(labels)}
     placed = sorted(
@@ -202,5 +203,7 @@ def _check_folders(
 ) -> None:
     real_src, real_dst = os.path.realpath(src), os.path.realpath(dst)
     if os.path.join(real_src, "").startswith(os.path.join(real_dst, "")):
-        raise ValueError(f"SRC {printable(real_src)} lies inside DST {printable(real_dst)}")
+        raise ValueError(
+            f"SRC {printable_path(real_src)} lies inside DST {printable_path(real_dst)}"
+        )
     plan_names(images if build_options.format == "folder" else (), src, dst, build_options.image)

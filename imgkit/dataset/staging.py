@@ -1,10 +1,9 @@
-"""A data set in the making: a hidden folder beside DST that becomes DST when all went well.
+"""Build a data set in a hidden folder beside DST, and rename that to DST at the end.
 
 It keeps a journal, ``.imgkit/prep.jsonl``: first a line with all settings, then one for each block
-that is done, with the state of its images and of its files. A run that is interrupted leaves the
-folder, and the same command goes on from there: a block counts as done if its images have the
-size and time they had and its files are there, byte for byte. Under other settings nothing counts,
-and the folder is emptied.
+that is done, with the state of its images and of its files. An interrupted run leaves the folder,
+and the same command continues from there: a block is done if its images have the same size and
+time and its files are unchanged, byte for byte. If the settings differ, the folder is emptied.
 """
 
 from __future__ import annotations
@@ -21,17 +20,19 @@ from typing import Any, NamedTuple
 from imgkit.dataset.shards import Shard
 from imgkit.dataset.split import Planned
 from imgkit.dataset.stats import Bad, Figures
-from imgkit.folder.lock import held
-from imgkit.folder.scan import OWN, printable
+from imgkit.folder.lock import locked
+from imgkit.io.files import OWN, printable_path
 
 FACTS = "dataset.json"
-MAKER = {"made_by": "imgkit prep"}  # in FACTS; it tells a data set of ours from any other folder
+MAKER = {
+    "made_by": "imgkit prep"
+}  # in FACTS; it distinguishes a data set of prep from any other folder
 NAME = "prep.jsonl"
 LASTING = {"empty", "unknown", "unsupported", "too_large", "truncated", "corrupt"}
 
 
 class Block(NamedTuple):
-    """Images that are made and noted together: those of a shard, or some files of a part."""
+    """Images that are built and recorded together: those of a shard, or some files of a part."""
 
     part: str
     number: int
@@ -39,18 +40,18 @@ class Block(NamedTuple):
 
     @property
     def key(self) -> tuple[str, int]:
-        """What it is known by."""
+        """The key of the block."""
         return self.part, self.number
 
     def state(self) -> str:
-        """Return a hash of all that is known of the images before they are read."""
-        told = [(i.path, i.number, i.order, i.size, i.mtime_ns) for i in self.images]
-        return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
+        """Return a hash of all facts about the images that are known before they are read."""
+        stored = [(i.path, i.number, i.order, i.size, i.mtime_ns) for i in self.images]
+        return hashlib.blake2b(json.dumps(stored).encode(), digest_size=16).hexdigest()
 
 
 @dataclass
 class Record:
-    """What became of a block."""
+    """The outcome of a block."""
 
     figures: Figures = field(default_factory=Figures)
     sources: list[str] = field(default_factory=list)  # SHA-256 of the images read, cut to half
@@ -59,29 +60,29 @@ class Record:
     files: dict[str, tuple[int, str]] = field(default_factory=dict)  # bytes and SHA-256, by name
 
     def plain(self) -> dict[str, Any]:
-        """Return it as JSON has it; `of` reads it."""
+        """Return the record as plain values for JSON; `of` reads them."""
         shard = None if self.shard is None else vars(self.shard)
         return {**vars(self), "figures": self.figures.plain(), "shard": shard}
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Record:
-        """Read what `plain` made."""
+    def of(cls, stored: Mapping[str, Any]) -> Record:
+        """Return the record of the values that `plain` returned."""
         return cls(
-            figures=Figures.of(told["figures"]),
-            sources=told["sources"],
-            failures=[Bad(*row) for row in told["failures"]],
-            shard=None if told["shard"] is None else Shard(**told["shard"]),
-            files={name: (size, digest) for name, (size, digest) in told["files"].items()},
+            figures=Figures.of(stored["figures"]),
+            sources=stored["sources"],
+            failures=[Bad(*row) for row in stored["failures"]],
+            shard=None if stored["shard"] is None else Shard(**stored["shard"]),
+            files={name: (size, digest) for name, (size, digest) in stored["files"].items()},
         )
 
     @property
     def lasts(self) -> bool:
-        """Tell whether another try would come to the same: no failure was of the moment."""
+        """Whether another try would have the same outcome: every failure is permanent."""
         return all(row.error in LASTING for row in self.failures)
 
 
 class Staging:
-    """The folder of a data set in the making, and its journal."""
+    """The folder in which a data set is built, and its journal."""
 
     def __init__(self, folder: str, settings: Mapping[str, Any]) -> None:
         self.folder = folder
@@ -114,9 +115,9 @@ class Staging:
         self._file.flush()
 
     def _lose_all(self) -> None:
-        """Empty the folder: nothing in it counts."""
+        """Empty the folder."""
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._journal)  # first, so that it never tells of what is gone
+            os.unlink(self._journal)  # first, so that it never lists files that are gone
         self._keep_only(set())
 
     def _keep_only(self, names: set[str]) -> None:
@@ -131,29 +132,31 @@ class Staging:
             if at != self.folder and not os.listdir(at):
                 os.rmdir(at)
 
-    # what is done
+    # blocks that are done
 
     def note(self, block: Block, record: Record) -> None:
-        """Note a block that is done."""
-        told = {"part": block.part, "number": block.number, "images": block.state()}
-        self._write(json.dumps({**told, **record.plain()}))
+        """Record a block that is done."""
+        stored = {"part": block.part, "number": block.number, "images": block.state()}
+        self._write(json.dumps({**stored, **record.plain()}))
 
     def finished(self, blocks: Sequence[Block]) -> dict[tuple[str, int], Record]:
-        """Return what became of the blocks that are done; files of no such block are removed."""
+        """Return the records of the blocks that are done; remove all other files."""
         known = {block.key: block for block in blocks}
         done: dict[tuple[str, int], Record] = {}
         for line in self._lines():
-            with contextlib.suppress(ValueError, KeyError, TypeError):  # settings, or a torn line
-                told = json.loads(line)
-                block = known[told["part"], told["number"]]
-                record = Record.of(told)
-                if told["images"] == block.state() and record.lasts and self._holds(record):
+            with contextlib.suppress(
+                ValueError, KeyError, TypeError
+            ):  # the settings, or a line cut short
+                stored = json.loads(line)
+                block = known[stored["part"], stored["number"]]
+                record = Record.of(stored)
+                if stored["images"] == block.state() and record.lasts and self._holds(record):
                     done[block.key] = record
         self._keep_only({name for record in done.values() for name in record.files})
         return done
 
     def _holds(self, record: Record) -> bool:
-        """Tell whether the files of a block are as they were written."""
+        """Whether the files of a block are unchanged."""
         try:
             return all(self.state(name) == state for name, state in record.files.items())
         except OSError:
@@ -166,11 +169,11 @@ class Staging:
             return file.tell(), digest
 
 
-# --- beside DST, and in its place -------------------------------------------------------
+# --- beside DST, and renamed to DST ------------------------------------------------------
 
 
 def beside(dst: str) -> str:
-    """Return the folder in which the data set of a DST is made."""
+    """Return the folder in which the data set of a DST is built."""
     parent, name = os.path.split(os.path.realpath(dst))
     short = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
     return os.path.join(parent, f"{OWN}-prep-{short}")
@@ -178,20 +181,20 @@ def beside(dst: str) -> str:
 
 @contextlib.contextmanager
 def staged(dst: str, settings: Mapping[str, Any], force: bool = False) -> Iterator[Staging]:
-    """Give a folder beside DST that takes its place, and its name, when all went well.
+    """Provide a folder beside DST that is renamed to DST at the end.
 
     Raises:
-        FileExistsError: if by then something stands at DST that this may not replace.
-        OSError: if another run holds it, or the disk may not be written.
+        FileExistsError: at the end DST exists and may not be replaced.
+        OSError: another run has locked it, or the disk may not be written.
     """
     folder = beside(dst)
     os.makedirs(folder, exist_ok=True)
     locked_files_move = os.name != "nt"  # Windows renames no folder of an open file
-    with held(folder):
+    with locked(folder):
         with Staging(folder, settings) as staging:
             yield staging
             if hasattr(os, "sync"):
-                os.sync()  # once for all files: none has its name before all are on the disk
+                os.sync()  # once for all files: the rename comes after all are on the disk
         if locked_files_move:
             _take_place(folder, os.path.realpath(dst), force)
     if not locked_files_move:
@@ -199,11 +202,11 @@ def staged(dst: str, settings: Mapping[str, Any], force: bool = False) -> Iterat
 
 
 def _take_place(folder: str, dst: str, force: bool) -> None:
-    """Rename a folder to DST; a data set that stands there goes when that is done."""
+    """Rename a folder to DST; a data set at DST is removed afterwards."""
     check_free(dst, force)  # again: the work may have taken hours
     old = f"{folder}-old"
     if os.path.isdir(dst) and not os.listdir(dst):
-        os.rmdir(dst)  # which fails if it is not empty any more
+        os.rmdir(dst)  # fails if it is not empty any more
     elif os.path.lexists(dst):
         shutil.rmtree(old, ignore_errors=True)
         os.rename(dst, old)
@@ -213,22 +216,23 @@ def _take_place(folder: str, dst: str, force: bool) -> None:
 
 
 def check_free(dst: str, force: bool) -> None:
-    """Raise if something stands at DST that this may not replace."""
+    """Raise if DST exists and may not be replaced."""
     if not os.path.lexists(dst) or (os.path.isdir(dst) and not os.listdir(dst)):
         return
     if not _is_data_set(dst):
         raise FileExistsError(
-            f"{printable(dst)} is not empty, and no data set of imgkit prep: choose a new folder"
+            f"{printable_path(dst)} is not empty and not a data set of imgkit prep: "
+            "choose a new folder"
         )
     if not force:
-        raise FileExistsError(f"{printable(dst)} holds a data set: --force replaces it")
+        raise FileExistsError(f"{printable_path(dst)} holds a data set: --force replaces it")
 
 
 def _is_data_set(folder: str) -> bool:
-    """Tell whether `prep` made a folder."""
+    """Whether `prep` built a folder."""
     try:
         with open(os.path.join(folder, FACTS), encoding="utf-8") as file:
-            told = json.load(file)
+            stored = json.load(file)
     except (OSError, ValueError):
         return False
-    return isinstance(told, dict) and MAKER.items() <= told.items()
+    return isinstance(stored, dict) and MAKER.items() <= stored.items()

@@ -1,11 +1,11 @@
 """Figures of many images: mean and standard deviation of each channel, sizes, formats, classes.
 
-Intensities are fractions of the full range: 255 and 65535 are 1, floats are what they are. Every
-pixel counts alike, so a large image counts for more than a small one. The deviation is that of
-all pixels together, ``sqrt(E[x²] - E[x]²)``, which the mean of the images' deviations is not.
+Intensities are fractions of the full range: 255 and 65535 are 1, floats stay. Every pixel has the
+same weight, so a large image counts more than a small one. The deviation is that of all pixels
+together, ``sqrt(E[x²] - E[x]²)``, not the mean of the images' deviations.
 
-Sums are kept exactly (integers, and fractions for floats) and are divided once, at the end: the
-result does not depend on the order in which images come or on how many processes counted them.
+Sums are exact (integers, and fractions for floats) and are divided once, at the end: the result
+does not depend on the order of the images or on the number of processes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.folder.scan import printable
-from imgkit.io.decode import MAX_PIXELS, Limits, read
+from imgkit.folder.engines.ordered import ordered
+from imgkit.io.decode import MAX_PIXELS, Limits, decode_details
+from imgkit.io.files import printable_path
 
 Array = npt.NDArray[Any]
 BINS = 256
@@ -33,7 +34,7 @@ EXACT = 1 << 24  # pixels up to which OpenCV's float32 counts are whole numbers
 
 
 class Bad(NamedTuple):
-    """A file that could not be read, and why; `error` is one word."""
+    """A file that could not be read, and the reason; `error` is one word."""
 
     path: str
     error: str
@@ -50,20 +51,20 @@ class Sums:
     high: float = -math.inf
 
     def add(self, other: Sums) -> None:
-        """Take in the sums over other pixels."""
+        """Add the sums over other pixels."""
         self.first += other.first
         self.second += other.second
         self.low = min(self.low, other.low)
         self.high = max(self.high, other.high)
 
     def plain(self) -> list[Any]:
-        """Return the sums as JSON has them; `of` reads them."""
+        """Return the sums as plain values for JSON; `of` reads them."""
         return [str(self.first), str(self.second), self.low, self.high]
 
     @classmethod
-    def of(cls, told: Sequence[Any]) -> Sums:
-        """Read what `plain` made."""
-        return cls(Fraction(told[0]), Fraction(told[1]), told[2], told[3])
+    def of(cls, stored: Sequence[Any]) -> Sums:
+        """Return the figures of the values that `plain` returned."""
+        return cls(Fraction(stored[0]), Fraction(stored[1]), stored[2], stored[3])
 
 
 class Moments(NamedTuple):
@@ -77,7 +78,7 @@ class Moments(NamedTuple):
 
 @dataclass
 class Figures:
-    """What is known of a number of images. `add` takes in those of others, in any order.
+    """The figures of some images. `add` adds those of others, in any order.
 
     `sums` is by (channels, full range), `pixels` too; `histograms`, (C, 256), by channels.
     """
@@ -93,7 +94,7 @@ class Figures:
     classes: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Figures) -> None:
-        """Take in the figures of other images."""
+        """Add the figures of other images."""
         self.images += other.images
         for name in ("pixels", "formats", "dtypes", "channels", "sizes", "classes"):
             getattr(self, name).update(getattr(other, name))
@@ -107,7 +108,7 @@ class Figures:
     def moments(self) -> Moments | None:
         """Return mean, deviation and range of each channel; gray counts as equal R, G and B.
 
-        None if there are no images, or images whose channels have nothing to do with each other.
+        None if there are no images, or images whose channels cannot be pooled.
         """
         width = pooled(self.channels)
         if width is None:
@@ -124,19 +125,19 @@ class Figures:
             second += Fraction(own.second) / top**2
             low, high = min(low, own.low / top), max(high, own.high / top)
         mean = first / count
-        # a sum of floats was rounded, so what should be 0 may come out a little below
+        # sums of floats are rounded, so a variance of 0 may become slightly negative
         variance = max(Fraction(0), second / count - mean**2)
         return float(mean), math.sqrt(float(variance)), low, high
 
     def normalize(self) -> dict[str, list[float]] | None:
-        """Return the arguments of `Normalize`; None if there are none, or a channel is constant."""
+        """Return the arguments of `Normalize`; None without images, or if a channel is constant."""
         moments = self.moments()
         if moments is None or min(moments.std) <= 0:
             return None
         return {"mean": moments.mean, "std": moments.std}
 
     def plain(self) -> dict[str, Any]:
-        """Return the figures as JSON has them, exactly; `of` reads them."""
+        """Return the figures as plain values for JSON, exactly; `of` reads them."""
         return {
             "images": self.images,
             "pixels": [[*key, n] for key, n in self.pixels.items()],
@@ -148,27 +149,27 @@ class Figures:
         }
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Figures:
-        """Read what `plain` made."""
+    def of(cls, stored: Mapping[str, Any]) -> Figures:
+        """Return the figures of the values that `plain` returned."""
         return cls(
-            images=told["images"],
-            pixels=Counter({(channels, top): n for channels, top, n in told["pixels"]}),
+            images=stored["images"],
+            pixels=Counter({(channels, top): n for channels, top, n in stored["pixels"]}),
             sums={
-                (channels, top): list(map(Sums.of, sums)) for channels, top, sums in told["sums"]
+                (channels, top): list(map(Sums.of, sums)) for channels, top, sums in stored["sums"]
             },
-            histograms={count: np.array(part, np.int64) for count, part in told["histograms"]},
-            channels=Counter(dict(told["channels"])),
-            sizes=Counter({(width, height): n for width, height, n in told["sizes"]}),
-            **{name: Counter(told[name]) for name in ("formats", "dtypes", "classes")},
+            histograms={count: np.array(part, np.int64) for count, part in stored["histograms"]},
+            channels=Counter(dict(stored["channels"])),
+            sizes=Counter({(width, height): n for width, height, n in stored["sizes"]}),
+            **{name: Counter(stored[name]) for name in ("formats", "dtypes", "classes")},
         )
 
 
 def pooled(channels: Iterable[int]) -> int | None:
     """Return the number of channels that images of these have together; None if they do not mix."""
-    found = set(channels)
-    if found == {1, 3}:
+    outcome = set(channels)
+    if outcome == {1, 3}:
         return 3
-    return found.pop() if len(found) == 1 else None
+    return outcome.pop() if len(outcome) == 1 else None
 
 
 # --- one image --------------------------------------------------------------------------
@@ -189,12 +190,12 @@ def measure(image: Array, kind: str = "", label: str | None = None) -> Figures:
     height, width, channels = planes.shape
     top = np.iinfo(planes.dtype).max if planes.dtype.kind == "u" else 1
     count = _count if planes.dtype.kind == "u" else _sum
-    found = [count(np.ascontiguousarray(planes[..., c])) for c in range(channels)]
+    outcome = [count(np.ascontiguousarray(planes[..., c])) for c in range(channels)]
     return Figures(
         images=1,
         pixels=Counter({(channels, top): height * width}),
-        sums={(channels, top): [sums for sums, _ in found]},
-        histograms={channels: np.stack([histogram for _, histogram in found])},
+        sums={(channels, top): [sums for sums, _ in outcome]},
+        histograms={channels: np.stack([histogram for _, histogram in outcome])},
         formats=Counter([kind]),
         dtypes=Counter([planes.dtype.name]),
         channels=Counter([channels]),
@@ -245,17 +246,17 @@ def label_of(path: str) -> str | None:
 
 
 def measure_file(root: str, max_pixels: int, path: str) -> Figures | Bad:
-    """Return the figures of one file, or why there are none."""
+    """Return the figures of one file, or the reason for their absence."""
     try:
         with open(os.path.join(root, path), "rb") as file:
-            decoded = read(file.read(), Limits(max_pixels))
+            decoded = decode_details(file.read(), Limits(max_pixels))
         return measure(decoded.image, decoded.kind, label_of(path))
-    except Exception as error:  # whatever a decoder raises, it is about this file
+    except Exception as error:  # decoders raise any type
         return bad(path, error)
 
 
 def bad(path: str, error: BaseException) -> Bad:
-    """Say in one word and one line why a file could not be read."""
+    """Return in one word and one line why a file could not be read."""
     kind = getattr(error, "kind", None) or type(error).__name__
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return Bad(path, kind, " ".join(message.split()))
@@ -266,7 +267,7 @@ def collect(
     paths: Sequence[str],
     workers: int = 0,
     max_pixels: int = MAX_PIXELS,
-    seen: Callable[[str, Bad | None], None] = lambda path, bad: None,
+    on_image: Callable[[str, Bad | None], None] = lambda path, bad: None,
 ) -> tuple[Figures, list[Bad]]:
     """Return the figures of the images of a folder, and the files that could not be read.
 
@@ -275,24 +276,22 @@ def collect(
         paths: of the images, below it.
         workers: processes, 0 for this one alone; the result does not depend on it.
         max_pixels: larger images count as bad.
-        seen: called after each file, with its path and what is wrong with it.
+        on_image: called after each file, with its path and the reason if it failed.
     """
-    from imgkit.folder.engines.ordered import ordered
-
     total, wrong = Figures(), []
     call = functools.partial(measure_file, root, max_pixels)
-    for path, found in zip(paths, ordered(call, paths, min(workers, len(paths))), strict=True):
-        if isinstance(found, Figures):
-            total.add(found)
-            seen(path, None)
+    for path, outcome in zip(paths, ordered(call, paths, min(workers, len(paths))), strict=True):
+        if isinstance(outcome, Figures):
+            total.add(outcome)
+            on_image(path, None)
             continue
-        problem = bad(path, found) if isinstance(found, BaseException) else found
+        problem = bad(path, outcome) if isinstance(outcome, BaseException) else outcome
         wrong.append(problem)
-        seen(path, problem)
+        on_image(path, problem)
     return total, wrong
 
 
-# --- telling ----------------------------------------------------------------------------
+# --- summary ----------------------------------------------------------------------------
 
 
 def summary(figures: Figures, wrong: Sequence[Bad] = ()) -> dict[str, Any]:
@@ -317,9 +316,9 @@ def summary(figures: Figures, wrong: Sequence[Bad] = ()) -> dict[str, Any]:
         "sizes": {f"{w}x{h}": n for (w, h), n in sizes[:SHOWN_SIZES]},
         "distinct_sizes": len(sizes),
         "longer_sides": [list(row) for row in sides(figures)],
-        "classes": {printable(name): n for name, n in sorted(figures.classes.items())},
+        "classes": {printable_path(name): n for name, n in sorted(figures.classes.items())},
         "failures": [
-            {"path": printable(row.path), "error": row.error, "message": row.message}
+            {"path": printable_path(row.path), "error": row.error, "message": row.message}
             for row in sorted(wrong)
         ],
     }

@@ -1,9 +1,9 @@
-"""The journal of a destination: what was run, and what became of every output.
+"""The journal of a destination: the runs, and the outcome of every output.
 
-It is ``DST/.imgkit/journal.jsonl``, one JSON object a line, and only ever grows. A line of kind
-"run" says what a run did and with which versions; a line of kind "image" tells of one output and
-names its run. Of several lines about one output the last counts. A line that a crash cut short is
-passed over; one that lacks a field is of another version, whose journals are not read.
+It is ``DST/.imgkit/journal.jsonl``, one JSON object a line, and lines are only appended. A line of
+kind "run" records what a run did and with which versions; a line of kind "image" records one output
+and the id of its run. Of several lines about one output the last counts. A line that a crash cut
+short is ignored; a line that lacks a field is of another version, whose journals are not read.
 """
 
 from __future__ import annotations
@@ -21,16 +21,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from imgkit.folder.scan import OWN, printable
+from imgkit.io.files import OWN, printable_path
 
 NAME = "journal.jsonl"
-RUN = b'{"line": "run"'  # how the line of a run begins
-PACKAGES = ("imgkit-cv", "numpy", "opencv-python", "pillow", "tifffile")  # who may change a byte
+RUN = b'{"line": "run"'  # the start of a run's line
+PACKAGES = (
+    "imgkit-cv",
+    "numpy",
+    "opencv-python",
+    "pillow",
+    "tifffile",
+)  # their version may change a byte of an output
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what, together with the bytes of an input and its key, decides an output."""
+    """One run: all that determines an output together with the input's bytes and key."""
 
     id: str
     started: str  # UTC, ISO 8601
@@ -41,13 +47,13 @@ class Run:
     quality: int
     scale: Any
     fast_decode: bool
-    limits: dict[str, Any]  # of `codec.Limits`: what is refused, which changes no output
+    limits: dict[str, Any]  # `decode.Limits`: which inputs are refused; they change no output
     versions: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one output: status is "ok", "failed" or "quarantined"."""
+    """The outcome of one output: status is "ok", "failed" or "quarantined"."""
 
     run: str
     path: str  # of the input, below the run's `src`
@@ -66,12 +72,12 @@ class Entry:
     message: str
     sha256: str  # of the output
     written: int  # bytes of the output
-    partial: bool  # the input ended early, and was read as far as it went
+    partial: bool  # the input ended early and was read up to its end
     version: str  # of imgkit
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what makes the bytes of an output."""
+    """Return the versions of the packages that make the bytes of an output."""
     found = {}
     for name in PACKAGES:
         try:
@@ -82,11 +88,11 @@ def versions() -> dict[str, str]:
 
 
 def new_run(src: str, done: Mapping[str, Any], limits: Mapping[str, Any]) -> Run:
-    """Describe a run that begins now.
+    """Describe a run that starts now.
 
     Args:
         src: the folder that the paths of inputs are relative to.
-        done: pipeline, epoch, quality, scale and fast_decode; they make the op's hash.
+        done: pipeline, epoch, quality, scale and fast_decode, which the op's hash is made of.
         limits: of inputs.
     """
     text = json.dumps(done, sort_keys=True).encode()
@@ -121,18 +127,18 @@ class Journal:
             os.close(self._file)
 
     def add(self, record: Run | Entry) -> None:
-        """Append one line, by one write."""
+        """Append one line with one write."""
         kind = "run" if isinstance(record, Run) else "image"
         self._write(json.dumps({"line": kind, **dataclasses.asdict(record)}).encode() + b"\n")
 
     def _write(self, line: bytes) -> None:
-        if os.fstat(self._file).st_nlink == 0:  # lines would go nowhere, and nobody would know
+        if os.fstat(self._file).st_nlink == 0:  # the lines would be lost without an error
             raise FileNotFoundError(errno.ENOENT, "the journal was removed", NAME)
         if os.write(self._file, line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), NAME)
 
     def _end_torn_line(self) -> None:
-        """Keep what a crash left unfinished from swallowing the next line."""
+        """End a line that a crash cut short, so that the next line is readable."""
         size = os.lseek(self._file, 0, os.SEEK_END)
         if size:
             os.lseek(self._file, size - 1, os.SEEK_SET)
@@ -150,10 +156,10 @@ class OtherVersion(ValueError):
 def check(dst: str) -> None:
     """Raise if another version wrote the journal of a destination, where there is one.
 
-    Only the line of each run and the first about an image of it are read.
+    Only the line of each run and its first line about an image are read.
 
     Raises:
-        OtherVersion: if so.
+        OtherVersion: another version wrote it.
     """
     read_next = True
     with (
@@ -178,8 +184,8 @@ def stream(dst: str) -> Iterator[Run | Entry]:
     """Yield the records in the order in which they were written.
 
     Raises:
-        FileNotFoundError: if DST has no journal.
-        OtherVersion: if another version of imgkit wrote it.
+        FileNotFoundError: DST has no journal.
+        OtherVersion: another version of imgkit wrote it.
     """
     with _opened(dst) as file:
         for line in file:
@@ -189,7 +195,7 @@ def stream(dst: str) -> Iterator[Run | Entry]:
 
 
 def runs(dst: str) -> Iterator[Run]:
-    """Yield the runs alone, in their order, as `stream` does and many times as fast."""
+    """Yield only the runs, in order; many times as fast as `stream`."""
     with _opened(dst) as file:
         for line in file:
             record = _parse(line, dst) if line.startswith(RUN) else None
@@ -201,17 +207,17 @@ def read(dst: str) -> tuple[dict[str, Run], dict[str, Entry]]:
     """Return the runs by their id, and the last entry of every output by its path below DST.
 
     Raises:
-        FileNotFoundError: if DST has no journal.
-        OtherVersion: if another version of imgkit wrote it.
+        FileNotFoundError: DST has no journal.
+        OtherVersion: another version of imgkit wrote it.
     """
-    begun: dict[str, Run] = {}
+    runs_by_id: dict[str, Run] = {}
     entries: dict[str, Entry] = {}
     for record in stream(dst):
         if isinstance(record, Run):
-            begun[record.id] = record
+            runs_by_id[record.id] = record
         else:
             entries[record.output] = record
-    return begun, entries
+    return runs_by_id, entries
 
 
 def _opened(dst: str) -> BinaryIO:
@@ -219,11 +225,11 @@ def _opened(dst: str) -> BinaryIO:
     try:
         return open(os.path.join(dst, OWN, NAME), "rb")
     except FileNotFoundError:
-        raise FileNotFoundError(f"{printable(dst)} has no journal: no run wrote it") from None
+        raise FileNotFoundError(f"{printable_path(dst)} has no journal: no run wrote it") from None
 
 
 def _parse(line: bytes, dst: str) -> Run | Entry | None:
-    """Return the record of a line; None if the line is torn, or of a kind not known here."""
+    """Return the record of a line; None if the line is cut short or of an unknown kind."""
     try:
         fields = json.loads(line)
         kind: type[Run | Entry] = {"run": Run, "image": Entry}[fields["line"]]
@@ -233,16 +239,16 @@ def _parse(line: bytes, dst: str) -> Run | Entry | None:
         return kind(**{spec.name: fields[spec.name] for spec in dataclasses.fields(kind)})
     except KeyError as error:
         raise OtherVersion(
-            f"{printable(dst)} has a journal of another version of imgkit (it lacks {error}): use "
-            "that version, or make all anew with --force"
+            f"{printable_path(dst)} has a journal of another version of imgkit (it lacks {error}): "
+            "use that version, or make all outputs again with --force"
         ) from None
 
 
 def find(output: str) -> tuple[str, Run, Entry]:
-    """Return the destination whose journal tells of an output, the run and the entry.
+    """Return the destination of an output, and its run and entry in the journal there.
 
     Raises:
-        ValueError: if there is no journal in any folder above it, or none tells of it.
+        ValueError: no folder above the output has a journal, or none has an entry of it.
     """
     folder, name = os.path.split(os.path.abspath(output))
     path = os.path.join(os.path.realpath(folder), name)
@@ -258,7 +264,9 @@ def find(output: str) -> tuple[str, Run, Entry]:
             break
         dst = os.path.dirname(dst)
     if looked_in:
-        raise ValueError(f"{printable(output)} is not in the journal of {printable(looked_in)}")
+        raise ValueError(
+            f"{printable_path(output)} is not in the journal of {printable_path(looked_in)}"
+        )
     raise ValueError(
-        f"{printable(output)} has no journal: it is kept in DST/{OWN}/ when DST is a folder"
+        f"{printable_path(output)} has no journal: it is kept in DST/{OWN}/ when DST is a folder"
     )

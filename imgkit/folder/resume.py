@@ -1,31 +1,30 @@
-"""What is done already, and what dead runs left behind.
+"""Find the outputs that are done, and remove the temporary files of dead processes.
 
-An output counts as done if the last line of the journal about it says so, that run would have
-written the same bytes (same pipeline, seed, epoch and quality, same versions, same source), its
-input has the size and time it had, and the file is there with the size it was written with. One
-that was made of a truncated file is done only for a run that allows those.
+An output is done if its last line in the journal is "ok", the run of that line would have written
+the same bytes (same pipeline, seed, epoch and quality, same versions, same source), its input has
+the same size and time, and the file exists with the size that was written. An output of a truncated
+input is done only for a run that allows truncated files.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import stat
 import time
 from collections.abc import Iterable
-from hashlib import blake2b
 
 from imgkit.folder.journal import Run, runs, stream
-from imgkit.folder.scan import OWN, Item
+from imgkit.folder.plan_outputs import Item
+from imgkit.io.files import OWN, temporary_prefix
 
-DAY = 86400  # seconds; a temporary file of another machine is left alone for so long
+DAY = 86400  # seconds; a temporary file of another machine is kept for so long
 
 
-def unfinished(items: list[Item], dst: str, begun: Run) -> list[Item]:
-    """Return the items that a run has still to do."""
+def unfinished(items: list[Item], dst: str, this_run: Run) -> list[Item]:
+    """Return the items that a run has yet to process."""
     try:
-        done = _done(dst, begun)
+        done = _done(dst, this_run)
     except FileNotFoundError:
         return items
     names = (os.path.relpath(item.target, dst) for item in items)
@@ -34,18 +33,21 @@ def unfinished(items: list[Item], dst: str, begun: Run) -> list[Item]:
     ]
 
 
-def _done(dst: str, begun: Run) -> dict[str, tuple[int, int]]:
-    """Return, by output, the bytes written and the fingerprint of what from."""
-    alike: set[str] = set()  # runs that would write what this one will
+def _done(dst: str, this_run: Run) -> dict[str, tuple[int, int]]:
+    """Return, by output, the bytes written and a fingerprint of the input."""
+    alike: set[str] = set()  # runs that write the same bytes as this one
     done: dict[str, tuple[int, int]] = {}
-    lenient = begun.limits["allow_truncated"]
+    lenient = this_run.limits["allow_truncated"]
     for record in stream(dst):
         if isinstance(record, Run):
-            if _makes_the_same(record, begun):
+            if _makes_the_same(record, this_run):
                 alike.add(record.id)
         elif record.status == "ok" and record.run in alike and (lenient or not record.partial):
             made_of = (record.path, record.copy, record.kind, record.size, record.mtime_ns)
-            done[record.output] = record.written, hash(made_of)  # a number: there may be millions
+            done[record.output] = (
+                record.written,
+                hash(made_of),
+            )  # one number, as there may be millions
         else:
             done.pop(record.output, None)
     return done
@@ -66,33 +68,27 @@ def _is_done(item: Item, known: tuple[int, int] | None) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size == known[0]
 
 
-def last_seed(dst: str, begun: Run) -> int | None:
-    """Return the seed of the last run in a destination, if all else was as in this one."""
+def last_seed(dst: str, this_run: Run) -> int | None:
+    """Return the seed of the last run in a destination if nothing but the seed differs."""
     try:
         *_, last = runs(dst)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # no journal, or an empty one
         return None
     seed = last.pipeline.get("seed")
-    same = last.pipeline == {**begun.pipeline, "seed": seed}
-    same = same and (last.epoch, last.quality) == (begun.epoch, begun.quality)
-    return seed if same and last.src == begun.src else None
+    same = last.pipeline == {**this_run.pipeline, "seed": seed}
+    same = same and (last.epoch, last.quality) == (this_run.epoch, this_run.quality)
+    return seed if same and last.src == this_run.src else None
 
 
 # --- temporary files --------------------------------------------------------------------
 
 
-def marked(pid: int | str) -> str:
-    """Return how the temporary files of a process begin: with imgkit, this machine, its number."""
-    host = blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
-    return f"{OWN}-{host}-{pid}-"
-
-
 def sweep(folders: Iterable[str], pid: int | None = None) -> None:
-    """Remove the temporary files that dead processes left in some folders.
+    """Remove the temporary files of dead processes in some folders.
 
     Args:
-        folders: where to look; not below them.
-        pid: of a process that is known to be dead; else every process is looked for.
+        folders: where to look; their subfolders are not searched.
+        pid: of a process that is known to be dead; None: of every process that is not alive.
     """
     for folder in folders:
         with (
@@ -109,15 +105,15 @@ def sweep(folders: Iterable[str], pid: int | None = None) -> None:
 
 def _is_left(entry: os.DirEntry[str], pid: int | None) -> bool:
     if pid is not None:
-        return entry.name.startswith(marked(pid))
-    here = entry.name.startswith(marked("").rstrip("-"))
-    if not here or os.name == "nt":  # where asking for a process would end it
+        return entry.name.startswith(temporary_prefix(pid))
+    here = entry.name.startswith(temporary_prefix("").rstrip("-"))
+    if not here or os.name == "nt":  # where os.kill would end the process
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > DAY
     return not _is_alive(entry.name.split("-")[2])
 
 
 def _is_alive(pid: str) -> bool:
-    """Tell whether a process of this machine is there."""
+    """Whether a process of this machine exists."""
     try:
         os.kill(int(pid), 0)
     except (ProcessLookupError, ValueError, OverflowError):

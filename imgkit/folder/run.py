@@ -1,13 +1,12 @@
 """Run a job over planned images.
 
-Every image ends as one row. What a journal knows to be done already is skipped, and whatever an
-engine loses is done again here.
+Every image ends as one `ImageResult`. Images that the journal records as done are skipped; images
+that an engine lost are processed again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import threading
@@ -17,52 +16,64 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imgkit.augment.pipeline import Pipeline
+from imgkit.folder.engines import local, ray
 from imgkit.folder.journal import Entry, Journal, Run, new_run
+from imgkit.folder.plan_outputs import Item, draw_index
 from imgkit.folder.resume import sweep, unfinished
-from imgkit.folder.scan import Item, draw_index, printable
-from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits, convert, listening, sha256
+from imgkit.folder.task import (
+    UNLIMITED,
+    ImageResult,
+    Job,
+    TaskLimits,
+    collect_warnings,
+    convert,
+    sha256,
+)
 from imgkit.io.decode import Limits
+from imgkit.io.files import printable_path
+
+ENGINES = {"local": local, "ray": ray}
 
 
 @dataclass
 class Report:
-    """Counts what happened, and owns the exit code."""
+    """The counts of a run, and its exit code."""
 
     total: int
     ok: int = 0
-    partial: int = 0  # of those that are ok: made of a file that ends early
+    partial: int = 0  # of those that are ok: the input ended early
     skipped: int = 0
     quarantined: int = 0
     failures: list[ImageResult] = field(default_factory=list)
-    max_failures: int | None = None  # more than these end the run
+    max_failures: int | None = None  # the run ends when more images failed
     stopped: str = ""  # why the run ended early
-    interrupted: int = 0  # the signal that asked it to end
+    interrupted: int = 0  # the signal that requested the end
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, row: ImageResult) -> None:
-        """Count one row."""
-        if row.status == "ok":
+    def add(self, result: ImageResult) -> None:
+        """Count one result."""
+        if result.status == "ok":
             self.ok += 1
-            self.partial += row.facts.partial
+            self.partial += result.facts.partial
             return
-        self.failures.append(row)
-        self.quarantined += row.status == "quarantined"
-        if row.fatal:
-            self.stopped = f"{row.error}: {row.message}"
+        self.failures.append(result)
+        self.quarantined += result.status == "quarantined"
+        if result.fatal:
+            self.stopped = f"{result.error}: {result.message}"
 
     @property
     def done(self) -> int:
-        """How many images are dealt with, those skipped included."""
+        """The number of images that are finished, skipped ones included."""
         return self.ok + self.skipped + len(self.failures)
 
     @property
     def exceeded(self) -> bool:
-        """Tell whether more images failed than may."""
+        """Whether more images failed than allowed."""
         return self.max_failures is not None and len(self.failures) > self.max_failures
 
     @property
     def ending(self) -> bool:
-        """Tell whether no further image is to begin."""
+        """Whether no further image may start."""
         return bool(self.stopped or self.interrupted or self.exceeded)
 
     @property
@@ -74,18 +85,22 @@ class Report:
 
     def summary(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
-        rows = sorted(self.failures)
+        results = sorted(self.failures)
         return {
             "total": self.total,
             "ok": self.ok,
             "partial": self.partial,
             "skipped": self.skipped,
-            "failed": len(rows) - self.quarantined,
+            "failed": len(results) - self.quarantined,
             "quarantined": self.quarantined,
             "seconds": round(time.monotonic() - self.started, 3),
             "failures": [
-                {"path": printable(row.path), "error": row.error, "message": row.message}
-                for row in rows
+                {
+                    "path": printable_path(result.path),
+                    "error": result.error,
+                    "message": result.message,
+                }
+                for result in results
             ],
         }
 
@@ -94,7 +109,7 @@ def run(
     items: list[Item],
     job: Job,
     workers: int,
-    seen: Callable[[ImageResult, Report], None],
+    on_result: Callable[[ImageResult, Report], None],
     journal: Journal | None = None,
     src: str = "",
     *,
@@ -102,25 +117,25 @@ def run(
     engine: str = "local",
     force: bool = False,
     max_failures: int | None = None,
-    asked: Callable[[int], None] = lambda number: None,
+    on_signal: Callable[[int], None] = lambda number: None,
 ) -> Report:
-    """Process all items and call `seen` after each.
+    """Process all items and call `on_result` after each.
 
-    The first Ctrl-C or SIGTERM lets the images in work finish and begins no other; the second
-    ends the run at once. Either way every output is whole, and the same call goes on from there.
+    The first Ctrl-C or SIGTERM lets the images in work finish and starts no other; the second
+    ends the run at once. In both cases every output is whole, and the same call continues the run.
 
     Args:
-        items: what to do.
-        job: how.
+        items: the outputs to make.
+        job: how to make them.
         workers: processes, at least 1.
-        seen: called with the row of every item that was worked on.
-        journal: open; it gets a line for each of these, and what it says is done is skipped.
+        on_result: called with the result of every item that was processed.
+        journal: open; each result is added to it, and items that it records as done are skipped.
         src: the folder that the paths of the items are relative to, if there is a journal.
-        task_limits: what one image may cost.
+        task_limits: limits on the cost of one image.
         engine: "local" or "ray".
         force: skip nothing.
-        max_failures: when more images have failed, no other begins.
-        asked: called with the number of the first signal, from its handler.
+        max_failures: when more images have failed, no other starts.
+        on_signal: called with the number of the first signal, from its handler.
     """
     report = Report(len(items), max_failures=max_failures)
     todo = items
@@ -128,23 +143,23 @@ def run(
     try:
         sweep({os.path.dirname(item.target) for item in items})
         if journal is not None:
-            begun = describe(job, src)
-            todo = items if force else unfinished(items, journal.dst, begun)
-            note = _noting(journal, job, begun)
+            this_run = describe(job, src)
+            todo = items if force else unfinished(items, journal.dst, this_run)
+            note = _note_in(journal, job, this_run)
         report.skipped = len(items) - len(todo)
-        with _stoppable(report, asked):
-            for item, row in _rows(todo, job, workers, task_limits, engine, report):
-                report.add(row)
-                note(item, row)
-                seen(row, report)
+        with _stoppable(report, on_signal):
+            for item, result in _results(todo, job, workers, task_limits, engine, report):
+                report.add(result)
+                note(item, result)
+                on_result(result, report)
     except KeyboardInterrupt:
         report.interrupted = report.interrupted or signal.SIGINT
-    except OSError as error:  # of the journal or the workers: what happens to an image is a row
+    except OSError as error:  # of the journal or the workers: errors of an image are results
         report.stopped = f"{error.filename or 'run'}: {error.strerror or error}"
     return report
 
 
-def _rows(
+def _results(
     todo: list[Item],
     job: Job,
     workers: int,
@@ -152,25 +167,24 @@ def _rows(
     engine: str,
     report: Report,
 ) -> Iterator[tuple[Item, ImageResult]]:
-    """Yield every item once with its row; what the engine lost is done here, alone."""
+    """Yield every item once with its result; items that the engine lost run again, one by one."""
     left = {item.target: item for item in todo}
     for name, processes in ((engine, workers), ("local", 1)):
-        module = importlib.import_module(f"imgkit.folder.engines.{name}")
         again = list(left.values())
-        rows = module.rows(again, job, processes, task_limits, lambda: report.ending)
-        with contextlib.closing(rows):
-            for item, row in rows:
+        results = ENGINES[name].results(again, job, processes, task_limits, lambda: report.ending)
+        with contextlib.closing(results):
+            for item, result in results:
                 if left.pop(item.target, None) is not None:
-                    yield item, row
+                    yield item, result
         if not left or report.ending:
             return
     for item in left.values():
-        yield item, ImageResult(item.path, "failed", "lost", "no worker gave an answer")
+        yield item, ImageResult(item.path, "failed", "lost", "no worker returned a result")
 
 
 @contextlib.contextmanager
-def _stoppable(report: Report, asked: Callable[[int], None]) -> Iterator[None]:
-    """Make the first signal a wish in the report, and the second a KeyboardInterrupt."""
+def _stoppable(report: Report, on_signal: Callable[[int], None]) -> Iterator[None]:
+    """The first signal requests a graceful stop; the second raises KeyboardInterrupt."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -179,13 +193,13 @@ def _stoppable(report: Report, asked: Callable[[int], None]) -> Iterator[None]:
         if report.interrupted:
             raise KeyboardInterrupt
         report.interrupted = number
-        asked(number)
+        on_signal(number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
@@ -193,81 +207,82 @@ def _stoppable(report: Report, asked: Callable[[int], None]) -> Iterator[None]:
 
 
 def describe(job: Job, src: str) -> Run:
-    """Describe a run of a job over a folder that begins now."""
+    """Describe a run of a job over a folder that starts now."""
     done = {
         "pipeline": job.pipeline.to_document(),
         "epoch": job.epoch,
         "quality": job.quality,
         "scale": job.scale,
-        "fast_decode": job.shrink_to is not None,  # where it changes nothing it is none
+        "fast_decode": job.shrink_to is not None,  # False where it changes nothing
     }
     return new_run(src, done, job.limits._asdict() | {"allow": sorted(job.limits.allow)})
 
 
-def _no_note(item: Item, row: ImageResult) -> None:
-    """Without a journal nothing is noted."""
+def _no_note(item: Item, result: ImageResult) -> None:
+    """Without a journal no result is recorded."""
 
 
-def _noting(journal: Journal, job: Job, begun: Run) -> Callable[[Item, ImageResult], None]:
-    """Begin a run in the journal; return what adds a line for an item."""
-    journal.add(begun)
-    return lambda item, row: journal.add(_entry(begun, job, item, row, journal.dst))
+def _note_in(journal: Journal, job: Job, this_run: Run) -> Callable[[Item, ImageResult], None]:
+    """Start a run in the journal; return the function that adds the entry of an item."""
+    journal.add(this_run)
+    return lambda item, result: journal.add(_entry(this_run, job, item, result, journal.dst))
 
 
-def _entry(begun: Run, job: Job, item: Item, row: ImageResult, dst: str) -> Entry:
+def _entry(this_run: Run, job: Job, item: Item, result: ImageResult, dst: str) -> Entry:
     return Entry(
-        run=begun.id,
+        run=this_run.id,
         path=item.path,
         output=os.path.relpath(item.target, dst),
         kind=item.kind,
-        op=begun.op,
+        op=this_run.op,
         seed=job.pipeline.seed,
         epoch=job.epoch,
         copy=item.copy,
         index=draw_index(item.path, item.copy),
-        status=row.status,
-        error=row.error,
-        message=row.message,
-        version=begun.versions.get("imgkit-cv", ""),
-        **row.facts._asdict(),
+        status=result.status,
+        error=result.error,
+        message=result.message,
+        version=this_run.versions.get("imgkit-cv", ""),
+        **result.facts._asdict(),
     )
 
 
-def rebuild(begun: Run, entry: Entry, src: str | None = None) -> bytes:
-    """Make the bytes of an output again from its input and what the journal says.
+def rebuild(this_run: Run, entry: Entry, src: str | None = None) -> bytes:
+    """Make the bytes of an output again from its input and its journal entry.
 
     Args:
-        begun: the run of the entry.
-        entry: what became of the output.
-        src: where the inputs are now, if not where they were.
+        this_run: the run of the entry.
+        entry: of the output.
+        src: the folder that holds the inputs now, if they were moved.
 
     Raises:
-        ValueError: if the run made no such output, or the input is not what it was.
-        FileNotFoundError: if the input is missing.
+        ValueError: the run did not make this output, or the input has changed.
+        FileNotFoundError: the input is missing.
     """
     if entry.status != "ok":
-        raise ValueError(f"that run did not make it: {entry.error}: {entry.message}")
-    scale = tuple(begun.scale) if isinstance(begun.scale, list) else begun.scale
+        raise ValueError(f"the run did not make this output: {entry.error}: {entry.message}")
+    scale = tuple(this_run.scale) if isinstance(this_run.scale, list) else this_run.scale
     job = Job(
-        Pipeline.from_document(begun.pipeline),
-        begun.quality,
+        Pipeline.from_document(this_run.pipeline),
+        this_run.quality,
         scale,
-        Limits(**begun.limits),
-        begun.epoch,
-        begun.fast_decode,
+        Limits(**this_run.limits),
+        this_run.epoch,
+        this_run.fast_decode,
     )
-    source = os.path.join(src or begun.src, entry.path)
+    source = os.path.join(src or this_run.src, entry.path)
     try:
         with open(source, "rb") as file:
             data = file.read()
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"{printable(source)} is missing: put it back, or say where the inputs are now"
+            f"{printable_path(source)} is missing: restore it, or give the folder that holds the "
+            "inputs now"
         ) from None
     if sha256(data) != entry.source:
         raise ValueError(
-            f"{printable(source)} has changed since the run: it had {entry.size} bytes and SHA-256 "
-            f"{entry.source[:12]}, it has {len(data)} and {sha256(data)[:12]}"
+            f"{printable_path(source)} has changed since the run: it had {entry.size} bytes and "
+            f"SHA-256 {entry.source[:12]}, it has {len(data)} and {sha256(data)[:12]}"
         )
-    with listening():  # the run said it
+    with collect_warnings():  # the run printed them
         return convert(job, data, entry.kind, entry.index)

@@ -1,33 +1,17 @@
-"""Find the images of a folder and plan the name of every output before any work.
-
-Paths are `str` as `os.fsdecode` makes them, so any name the disk accepts survives the trip;
-`printable` makes one printable.
-"""
+"""Find the images of a folder, and the files that look like images but cannot be read."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from typing import NamedTuple
 
-from imgkit.checks import suggest
-from imgkit.io.decode import (
-    EXTENSIONS,
-    HOLD_FLOATS,
-    OTHER_EXTENSIONS,
-    WRITABLE,
-    recognize,
-    sniff,
-)
-
-OWN = ".imgkit"  # names that begin so are imgkit's: its folder and its temporary files
+from imgkit.io.files import has_image_name, starts_like_image, walk_files
 
 
 class Source(NamedTuple):
-    """An image found on disk: its path below the folder, and what tells whether it changed."""
+    """An image file: its path below the folder, and the size and time that show a change."""
 
     path: str
     size: int
@@ -35,70 +19,31 @@ class Source(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a scan found: the images in order of their paths, and what it left out, and why."""
+    """The result of a scan: the images sorted by path, and the paths left out with the reason."""
 
     images: list[Source]
     left_out: list[tuple[str, str]]
-
-
-class Item(NamedTuple):
-    """One planned output: from which file, to which file, in which format."""
-
-    path: str  # below the source folder; the name that reports use
-    source: str
-    target: str
-    kind: str
-    copy: int = 1  # which of the variants of the image
-    size: int = -1  # of the source when it was planned, in bytes
-    mtime_ns: int = -1
-
-
-def draw_index(path: str, copy: int = 1) -> int:
-    """Return the index of an image's draws: a 64-bit hash of its relative path and copy number.
-
-    It depends on nothing else, so that adding or removing files changes no other output.
-
-    >>> draw_index("a/b.jpg") == draw_index("a/b.jpg", 1) != draw_index("a/b.jpg", 2)
-    True
-    """
-    name = os.fsencode(path.replace(os.sep, "/")) + b"\0" + copy.to_bytes(8, "little")
-    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little")
-
-
-def printable(path: str) -> str:
-    r"""Return a path as text that prints anywhere, on one line.
-
-    >>> printable("a\nb\udcff.png")
-    'a\\nb\\xff.png'
-    """
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-# --- finding ----------------------------------------------------------------------------
 
 
 def scan(folder: str, allow: Collection[str] = ()) -> Found:
     """Find the images below a folder.
 
     A file is an image if its name ends like one or its first bytes are those of one. Symbolic
-    links to files are read, links to folders are not followed, hidden names are not looked at,
-    and pipes, sockets and devices are left out and never opened.
+    links to files are read, links to folders are not followed, hidden names are ignored, and
+    pipes, sockets and devices are left out and never opened.
 
     Args:
         folder: where to look.
-        allow: formats to find beside the trusted ones.
+        allow: formats to find in addition to the trusted ones.
     """
     found = Found([], [])
-    allowed = {extension for extension, kind in OTHER_EXTENSIONS.items() if kind in allow}
-    for entry in _walk(folder):
+    for entry in walk_files(folder):
         path = os.path.relpath(entry.path, folder)
-        extension = os.path.splitext(entry.name)[1].lower()
-        named = extension in EXTENSIONS or extension in allowed
+        named = has_image_name(entry.name, allow)
         try:
             status = entry.stat()
             regular = stat.S_ISREG(status.st_mode)
-            if regular and (named or _looks_like_image(entry.path, allow)):
+            if regular and (named or starts_like_image(entry.path, allow)):
                 found.images.append(Source(path, status.st_size, status.st_mtime_ns))
             elif not regular and named:
                 found.left_out.append((path, "not a regular file"))
@@ -108,162 +53,3 @@ def scan(folder: str, allow: Collection[str] = ()) -> Found:
     found.images.sort()
     found.left_out.sort()
     return found
-
-
-def _walk(folder: str) -> Iterator[os.DirEntry[str]]:
-    """Yield the entries below a folder that are not folders; a loop, so that depth is free."""
-    waiting = [folder]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                elif not _leads_to_folder(entry):  # such a link is neither followed nor a file
-                    yield entry
-
-
-def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _looks_like_image(path: str, allow: Collection[str]) -> bool:
-    with open(path, "rb") as file:
-        start = file.read(16)
-    # two letters alone are no evidence
-    return sniff(start) not in (None, "bmp") or recognize(start) in allow
-
-
-# --- planning ---------------------------------------------------------------------------
-
-
-def output_name(path: str, kind: str) -> tuple[str, str]:
-    """Return the name and the format of the output for an input name.
-
-    `kind` is a format; or "same" for the one that the name says, and PNG where imgkit does not
-    write that one; or "float" likewise, and TIFF where that one does not hold floats. A name
-    that already ends right is kept as it is.
-
-    >>> output_name("a/b.JPEG", "same"), output_name("b.gif", "same"), output_name("b", "tiff")
-    (('a/b.JPEG', 'jpg'), ('b.png', 'png'), ('b.tiff', 'tiff'))
-    """
-    stem, extension = os.path.splitext(path)
-    here = (EXTENSIONS | OTHER_EXTENSIONS).get(extension.lower())
-    wanted = kind
-    if kind == "same":
-        wanted = here if here in WRITABLE else "png"
-    elif kind == "float":
-        wanted = here if here in HOLD_FLOATS else "tiff"
-    if here == wanted:
-        return path, wanted
-    return f"{path if here is None else stem}.{wanted}", wanted
-
-
-def plan(
-    images: Iterable[Source], src: str, dst: str, kind: str = "same", copies: int = 1
-) -> list[Item]:
-    """Name the outputs of every image: its path is kept, its extension follows its format.
-
-    Of several copies each has its number: ``a_0001.jpg``, ``a_0002.jpg``.
-
-    Raises:
-        ValueError: if two outputs would have one name (also on disks that ignore case or
-            Unicode form), or an output would lie inside the source or outside the destination.
-    """
-    src, dst = os.path.realpath(src), os.path.realpath(dst)
-    if _is_inside(dst, src):
-        raise ValueError(
-            f"DST {printable(dst)} lies inside SRC {printable(src)}: choose another folder"
-        )
-    items = []
-    for image in images:
-        name, here = output_name(image.path, kind)
-        source, target = os.path.join(src, image.path), os.path.join(dst, name)
-        item = Item(image.path, source, target, here, 1, image.size, image.mtime_ns)
-        items.extend(numbered(item, copies))
-    _check_collisions(items, dst, "" if kind in ("same", "float") else ", or keep --format same")
-    _check_folders({os.path.dirname(item.target) for item in items}, src, dst)
-    return items
-
-
-def plan_file(src: str, dst: str, kind: str = "same") -> Item:
-    """Name the output of one file: `dst` is a folder, or the name of the output."""
-    name = os.path.basename(src)
-    if os.path.isdir(dst) or dst.endswith(os.sep):
-        output, kind = output_name(name, kind)
-        target = os.path.join(dst, output)
-    else:
-        target, kind = dst, named_format(dst, kind)
-    _check_not_source(src, target)
-    status = os.stat(src)
-    return Item(name, src, target, kind, 1, status.st_size, status.st_mtime_ns)
-
-
-def numbered(item: Item, copies: int) -> list[Item]:
-    """Return the items of an image's copies, numbered from 1; one copy keeps its name."""
-    if copies == 1:
-        return [item]
-    stem, extension = os.path.splitext(item.target)
-    digits = max(4, len(str(copies)))
-    targets = [f"{stem}_{copy:0{digits}}{extension}" for copy in range(1, copies + 1)]
-    for target in targets:
-        _check_not_source(item.source, target)
-    return [item._replace(target=t, copy=copy) for copy, t in enumerate(targets, 1)]
-
-
-def _check_not_source(src: str, target: str) -> None:
-    if os.path.realpath(src) == os.path.realpath(target):
-        raise ValueError(f"DST is {printable(target)}: that is SRC itself")
-
-
-def named_format(path: str, kind: str = "same") -> str:
-    """Return `kind` if it is a format, and otherwise the one that a file's extension names."""
-    extension = os.path.splitext(path)[1].lower()
-    here = EXTENSIONS.get(extension)
-    if kind in WRITABLE:
-        return kind
-    if here not in WRITABLE:
-        known = [ending for ending, name in EXTENSIONS.items() if name in WRITABLE]
-        raise ValueError(
-            f"DST {printable(path)} ends in {extension!r}: {suggest(extension, known)}"
-        )
-    return here
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(os.path.join(folder, ""))
-
-
-def _alike(path: str) -> str:
-    """What a path is on a disk that ignores case and Unicode form."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
-
-
-def _check_collisions(items: list[Item], dst: str, hint: str) -> None:
-    taken: dict[str, str] = {}
-    for item in items:
-        key = _alike(item.target)
-        if key in taken:
-            raise ValueError(
-                f"{printable(taken[key])} and {printable(item.path)} would both be written to "
-                f"{printable(os.path.relpath(item.target, dst))}: rename one{hint}"
-            )
-        taken[key] = item.path
-    folders = {_alike(os.path.dirname(item.target)): item.path for item in items}
-    for folder in folders.keys() & taken.keys():
-        first, second = printable(taken[folder]), printable(folders[folder])
-        raise ValueError(f"{first} would be written where {second} needs a folder")
-
-
-def _check_folders(folders: Iterable[str], src: str, dst: str) -> None:
-    """Refuse folders of outputs that a link leads out of DST or into SRC."""
-    for folder in folders:
-        real = os.path.realpath(folder)
-        if not _is_inside(real, dst):
-            raise ValueError(f"DST has a link out of it: {printable(folder)} is {printable(real)}")
-        if _is_inside(real, src):
-            raise ValueError(f"{printable(real)} in DST is inside SRC: choose another folder")

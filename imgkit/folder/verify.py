@@ -1,4 +1,4 @@
-"""Hold a destination against its journal: every output there, whole, and nothing else."""
+"""Compare a destination with its journal: every output exists, unchanged, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from imgkit.folder.journal import Run, stream
-from imgkit.folder.scan import OWN, printable
+from imgkit.io.files import OWN, printable_path
 
 
-class Noted(NamedTuple):
+class LastEntry(NamedTuple):
     """The last line of the journal about an output."""
 
     status: str
@@ -22,24 +22,26 @@ class Noted(NamedTuple):
 
 @dataclass
 class Verdict:
-    """What was found; the lists hold paths below the destination."""
+    """The result of a comparison; the lists hold paths below the destination."""
 
-    outputs: int = 0  # that the journal says were written
-    failed: int = 0  # that the journal says were not
-    changed: list[str] = field(default_factory=list)  # other bytes than were written
+    outputs: int = 0  # written, according to the journal
+    failed: int = 0  # not written, according to the journal
+    changed: list[str] = field(default_factory=list)  # the bytes differ from those written
     missing: list[str] = field(default_factory=list)
-    extra: list[str] = field(default_factory=list)  # no run wrote them, or their last one failed
-    earlier: list[str] = field(default_factory=list)  # whole, but not made as the last run did
+    extra: list[str] = field(default_factory=list)  # not written by a run, or the last one failed
+    earlier: list[str] = field(
+        default_factory=list
+    )  # unchanged, but of an earlier run with other parameters
 
     @property
-    def holds(self) -> bool:
-        """Tell whether every output is there as it was written, and nothing else is."""
+    def is_intact(self) -> bool:
+        """Whether every output exists as it was written, and no other file exists."""
         return not (self.changed or self.missing or self.extra)
 
     def summary(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
         names = ("changed", "missing", "extra", "earlier")
-        lists = {name: [printable(path) for path in getattr(self, name)] for name in names}
+        lists = {name: [printable_path(path) for path in getattr(self, name)] for name in names}
         return {"outputs": self.outputs, "failed": self.failed, **lists}
 
 
@@ -47,23 +49,23 @@ def verify(dst: str) -> Verdict:
     """Read every output of a destination and compare it with the journal.
 
     Raises:
-        FileNotFoundError: if DST has no journal.
+        FileNotFoundError: DST has no journal.
     """
-    noted, last = _last(dst)
+    entries, last = _last(dst)
     verdict = Verdict()
     for path in sorted(files(dst)):
-        known = noted.pop(path, None)
-        if known is None or known.status != "ok":
+        entry = entries.pop(path, None)
+        if entry is None or entry.status != "ok":
             verdict.extra.append(path)
-            verdict.failed += known is not None
+            verdict.failed += entry is not None
             continue
         verdict.outputs += 1
-        if _hash(os.path.join(dst, path)) != known.sha256:
+        if _hash(os.path.join(dst, path)) != entry.sha256:
             verdict.changed.append(path)
-        elif known.op != last:
+        elif entry.op != last:
             verdict.earlier.append(path)
-    for path, known in sorted(noted.items()):
-        if known.status == "ok":
+    for path, entry in sorted(entries.items()):
+        if entry.status == "ok":
             verdict.outputs += 1
             verdict.missing.append(path)
         else:
@@ -71,9 +73,9 @@ def verify(dst: str) -> Verdict:
     return verdict
 
 
-def _last(dst: str) -> tuple[dict[str, Noted], str]:
+def _last(dst: str) -> tuple[dict[str, LastEntry], str]:
     """Return the last line about each output, and the op of the last run."""
-    noted: dict[str, Noted] = {}
+    entries: dict[str, LastEntry] = {}
     ops: dict[str, str] = {}  # many lines share one
     last = ""
     for record in stream(dst):
@@ -81,12 +83,12 @@ def _last(dst: str) -> tuple[dict[str, Noted], str]:
             last = record.op
         else:
             op = ops.setdefault(record.op, record.op)
-            noted[record.output] = Noted(record.status, record.sha256, op)
-    return noted, last
+            entries[record.output] = LastEntry(record.status, record.sha256, op)
+    return entries, last
 
 
 def files(dst: str) -> Iterator[str]:
-    """Yield the paths of all files below a destination but imgkit's own."""
+    """Yield the paths of all files below a destination except imgkit's own."""
     waiting = [""]
     while waiting:
         folder = waiting.pop()

@@ -1,1 +1,1 @@
-"""Bytes to image and image to bytes."""
+"""Image files: `read` and `write`, the codec, and files and folders."""

@@ -1,20 +1,18 @@
-"""Bytes to image and image to bytes. Nothing here touches a path.
+"""Bytes to image. Nothing here opens a path.
 
-**Reading.** The format is told by the content, never by the name: PNG, JPEG, WebP, TIFF, BMP,
-GIF, AVIF and ``.npy``; a few others only where they are allowed by name. The header is read
-first, and too many pixels, frames or scans are refused before any is decoded. The first frame is
-read. What comes out is ``(H, W)`` gray or ``(H, W, 3)`` RGB:
+The content determines the format, the name does not: PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF and
+``.npy``; a few others only if they are allowed by name. The header is read first, and too many
+pixels, frames or scans are refused before any is decoded. The first frame is read. The result is
+``(H, W)`` gray or ``(H, W, 3)`` RGB:
 
 - 16 bits stay 16 bits, float TIFF stays float;
 - 1-bit becomes 0 and 255, a palette its colors, CMYK, YCbCr and Lab become RGB;
 - transparency is laid over white;
-- EXIF orientation is applied, once, in every format; metadata is not carried further;
-- TIFF and ``.npy`` of another number of channels come as they are, ``(H, W, C)``.
+- EXIF orientation is applied, once, in every format; other metadata is dropped;
+- TIFF and ``.npy`` of another number of channels stay as they are, ``(H, W, C)``.
 
-A file that ends early or whose checksum is wrong is an error, never an image with gray rows.
-Damage inside the data of a JPEG cannot be told: the format has no checksum.
-
-Writing is the matter of `imgkit.io.encode`, whose names are here as well.
+A file that ends early or has a wrong checksum is an error, never an image with gray rows. Damage
+inside the data of a JPEG is not detected: the format has no checksum.
 """
 
 from __future__ import annotations
@@ -30,37 +28,30 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.image import MAX_CHANNELS, check_image
-from imgkit.io.encode import HOLD_FLOATS as HOLD_FLOATS
-from imgkit.io.encode import WRITABLE as WRITABLE
-from imgkit.io.encode import encode as encode
-from imgkit.io.encode import scaled as scaled
-from imgkit.io.encode import unfit as unfit
-from imgkit.io.header import ALLOWABLE as ALLOWABLE
-from imgkit.io.header import EXTENSIONS as EXTENSIONS
-from imgkit.io.header import OTHER_EXTENSIONS as OTHER_EXTENSIONS
-from imgkit.io.header import BadImage as BadImage
 from imgkit.io.header import (
+    ALLOWABLE,
+    BadImage,
     check_pixels,
     check_whole,
     count_frames,
+    recognize,
+    sniff,
     webp_size,
 )
-from imgkit.io.header import recognize as recognize
-from imgkit.io.header import sniff as sniff
 from imgkit.io.tiff import decode_tiff, is_shallow
 from imgkit.pillow import orientation, over_white, pixels, upright
 
 Array = npt.NDArray[Any]
 
-MAX_PIXELS = 178_956_970  # where Pillow itself refuses to open an image
+MAX_PIXELS = 178_956_970  # Pillow itself refuses larger images
 MAX_FRAMES = 1000
-MAX_SCANS = 500  # of a JPEG, each of which costs a pass over all its pixels; cameras make ten
-SCALES = (8, 4, 2)  # by which a JPEG can be made smaller while it is decoded
+MAX_SCANS = 500  # of a JPEG; each costs a pass over all pixels, and cameras write ten
+SCALES = (8, 4, 2)  # divisors of the size that a JPEG can be decoded at
 PILLOW_NAMES = {"jpg": "JPEG"} | ALLOWABLE  # the others are the format's name in capitals
 
 
 class Decoded(NamedTuple):
-    """An image, the format and number of frames of its file, and what is worth knowing of it."""
+    """An image, the format and number of frames of its file, and notes about the file."""
 
     image: Array
     kind: str
@@ -70,7 +61,7 @@ class Decoded(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What is refused before it is decoded, and what is not: see `read`."""
+    """Limits on files, checked before they are decoded: see `decode`."""
 
     max_pixels: int = MAX_PIXELS
     max_frames: int = MAX_FRAMES
@@ -92,33 +83,35 @@ def decode(
 ) -> Array:
     """Return the image in a file's bytes, upright, as gray ``(H, W)`` or RGB ``(H, W, 3)``.
 
-    What `read` notes of the file is a `UserWarning`.
+    Each note about the file is a `UserWarning`.
 
     Args:
         data: the whole file.
         max_pixels: larger images are refused before they are decoded.
         max_frames: animations of more frames, and TIFF files of more pages, are refused.
-        allow: names of formats to read beside the trusted ones, of `header.ALLOWABLE`.
-        allow_truncated: read what there is of a file that ends early. What is missing is gray or
-            black; a file that the decoder cannot begin is an error all the same.
-        shrink_to: (height, width) that the upright image will be resized to, antialiased, with
-            nothing before. A JPEG then comes out smaller by `decode_scale`; other formats take
-            no notice.
+        allow: names of formats to read in addition to the trusted ones, of `header.ALLOWABLE`.
+        allow_truncated: read a file that ends early up to its end. The missing pixels are gray or
+            black; a file without any readable pixels is still an error.
+        shrink_to: (height, width) that the upright image will be resized to, antialiased, as the
+            first step. A JPEG is then decoded smaller by `decode_scale`; other formats ignore
+            this.
 
     Raises:
         BadImage: with the reason and its kind.
     """
-    decoded = read(data, Limits(max_pixels, max_frames, allow, allow_truncated), shrink_to)
+    decoded = decode_details(
+        data, Limits(max_pixels, max_frames, allow, allow_truncated), shrink_to
+    )
     for note in decoded.notes:
         warnings.warn(note, UserWarning, stacklevel=2)
     return decoded.image
 
 
 def decode_scale(size: tuple[int, int], target: tuple[int, int]) -> int:
-    """Return by how much a JPEG may be made smaller while it is decoded: 1, 2, 4 or 8.
+    """Return the divisor of the size that a JPEG may be decoded at: 1, 2, 4 or 8.
 
     The decoder leaves out frequencies, in a fraction of the time. At least twice the target is
-    kept in both directions, so that an antialiased resize does the rest, and a scale must divide
+    kept in both directions for the antialiased resize that follows, and the divisor must divide
     the size, as positions would shift otherwise: photographs then stay within 2 levels, on
     average, of the full decode.
 
@@ -133,8 +126,10 @@ def decode_scale(size: tuple[int, int], target: tuple[int, int]) -> int:
     return next((s for s in SCALES if all(n >= 2 * s * m and n % s == 0 for n, m in sides)), 1)
 
 
-def read(data: bytes, limits: Limits = STRICT, shrink_to: tuple[int, int] | None = None) -> Decoded:
-    """Decode as `decode` does, and say of what: format, frames, notes.
+def decode_details(
+    data: bytes, limits: Limits = STRICT, shrink_to: tuple[int, int] | None = None
+) -> Decoded:
+    """Decode as `decode` does, and return the format, the number of frames and the notes too.
 
     Raises:
         BadImage: with the reason and its kind.
@@ -152,7 +147,7 @@ def read(data: bytes, limits: Limits = STRICT, shrink_to: tuple[int, int] | None
             raise
         with _lenient():
             image = _decode(data, kind, limits.max_pixels, shrink_to)
-        note = f"{error}; what there is of it is read"
+        note = f"{error}; it is read up to its end"
         return Decoded(image, kind, frames, (*notes, note), partial=True)
 
 
@@ -161,7 +156,7 @@ _lenience = threading.Lock()
 
 @contextlib.contextmanager
 def _lenient() -> Iterator[None]:
-    """Have Pillow fill what is missing; its switch is one for the process, so it is put back."""
+    """Let Pillow fill missing pixels; its switch is global, so it is restored at the end."""
     from PIL import ImageFile
 
     with _lenience:
@@ -193,10 +188,10 @@ def _format(data: bytes, allow: Collection[str]) -> str:
 
 
 def _decode(data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None) -> Array:
-    """Decode, and turn whatever a decoder raises into `BadImage`."""
+    """Decode; turn every error of a decoder into `BadImage`."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # our own limits and errors stand in for theirs
+            warnings.simplefilter("ignore")  # our own limits and errors replace theirs
             if kind == "npy":
                 return _decode_npy(data, max_pixels)
             return _decode_picture(data, kind, max_pixels, shrink_to)
@@ -207,7 +202,7 @@ def _decode(data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] 
 
 
 def _bad(kind: str, error: Exception) -> BadImage:
-    """Turn a decoder's own error into ours."""
+    """Turn an error of a decoder into `BadImage`."""
     text = (str(error) or type(error).__name__).partition(" <_io.BytesIO")[0]
     bomb = type(error).__name__ == "DecompressionBombError"
     if bomb or "too large" in text.lower() or "memory used" in text:
@@ -229,7 +224,7 @@ def _decode_picture(
 
     if kind == "webp":
         check_pixels(*webp_size(data), max_pixels)
-    # no marker stands in the data of a scan, so this counts scans, and those of a thumbnail
+    # the data of a scan contains no marker, so this counts scans, a thumbnail's included
     if kind == "jpg" and data.count(b"\xff\xda") > MAX_SCANS:
         raise BadImage("too_large", f"the jpg file has more than {MAX_SCANS} scans")
     try:
@@ -257,7 +252,7 @@ def _decode_picture(
 
 
 def _decode_deep(data: bytes) -> Array:
-    """Decode 16-bit PNG, which Pillow would squeeze to 8 bits."""
+    """Decode 16-bit PNG, which Pillow would reduce to 8 bits."""
     import cv2
 
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -267,7 +262,7 @@ def _decode_deep(data: bytes) -> Array:
         return cast(Array, image)
     if image.shape[2] == 4:
         color = over_white(image[..., 2::-1], image[..., 3:])
-        gray = data[25] == 4  # gray with alpha comes back as color
+        gray = data[25] == 4  # OpenCV returns gray with alpha as color
         return np.ascontiguousarray(color[..., 0]) if gray else color
     return np.ascontiguousarray(image[..., ::-1])
 
@@ -293,5 +288,5 @@ def _decode_npy(data: bytes, max_pixels: int) -> Array:
     array = np.load(io.BytesIO(data), allow_pickle=False)
     try:
         return check_image(array, "array")
-    except (TypeError, ValueError) as error:  # an array that is no image
+    except (TypeError, ValueError) as error:  # the array is not an image
         raise BadImage("unsupported", str(error)) from None

@@ -1,24 +1,63 @@
 """Image to bytes: PNG, JPEG, WebP, TIFF and ``.npy``; the same image gives the same bytes.
 
-A result that the format cannot hold (floats in PNG, 16 bits in JPEG) is an error that says what to
-do. Booleans are written as 0 and 255. WebP has no gray: a gray image becomes equal channels.
+An image that the format cannot hold (floats in PNG, 16 bits in JPEG) is an error that says what to
+do, in the words of the caller (`Wording`). Booleans are written as 0 and 255. WebP has no gray: a
+gray image becomes equal channels.
 """
 
 from __future__ import annotations
 
 import io
-from typing import Any
+import os
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.io.header import BadImage
+from imgkit.checks import suggest
+from imgkit.io.files import printable_path
+from imgkit.io.header import EXTENSIONS, BadImage
 
 Array = npt.NDArray[Any]
 
 WRITABLE = ("png", "jpg", "webp", "tiff", "npy")
 HOLD_FLOATS = ("tiff", "npy")
 LONGEST = {"jpg": 65500, "webp": 16383}  # pixels on a side, of libjpeg and of the WebP format
+
+
+class Wording(NamedTuple):
+    """How an error names the image, and what it advises if the format cannot hold that image."""
+
+    subject: str
+    floats: str
+    uint16: str
+    channels: str
+    shape: str
+
+
+PYTHON = Wording(
+    subject="image",
+    floats="a .tiff or .npy file keeps the values, to_uint8(image) makes levels of 0..1",
+    uint16="a .png, .tiff or .npy file keeps the values, to_uint8(image) makes 8-bit levels",
+    channels="a .tiff or .npy file holds them",
+    shape="pass (H, W) or (H, W, C)",
+)
+
+
+def named_format(path: str, name: str = "path") -> str:
+    """Return the format that the extension of a file's name stands for.
+
+    Raises:
+        ValueError: the extension is not that of a format that is written.
+    """
+    extension = os.path.splitext(path)[1].lower()
+    kind = EXTENSIONS.get(extension)
+    if kind not in WRITABLE:
+        known = [ending for ending, format in EXTENSIONS.items() if format in WRITABLE]
+        raise ValueError(
+            f"{name} {printable_path(path)} ends in {extension!r}: {suggest(extension, known)}"
+        )
+    return kind
 
 
 def scaled(image: Array, scale: str | tuple[float, float]) -> Array:
@@ -47,7 +86,12 @@ def _value_range(values: Array, finite: Array) -> tuple[float, float]:
 
 
 def encode(
-    image: Array, kind: str, *, quality: int = 95, scale: str | tuple[float, float] | None = None
+    image: Array,
+    kind: str,
+    *,
+    quality: int = 95,
+    scale: str | tuple[float, float] | None = None,
+    wording: Wording = PYTHON,
 ) -> bytes:
     """Return an image as the bytes of a file.
 
@@ -56,9 +100,10 @@ def encode(
         kind: png, jpg, webp, tiff or npy.
         quality: 1..100, of JPEG and WebP.
         scale: if given, map this range to 0..255 first; see `scaled`.
+        wording: of the error.
 
     Raises:
-        BadImage: if the format cannot hold the result; kind "unfit".
+        BadImage: if the format cannot hold the image; kind "unfit".
     """
     if scale is not None:
         image = scaled(image, scale)
@@ -70,42 +115,38 @@ def encode(
         return file.getvalue()
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]
+    _check_fits(image, kind, wording)
     return _encode_tiff(image) if kind == "tiff" else _encode_picture(image, kind, quality)
 
 
-def unfit(dtype: npt.DTypeLike, kind: str) -> str | None:
-    """Say why values of a dtype cannot be written in a format, or return None."""
+def unfit(dtype: npt.DTypeLike, kind: str, wording: Wording = PYTHON) -> str | None:
+    """Return why values of a dtype cannot be written in a format, or None if they can."""
     dtype = np.dtype(dtype)
     if dtype.kind == "f" and kind not in HOLD_FLOATS:
-        return (
-            f"the result is {dtype}, which {kind} cannot hold: add --scale auto or --scale A:B "
-            "to map a range of values to 0..255, or --format tiff|npy to keep the values"
-        )
+        return f"{wording.subject} is {dtype}, which {kind} cannot hold: {wording.floats}"
     if dtype == np.uint16 and kind in ("jpg", "webp"):
-        return (
-            f"the result is uint16, which {kind} cannot hold: add --format png|tiff|npy "
-            "to keep the values, or --scale 0:65535 to map them to 0..255"
-        )
+        return f"{wording.subject} is uint16, which {kind} cannot hold: {wording.uint16}"
     return None
 
 
-def _check_fits(image: Array, kind: str) -> None:
-    why = unfit(image.dtype, kind)
+def _check_fits(image: Array, kind: str, wording: Wording) -> None:
+    problem = unfit(image.dtype, kind, wording)
     channels = image.shape[2] if image.ndim == 3 else 1
+    has_shape = f"{wording.subject} has shape {image.shape}"
     if image.ndim not in (2, 3) or 0 in image.shape:
-        why = f"the result has shape {image.shape}, which is no image: add --format npy"
+        problem = f"{has_shape}, which is not an image: {wording.shape}"
     elif channels not in ((1, 3) if kind == "jpg" else (1, 3, 4)) and kind != "tiff":
-        why = f"the result has {channels} channels, which {kind} cannot hold: add --format tiff|npy"
+        count = f"{wording.subject} has {channels} channels"
+        problem = f"{count}, which {kind} cannot hold: {wording.channels}"
     elif max(image.shape[:2]) > LONGEST.get(kind, 1 << 31):
-        why = f"the result has shape {image.shape}: {kind} ends at {LONGEST[kind]} pixels a side"
-    if why:
-        raise BadImage("unfit", why)
+        problem = f"{has_shape}: {kind} holds at most {LONGEST[kind]} pixels a side"
+    if problem:
+        raise BadImage("unfit", problem)
 
 
 def _encode_picture(image: Array, kind: str, quality: int) -> bytes:
     import cv2
 
-    _check_fits(image, kind)
     options = {
         "png": [
             *(cv2.IMWRITE_PNG_COMPRESSION, 1),  # 5 times as fast as level 6, a third larger
@@ -133,7 +174,6 @@ def _encode_picture(image: Array, kind: str, quality: int) -> bytes:
 def _encode_tiff(image: Array) -> bytes:
     import tifffile
 
-    _check_fits(image, "tiff")
     file = io.BytesIO()
     colors = image.ndim == 3 and image.shape[2] in (3, 4)
     tifffile.imwrite(

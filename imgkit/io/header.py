@@ -1,7 +1,7 @@
-"""What a file says of itself before any pixel is decoded: its format, its frames, its wholeness.
+"""Read the header of a file before any pixel is decoded: format, frames, size, completeness.
 
-Everything here reads bytes and never a path, and needs no library: damaged files are met before
-a decoder sees them.
+Everything here reads bytes, opens no path and needs no library, so that damaged files are refused
+before a decoder reads them.
 """
 
 from __future__ import annotations
@@ -47,9 +47,8 @@ STARTS = {
     b"GIF89a": "gif",
     b"\x93NUMPY": "npy",
 }
-# Formats known by name, so that a refusal can say it. Those with a plug-in of Pillow's can be
-# allowed; their decoders are tested by few, and some run other programs, so nobody gets them
-# without asking.
+# Formats that are recognized so that the error can name them. Those with a plug-in of Pillow can be
+# allowed; few users test these decoders, and some run other programs, so they are off by default.
 OTHER_STARTS = {
     b"\0\0\1\0": "ico",
     b"\0\0\2\0": "cur",
@@ -89,7 +88,7 @@ MAX_VALUES = 4  # for each pixel that is allowed: RGBA, or fewer pixels of more 
 class BadImage(ValueError):
     """A file that cannot be read, or a result that its format cannot hold.
 
-    `kind` is one word for machines: empty, unknown, unsupported, too_large, truncated, corrupt,
+    `kind` is one word for programs: empty, unknown, unsupported, too_large, truncated, corrupt,
     memory or unfit.
     """
 
@@ -105,7 +104,7 @@ class BadImage(ValueError):
 
 
 def sniff(data: bytes) -> str | None:
-    """Name the trusted format of a file by its first 32 bytes, or return None.
+    """Return the trusted format of a file by its first 32 bytes, or None.
 
     >>> sniff(b"\\x89PNG\\r\\n\\x1a\\n")
     'png'
@@ -118,7 +117,7 @@ def sniff(data: bytes) -> str | None:
 
 
 def recognize(data: bytes) -> str | None:
-    """Name a format that is not among the trusted ones, or return None."""
+    """Return the format of a file that is not a trusted one, or None."""
     if data[4:8] == b"ftyp" and _brands(data) & {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}:
         return "heic"
     return next((name for start, name in OTHER_STARTS.items() if data.startswith(start)), None)
@@ -136,7 +135,7 @@ def _brands(data: bytes) -> set[bytes]:
 def count_frames(data: bytes, kind: str, limit: int) -> int:
     """Count the frames of an animation or the pages of a TIFF, up to just over a limit.
 
-    No frame is decoded. Where the file is damaged the count ends.
+    No frame is decoded. The count ends where the file is damaged.
     """
     if kind not in COUNTERS:
         return 1
@@ -213,11 +212,11 @@ COUNTERS = {
 }
 
 
-# --- size and wholeness -----------------------------------------------------------------
+# --- size and completeness --------------------------------------------------------------
 
 
 def webp_size(data: bytes) -> tuple[int, int]:
-    """Return (width, height) of a WebP file; its decoder allocates before it can be asked."""
+    """Return (width, height) of a WebP file; its decoder allocates before it reports them."""
     form, body = data[12:16], data[20:30]
     if form == b"VP8X":
         return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
@@ -237,7 +236,7 @@ def check_whole(data: bytes, kind: str) -> None:
 
 
 def _check_png(data: bytes) -> None:
-    """Walk the chunks: lengths, and checksums of those that matter (their names begin large)."""
+    """Check the lengths of all chunks, and the checksums of critical ones (in capital letters)."""
     view, at = memoryview(data), 8
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

@@ -1,4 +1,4 @@
-"""TIFF, as far as Pillow has no mode for it: 16-bit and float color, float64, many channels."""
+"""Decode the TIFF files that Pillow has no mode for: 16-bit and float color, many channels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFLATE = (8, 32946)
 def is_shallow(picture: Any) -> bool:
     """Whether Pillow keeps every bit of this TIFF: up to 8 bits, or one channel.
 
-    Extra channels of no stated meaning (tag 338 is 0) are data, which Pillow takes for alpha.
+    Extra channels without a meaning (tag 338 is 0) are data; Pillow reads them as alpha.
     """
     bits = picture.tag_v2.get(258, (1,))
     if 0 in picture.tag_v2.get(338, ()):
@@ -33,7 +33,7 @@ def decode_tiff(data: bytes, max_pixels: int) -> Array:
     """Return the first page, upright, as (H, W) or (H, W, C).
 
     Raises:
-        BadImage: or what tifffile raises on damaged files.
+        BadImage: also other errors of tifffile on damaged files.
     """
     import tifffile
 
@@ -77,19 +77,19 @@ def _tiff_pixels(data: bytes, page: Any) -> Array:
 
 
 def _check_tiff(data: bytes, page: Any) -> None:
-    """Raise if segments of a page are missing, or unpack to far more than its pixels need."""
+    """Raise if segments of a page are missing, or unpack to far more bytes than its pixels."""
     room = 2 * page.size * page.dtype.itemsize + (1 << 20) if page.dtype is not None else 1 << 20
     for start, length in zip(page.dataoffsets, page.databytecounts, strict=False):
         if start + length > len(data):
             raise BadImage("truncated", "the tiff file ends early: a strip is missing")
-        if page.compression in DEFLATE and length * 1032 > room:  # deflate packs no tighter
+        if page.compression in DEFLATE and length * 1032 > room:  # deflate cannot pack tighter
             room -= _unpacked(data[start : start + length], room)
         if room < 0:
             raise BadImage("too_large", "the tiff file unpacks to more than its pixels")
 
 
 def _unpacked(packed: bytes, limit: int) -> int:
-    """Count the bytes that a deflate stream holds, up to just over a limit; keep none."""
+    """Count the bytes of a deflate stream, up to just over a limit, without keeping them."""
     stream, count = zlib.decompressobj(), 0
     while packed and count <= limit:
         count += len(stream.decompress(packed, 1 << 20))

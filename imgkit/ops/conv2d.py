@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from imgkit.border import BORDERS, MODES
+from imgkit.border import MODES, check_border_word
 from imgkit.checks import MAX_SIDE, check_choice, check_int, check_ints, check_number, check_real
 from imgkit.image import Array, inspect_image, is_tensor, saturate
 from imgkit.ops.conv_plan import check_fits, check_held, dtypes
@@ -79,7 +79,7 @@ def conv2d(
         if biases is not None:
             check_held(biases, "bias", work, ())
         taps = taps.astype(work)
-    check_choice(border, "border", BORDERS)
+    check_border_word(border)
     strides = check_ints(stride, "stride", 2, 1, MAX_SIDE)
     dilations = check_ints(dilation, "dilation", 2, 1, MAX_SIDE)
     pads = _padding(mode, padding, taps.shape[2:], strides, dilations)

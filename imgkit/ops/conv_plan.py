@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from imgkit.backends import backend
-from imgkit.border import BORDERS, MODES
+from imgkit.border import MODES, check_border_word
 from imgkit.checks import MAX_SIDE, check_choice, check_ints, check_number
 from imgkit.image import (
     Array,
@@ -121,7 +121,7 @@ def _words(options: Options) -> dict[str, Any]:
     """Check the options that do not depend on the kernel."""
     return {
         "mode": check_choice(options.mode, "mode", MODES),
-        "border": check_choice(options.border, "border", BORDERS),
+        "border": check_border_word(options.border),
         "value": check_number(options.value, "value"),
         "method": check_choice(options.method, "method", METHODS),
     }

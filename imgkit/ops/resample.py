@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit import geometry
-from imgkit.border import BORDERS, check_values
+from imgkit.border import check_border_word, check_values
 from imgkit.checks import (
     MAX_SIDE,
     check_choice,
@@ -153,7 +153,7 @@ def _warp(
     """Check the options of `warp` and run it on a checked image."""
     maps = check_maps(matrix_or_field, image)
     check_choice(interpolation, "interpolation", SAMPLERS)
-    check_choice(border, "border", BORDERS)
+    check_border_word(border)
     fill = check_values(value, image.channels, image.array.dtype)
     out_size = warp_size(size, maps, image)
     antialias = check_flag(antialias, "antialias")
@@ -307,7 +307,7 @@ def pad(
     """
     image = inspect_image(x)
     top, bottom, left, right = _check_padding(padding)
-    check_choice(border, "border", BORDERS)
+    check_border_word(border)
     fill = check_values(value, image.channels, x.dtype)
     height, width = image.size
     size = (top + height + bottom, left + width + right)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from imgkit.border import BORDERS, MODES
+from imgkit.border import MODES, check_border_word
 from imgkit.checks import check_choice, check_int, check_ints, check_number, printable
 from imgkit.image import Array, inspect_image
 from imgkit.kernels import as_kernel
@@ -57,7 +57,7 @@ def convolution_matrix(
     sizes = _sizes(shape, taps)
     taps = taps.reshape((1,) * (len(sizes) - taps.ndim) + taps.shape)
     check_choice(mode, "mode", MODES)
-    check_choice(border, "border", BORDERS)
+    check_border_word(border)
     if mode == "valid" and any(k > n for k, n in zip(taps.shape, sizes, strict=True)):
         raise ValueError(
             f"kernel has shape {taps.shape}: mode 'valid' needs it to fit into the shape {sizes}; "
@@ -133,7 +133,7 @@ def deconvolve(
     taps = _image_kernel(kernel)
     check_choice(method, "method", ITERATIONS)
     check_choice(mode, "mode", MODES)
-    check_choice(border, "border", BORDERS)
+    check_border_word(border)
     if mode == "full" and any(k > n for k, n in zip(taps.shape, image.size, strict=True)):
         raise ValueError(
             f"b has shape {b.shape}: mode 'full' and this kernel give at least {taps.shape} pixels"

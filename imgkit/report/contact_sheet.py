@@ -1,4 +1,4 @@
-"""Originals and variants side by side: a contact sheet, and a page that needs only itself."""
+"""Originals and variants side by side: a contact sheet, and a page of one file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from imgkit.ops.resample import resize
 from imgkit.report.pictures import Numbers, Picture, Row
 
 Array = npt.NDArray[Any]
@@ -23,13 +24,13 @@ COLORS = ("#ff5a5f", "#21b8a6", "#f5a623", "#4a90e2", "#b967d9", "#7ab317", "#e2
 
 
 def page(rows: list[Row], title: str, facts: Mapping[str, str], notes: str = "") -> str:
-    """Return a page of HTML that opens anywhere: no script, no font, no picture from elsewhere.
+    """Return a page of HTML without scripts, fonts or pictures from other places.
 
     Args:
-        rows: what to show.
+        rows: the originals and variants.
         title: the headline.
-        facts: short words and what they say, below the headline.
-        notes: longer text that the reader may unfold.
+        facts: names and values, below the headline.
+        notes: longer text that the reader can unfold.
     """
     chips = "".join(f"<div><dt>{_text(k)}</dt><dd>{_text(v)}</dd></div>" for k, v in facts.items())
     fold = f"<details><summary>What runs</summary><pre>{_text(notes)}</pre></details>"
@@ -68,14 +69,14 @@ def _figure(picture: Picture, kind: str) -> str:
 
 
 def _ops(ops: Iterable[tuple[str, Numbers | None]]) -> str:
-    """Return the list of ops that happened with their numbers, and a line of those that did not."""
+    """Return the ops that happened with their numbers, and a line of those that did not."""
     listed, missing = [], []
     for name, numbers in ops:
         if numbers is None:
             missing.append(name)
             continue
-        told = ", ".join(f"<span>{_text(' '.join(pair))}</span>" for pair in numbers) or "✓"
-        listed.append(f"<div><dt>{_text(name)}</dt><dd>{told}</dd></div>")
+        text = ", ".join(f"<span>{_text(' '.join(pair))}</span>" for pair in numbers) or "✓"
+        listed.append(f"<div><dt>{_text(name)}</dt><dd>{text}</dd></div>")
     without = f'<p class="off">not {_text(", ".join(missing))}</p>' if missing else ""
     return (
         f'<div class="ops"><dl>{"".join(listed)}</dl>{without}</div>' if listed or missing else ""
@@ -120,7 +121,7 @@ def _tag(name: str, x: float, y0: float, y1: float, width: int, unit: float, col
 
 
 def color_of(name: str, place: int) -> str:
-    """Return a color that is the same for the same name; boxes without names take turns."""
+    """Return the color of a name; boxes without names take the colors in turn."""
     return COLORS[(sum(name.encode()) if name else place) % len(COLORS)]
 
 
@@ -129,7 +130,7 @@ def _text(value: str) -> str:
 
 
 def picture_uri(image: Array) -> str:
-    """Return an image as the address of itself: PNG where small, else JPEG."""
+    """Return an image as a data address: PNG if it is small, else JPEG."""
     from PIL import Image
 
     image = shrink(image, 640)
@@ -152,8 +153,6 @@ def shrink(image: Array, side: int) -> Array:
     height, width = image.shape[:2]
     if max(height, width) <= side:
         return image
-    from imgkit.ops.resample import resize
-
     factor = side / max(height, width)
     return np.asarray(
         resize(image, (max(1, round(height * factor)), max(1, round(width * factor))))
@@ -167,7 +166,7 @@ PAPER, INK, FAINT, MAT = (252, 252, 253), (28, 30, 36), (120, 126, 138), (238, 2
 
 
 def contact_sheet(rows: list[Row], title: str, facts: Mapping[str, str]) -> Array:
-    """Return one picture: each row an original and its variants, captions below, uint8 RGB."""
+    """Return one picture, uint8 RGB: each row an original and its variants, captions below."""
     from PIL import Image, ImageDraw, ImageFont
 
     columns = 1 + max((len(row.variants) for row in rows), default=0)
@@ -176,8 +175,8 @@ def contact_sheet(rows: list[Row], title: str, facts: Mapping[str, str]) -> Arra
     sheet = Image.new("RGB", (width, max(height, 2 * MARGIN + HEAD)), PAPER)
     pen = ImageDraw.Draw(sheet)
     pen.text((MARGIN, MARGIN - 4), title, INK, ImageFont.load_default(24))
-    told = "   ".join(f"{name} {value}" for name, value in facts.items())
-    pen.text((MARGIN, MARGIN + 28), told, FAINT, ImageFont.load_default(14))
+    text = "   ".join(f"{name} {value}" for name, value in facts.items())
+    pen.text((MARGIN, MARGIN + 28), text, FAINT, ImageFont.load_default(14))
     for i, row in enumerate(rows):
         y = MARGIN + HEAD + i * (CELL + CAPTION + GAP)
         for j, picture in enumerate((row.original, *row.variants)):
@@ -224,7 +223,7 @@ def _mark(pen: Any, picture: Picture, left: int, top: int, scale: float) -> None
 
 
 def _wrap(pen: Any, text: str, font: Any, lines: int) -> str:
-    """Break a text into lines of a cell's width; what is too much ends in dots."""
+    """Break a text into lines of a cell's width; a text that is too long ends in dots."""
     text = text.replace("\u00d7", "x")  # Pillow's own font has no multiplication sign
     rows = [""]
     for word in text.split(" "):

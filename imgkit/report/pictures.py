@@ -1,7 +1,7 @@
-"""What is shown of an image and of its variants: pixels, labels, and the numbers that were drawn.
+"""Pictures of an image and of its variants: pixels, labels and the drawn numbers.
 
-A `Picture` is what is shown of one image or variant; `draw_variant` makes one from a pipeline and
-a key, labels and drawn numbers included. `imgkit.report.contact_sheet` lays them out.
+`draw_variant` makes the `Picture` of a variant from a pipeline and a key; `contact_sheet` arranges
+pictures on a sheet or a page.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ LABELS = ("boxes", "labels", "keypoints")
 
 @dataclass(frozen=True)
 class Picture:
-    """What is shown of an image: uint8 pixels, labels in its own pixels, and a few words.
+    """One picture: uint8 pixels, labels in its own pixels, a title and a note.
 
-    `ops` lists each op that could happen with the numbers it drew; None: it did not happen.
+    `ops` lists each op with the numbers it drew; None: the op did not happen.
     """
 
     image: Array  # (H, W) or (H, W, 3)
@@ -48,7 +48,7 @@ class Row:
 
 
 def read_labels(content: Any) -> dict[str, dict[str, Any]]:
-    """Check labels as a sidecar file has them, by relative path.
+    """Check the labels of a file of labels, by relative path.
 
     ``{"a/b.jpg": {"boxes": [[x0, y0, x1, y1]], "labels": ["cat"], "keypoints": [[x, y]]}}``
 
@@ -94,11 +94,11 @@ def check_labels_follow(pipeline: Pipeline) -> None:
             raise ValueError(f"{op.name} is a function and leaves labels behind: use a transform")
 
 
-# --- making pictures --------------------------------------------------------------------
+# --- pictures ---------------------------------------------------------------------------
 
 
 def draw_original(image: Array, path: str, labels: Mapping[str, Any]) -> Picture:
-    """Show an image as it is."""
+    """Return the picture of an image as it is."""
     return Picture(visible(image)[0], path, _size(image), labels)
 
 
@@ -129,7 +129,7 @@ def _size(image: Array) -> str:
 
 
 def visible(image: Array) -> tuple[Array, str]:
-    """Return an image as uint8 gray or RGB, and what was done to its values, if anything."""
+    """Return an image as uint8 gray or RGB, and a note if its values were mapped."""
     if image.ndim == 3 and image.shape[2] not in (1, 3):
         image = image[..., :3] if image.shape[2] > 3 else image[..., :1]
     if image.ndim == 3 and image.shape[2] == 1:
@@ -159,7 +159,7 @@ def drawn(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, Numbers | Non
         numbers = tuple(
             (name.replace("_", " "), _number(value))
             for name, value in record.items()
-            if name not in ("op", "occurrence", "active", "key")  # a key makes noise, not sense
+            if name not in ("op", "occurrence", "active", "key")  # of a noise field
         )
         listed.append((str(record["op"]), numbers if happens else None))
     return listed

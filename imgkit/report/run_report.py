@@ -1,4 +1,4 @@
-"""One page about a finished run: what came of it, what failed and why, and some of the outputs."""
+"""One page about a finished run: counts, failures with their reasons, and some outputs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from importlib import resources
 from typing import Any
 
 from imgkit.folder.journal import Entry, Run, stream
-from imgkit.folder.scan import printable
 from imgkit.io.decode import decode
+from imgkit.io.files import printable_path
 from imgkit.report.contact_sheet import COARSE, picture_uri, shrink
 from imgkit.report.pictures import visible
 
@@ -22,7 +22,7 @@ THUMBNAIL = 320  # pixels on the longer side
 
 @dataclass
 class Finished:
-    """What the journal of a destination says in the end."""
+    """The final state of a destination, according to its journal."""
 
     runs: int = 0
     last: Run | None = None
@@ -41,7 +41,7 @@ class Finished:
             "bytes": self.written,
             "errors": dict(Counter(error for _, _, error, _ in self.failures).most_common()),
             "failures": [
-                {"path": printable(path), "error": error, "message": message}
+                {"path": printable_path(path), "error": error, "message": message}
                 for path, _status, error, message in self.failures
             ],
         }
@@ -51,8 +51,8 @@ def gather(dst: str) -> Finished:
     """Read the journal of a destination.
 
     Raises:
-        FileNotFoundError: if it has none.
-        ValueError: if no run has begun in it.
+        FileNotFoundError: it has no journal.
+        ValueError: the journal has no run.
     """
     done = Finished()
     last: dict[str, tuple[str, str, str, str, str, int]] = {}
@@ -65,7 +65,7 @@ def gather(dst: str) -> Finished:
             src = sources.get(record.run, "")
             last[record.output] = _kept(record, src)
     if done.last is None:
-        raise ValueError(f"the journal of {printable(dst)} has no run")
+        raise ValueError(f"the journal of {printable_path(dst)} has no run")
     for output, (path, src, status, error, message, written) in sorted(last.items()):
         if status == "ok":
             done.ok.append((output, path, src))
@@ -86,7 +86,7 @@ def page(dst: str, done: Finished, count: int) -> str:
     """Return the page, with thumbnails of `count` outputs, taken evenly."""
     summary = done.summary()
     template = resources.files("imgkit.report").joinpath("report.html").read_text("utf-8")
-    title = printable(os.path.basename(os.path.realpath(dst)) or dst)
+    title = printable_path(os.path.basename(os.path.realpath(dst)) or dst)
     parts = {
         "title": _text(title),
         "verdict": _verdict(summary),
@@ -126,10 +126,10 @@ def _bar(summary: dict[str, Any]) -> str:
 
 
 def _counts(summary: dict[str, Any]) -> str:
-    told = {"ok": "written", "failed": "failed", "quarantined": "quarantined"}
+    text = {"ok": "written", "failed": "failed", "quarantined": "quarantined"}
     return "".join(
         f'<div class="{name}"><dd>{summary[name]:,}</dd><dt>{word}</dt></div>'
-        for name, word in told.items()
+        for name, word in text.items()
     )
 
 
@@ -142,8 +142,8 @@ def _facts(dst: str, done: Finished) -> str:
     facts = {
         "pipeline": " → ".join(steps),
         "seed": run.pipeline.get("seed", "no draws"),
-        "from": printable(run.src),
-        "to": printable(os.path.realpath(dst)),
+        "from": printable_path(run.src),
+        "to": printable_path(os.path.realpath(dst)),
         "size": _size(done.written),
         "last run": datetime.datetime.fromisoformat(run.started).strftime("%Y-%m-%d %H:%M UTC"),
         "runs": done.runs,
@@ -181,7 +181,7 @@ def _failures(done: Finished) -> str:
 def _kind(done: Finished, error: str, number: int, kinds: int) -> str:
     rows = [(path, text) for path, _, kind, text in done.failures if kind == error]
     cells = "".join(
-        f"<tr><td>{_text(printable(path))}</td><td>{_text(text)}</td></tr>"
+        f"<tr><td>{_text(printable_path(path))}</td><td>{_text(text)}</td></tr>"
         for path, text in rows[:LISTED]
     )
     more = f"<p>and {number - LISTED:,} more</p>" if number > LISTED else ""
@@ -193,7 +193,7 @@ def _kind(done: Finished, error: str, number: int, kinds: int) -> str:
 
 
 def _pictures(dst: str, done: Finished, count: int) -> str:
-    """Return pairs of inputs and outputs, taken evenly from those that are there."""
+    """Return pairs of inputs and outputs, taken evenly from all outputs."""
     step = max(1.0, len(done.ok) / max(1, count))
     chosen = [done.ok[int(i * step)] for i in range(min(count, len(done.ok)))]
     figures = "".join(
@@ -202,14 +202,18 @@ def _pictures(dst: str, done: Finished, count: int) -> str:
     )
     if not figures:
         return ""
-    told = f"{len(chosen):,} of {_many(len(done.ok), 'output')}, each beside its input"
-    head = f"<h2>Some outputs <span>{told}</span></h2>"
+    text = f"{len(chosen):,} of {_many(len(done.ok), 'output')}, each beside its input"
+    head = f"<h2>Some outputs <span>{text}</span></h2>"
     return f'<section>{head}<div class="pairs">{figures}</div></section>'
 
 
 def _pair(path: str, output: str, source: str, target: str) -> str:
     before, after = _thumbnail(source), _thumbnail(target)
-    name = printable(path) if path == output else f"{printable(path)} → {printable(output)}"
+    name = (
+        printable_path(path)
+        if path == output
+        else f"{printable_path(path)} → {printable_path(output)}"
+    )
     return (
         f'<figure><div class="pair">{before[0]}{after[0]}</div><figcaption><b>{_text(name)}</b> '
         f"<span>{before[1]} → {after[1]}</span></figcaption></figure>"
@@ -217,13 +221,13 @@ def _pair(path: str, output: str, source: str, target: str) -> str:
 
 
 def _thumbnail(path: str) -> tuple[str, str]:
-    """Return a picture as HTML and its size as text; a gap where it is gone or cannot be shown."""
+    """Return a picture as HTML and its size as text; a gap if it is missing or unreadable."""
     try:
         with open(path, "rb") as file:
             image = decode(file.read())
         size = f"{image.shape[1]} × {image.shape[0]}"
         coarse = " coarse" if max(image.shape[:2]) <= COARSE else ""
         uri = picture_uri(shrink(visible(image)[0], THUMBNAIL))
-    except Exception:  # a thumbnail less is no reason to have no page
+    except Exception:  # the page is useful without this thumbnail
         return '<div class="frame gap">not there</div>', "?"
     return f'<div class="frame{coarse}"><img alt="" src="{uri}"></div>', size

@@ -12,9 +12,9 @@ from torch.utils.data import Dataset
 from imgkit.augment.pipeline import Pipeline
 from imgkit.checks import check_choice
 from imgkit.draws import EPOCH_BITS, check_bits
-from imgkit.folder import scan
 from imgkit.image import Array
-from imgkit.io import decode as codec
+from imgkit.io.decode import decode
+from imgkit.io.files import find_images, printable_path
 from imgkit.ops.color import grayscale
 from imgkit.torch.transform import Transform, check_transform
 
@@ -129,20 +129,20 @@ class ImageFolder(_WithEpoch):
 
     def name(self, index: int) -> str:
         """Return the path of a sample for messages."""
-        return scan.printable(self.samples[index][0])
+        return printable_path(self.samples[index][0])
 
     def decode(self, index: int) -> Array:
         """Return the image of a sample as an array (H, W, C), before the pipeline."""
         path = self.samples[index][0]
         try:
             with open(path, "rb") as file:
-                image = codec.decode(file.read())
+                image = decode(file.read())
             return _channels(image if image.ndim == 3 else image[..., None], self.channels)
-        except (codec.BadImage, ValueError) as error:
-            raise ValueError(f"{scan.printable(path)}: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{printable_path(path)}: {error}") from error
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"{scan.printable(path)} was removed after it was listed"
+                f"{printable_path(path)} was removed after it was listed"
             ) from error
 
     def __getitem__(self, index: Any) -> tuple[Any, int]:
@@ -156,17 +156,17 @@ class ImageFolder(_WithEpoch):
 def _tree(root: str) -> tuple[list[str], list[tuple[str, int]]]:
     """Return the sorted classes of a folder, and its images with their labels."""
     if not os.path.isdir(root):
-        raise FileNotFoundError(f"root is {scan.printable(root)}: the folder does not exist")
+        raise FileNotFoundError(f"root is {printable_path(root)}: the folder does not exist")
     with os.scandir(root) as entries:
         classes = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     found = [
-        (os.path.join(root, name, image.path), label)
+        (os.path.join(root, name, path), label)
         for label, name in enumerate(classes)
-        for image in scan.scan(os.path.join(root, name)).images
+        for path in find_images(os.path.join(root, name))
     ]
     if not found:
         raise FileNotFoundError(
-            f"root is {scan.printable(root)}: it has no images in folders, one for each class"
+            f"root is {printable_path(root)}: it has no images in folders, one for each class"
         )
     return classes, found
 

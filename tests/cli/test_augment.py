@@ -1,4 +1,4 @@
-"""Pipelines from the command line: which numbers, which names, what is refused."""
+"""Pipelines from the command line: the numbers, the names, the refusals."""
 
 import json
 import shutil
@@ -12,8 +12,9 @@ from click.testing import CliRunner
 import imgkit as ik
 from imgkit.cli.main import main
 from imgkit.folder.journal import read as read_journal
-from imgkit.folder.scan import draw_index
-from imgkit.io.decode import decode, encode
+from imgkit.folder.plan_outputs import draw_index
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 
 PIPELINE = """
 version: 1
@@ -133,11 +134,8 @@ def test_functions_and_transforms_may_be_mixed(photos, tmp_path):
     same_draw = ik.Pipeline([ik.Rotate((-40, 40))], seed=5)(first, key=key)
     result = decode(made["a.png"])
     assert not np.array_equal(result, same_draw)  # the second rotation has draws of its own
-    from imgkit.folder.steps import Step, program
-
-    rotate = Step("Rotate", {"degrees": (-40, 40)})
-    *_, last = program([rotate, Step("invert", {}), rotate], 5)
-    assert np.array_equal(result, last(first, key=key))
+    rotate = ik.Rotate((-40, 40))
+    assert np.array_equal(result, ik.Pipeline([rotate, ik.invert, rotate], 5)(image, key=key))
 
 
 def test_values_out_of_range_are_told_once_by_the_parent(photos, tmp_path):
@@ -179,7 +177,7 @@ def test_copies_that_would_take_one_name_are_refused(photos, pipeline, tmp_path)
     shutil.copy(photos / "a.png", photos / "x_0001.png")
     result = invoke("augment", photos / "x_0001.png", photos / "x.png", *flags[:4])
     assert result.exit_code == 2
-    assert "that is SRC itself" in " ".join(result.stderr.split())
+    assert "it is SRC itself" in " ".join(result.stderr.split())
 
 
 # --- wrong usage ------------------------------------------------------------------------
@@ -190,13 +188,16 @@ def test_copies_that_would_take_one_name_are_refused(photos, pipeline, tmp_path)
     [
         ([], "either --pipeline FILE or at least one --op"),
         (["--op", "invert"], "for --op: no operation is a transform"),
-        (["--op", "Rotat degrees=3"], "Rotat is no operation: did you mean 'Rotate'"),
+        (["--op", "Rotat degrees=3"], "unknown operation 'Rotat': did you mean 'Rotate'"),
         (["--op", "Rotate degres=3"], "Rotate has no parameter 'degres': did you mean 'degrees'"),
         (["--op", "Rotate"], "Rotate needs degrees"),
         (["--op", "Rotate degrees=9,3"], "the first must not exceed the second"),
         (["--op", "ToCHW", "--op", "Invert"], "Invert comes after ToCHW"),
         (["--op", "ToCHW", "--op", "sobel"], "sobel comes after ToCHW"),
-        (["--op", "ToCHW"], "for --format: ToCHW puts the channels first, which png files do not"),
+        (
+            ["--op", "ToCHW"],
+            "for --format: ToCHW puts the channels first; png files have them last",
+        ),
         (["--op", "Normalize", "--format", "png"], "which png cannot hold"),
         (["--op", "Invert", "--copies", "0"], "--copies"),
         (["--op", "Invert", "--seed", "-1"], "--seed"),

@@ -1,4 +1,4 @@
-"""Commands through the group: what they write, say, and exit with."""
+"""Contract of all commands, through the group: what they write, print, and exit with."""
 
 import json
 import os
@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 import imgkit as ik
-from imgkit.cli import options
+from imgkit.cli import options, values
 from imgkit.cli.main import main
-from imgkit.io.decode import decode, encode, sniff
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
+from imgkit.io.header import sniff
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "samples" / "images"
@@ -94,14 +96,14 @@ def test_one_bad_image_is_one_line_and_exit_1(photos, tmp_path):
     ("arguments", "message"),
     [
         (["run", "S", "D"], "either --pipeline FILE or at least one --op"),
-        (["run", "S", "D", "--op", "max_pol size=2"], "for --op: max_pol is no operation"),
+        (["run", "S", "D", "--op", "max_pol size=2"], "for --op: unknown operation 'max_pol'"),
         (["run", "S", "D", "--op", "max_pool sise=2"], "no parameter 'sise': did you mean 'size'"),
         (["run", "S", "D", "--op", "max_pool size=-2"], "for --op: size is -2"),
         (["run", "S", "D", "--pipeline", "nowhere.yaml"], "nowhere.yaml"),
         (["run", "nowhere", "D", "--op", "max_pool size=2"], "nowhere"),
         (["conv", "S", "D", "--kernel", "sobel"], "for --kernel: kernel is 'sobel'"),
         (["conv", "S", "D", "--kernel", "1 2; 3"], "rows of [2, 1] numbers"),
-        (["conv", "S", "D", "--kernel", "missing.npy"], "'missing.npy' is no file"),
+        (["conv", "S", "D", "--kernel", "missing.npy"], "no such file: 'missing.npy'"),
         (["conv", "S", "D", "--kernel", "S/a.png"], "for --kernel"),
         (["conv", "S", "D", "--kernel", "box", "--stride", "two"], "neither an integer nor H,W"),
         (["conv", "S", "D", "--kernel", "box", "--format", "png"], "for --format: the result is"),
@@ -123,7 +125,7 @@ def test_one_bad_image_is_one_line_and_exit_1(photos, tmp_path):
         (["pool", "S", "S/a.png/out"], "inside SRC"),
         (["pool", "S/sub", "S/a.png/out"], "Not a directory"),
         (["pool", "S/a.png", "D/a.gif"], "ends in '.gif'"),
-        (["pool", "S/a.png", "S/a.png"], "that is SRC itself"),
+        (["pool", "S/a.png", "S/a.png"], "it is SRC itself"),
         (["pool", "S", "-"], "'-' takes one image"),
         (["pool", "-", "D"], "DST must be a file"),
         (["pool", "-", "-", "--json"], "both write to stdout"),
@@ -180,8 +182,8 @@ SHARPEN = [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
     [
         ("k.txt", b"", "holds no numbers"),
         ("k.txt", b"one two", "holds more than numbers"),
-        ("k.npy", b"", "is no .npy file of numbers"),
-        ("k.npy", b"x", "is no .npy file of numbers"),
+        ("k.npy", b"", "is not a .npy file of numbers"),
+        ("k.npy", b"x", "is not a .npy file of numbers"),
     ],
 )
 def test_conv_names_the_kernel_file_that_holds_none(photos, tmp_path, name, content, message):
@@ -362,7 +364,7 @@ def test_ctrl_c_while_planning_exits_130(photos, tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("imgkit.folder.scan.os.scandir", interrupt)
+    monkeypatch.setattr("imgkit.io.files.os.scandir", interrupt)
     result = invoke("pool", photos, tmp_path / "out")
     assert result.exit_code == 130
     assert not (tmp_path / "out").exists()
@@ -391,21 +393,21 @@ def test_an_empty_folder_is_no_failure(tmp_path):
 
 def test_the_codec_and_the_help_agree_on_the_limit():
     from imgkit.border import BORDERS
-    from imgkit.io import decode as codec
+    from imgkit.io import decode, encode
 
-    assert options.MAX_PIXELS == codec.MAX_PIXELS
-    assert ("same", *codec.WRITABLE) == options.FORMATS
-    assert tuple(BORDERS) == options.BORDERS
+    assert options.MAX_PIXELS == decode.MAX_PIXELS
+    assert ("same", *encode.WRITABLE) == options.FORMATS
+    assert tuple(BORDERS) == values.BORDERS
 
 
 def test_scale_is_read():
     parameter = click.Option(["--scale"])
     context = click.Context(main)
-    assert options.read_scale(context, parameter, "auto") == "auto"
-    assert options.read_scale(context, parameter, "-1:1e2") == (-1.0, 100.0)
+    assert values.read_scale(context, parameter, "auto") == "auto"
+    assert values.read_scale(context, parameter, "-1:1e2") == (-1.0, 100.0)
     for text in ("1", "a:b", "nan:1", "0:inf", "1:2:3"):
         with pytest.raises(click.BadParameter):
-            options.read_scale(context, parameter, text)
+            values.read_scale(context, parameter, text)
 
 
 @pytest.mark.parametrize("pipeline", sorted((ROOT / "samples" / "pipelines").glob("*.yaml")),

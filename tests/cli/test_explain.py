@@ -1,4 +1,4 @@
-"""What a pipeline will do, told before any image is touched."""
+"""The plan of a pipeline, before any image is read."""
 
 import pytest
 from click.testing import CliRunner
@@ -50,10 +50,10 @@ def test_stdin_is_read():
 @pytest.mark.parametrize(
     ("text", "arguments", "message"),
     [
-        ("version: 1\nops: [Rotat]", [], "for PIPELINE: ops[0]: Rotat is no operation"),
+        ("version: 1\nops: [Rotat]", [], "for PIPELINE: ops[0]: unknown operation 'Rotat'"),
         ("version: 3\nops: [Invert]", [], "version is 3"),
-        (TEXT, ["--size", "4,5,6"], "'4,5,6' is no size: write H,W"),
-        (TEXT, ["--size", "0"], "'0' is no size"),
+        (TEXT, ["--size", "4,5,6"], "'4,5,6' is not a size: write H,W"),
+        (TEXT, ["--size", "0"], "'0' is not a size"),
     ],
 )
 def test_wrong_usage_exits_2(tmp_path, text, arguments, message):

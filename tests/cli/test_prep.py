@@ -1,4 +1,4 @@
-"""`imgkit prep`: what it writes, says, and exits with."""
+"""`imgkit prep`: what it writes, prints, and exits with."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from imgkit.cli import prep as command
 from imgkit.cli.main import main
 from imgkit.dataset import split as prep
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_what_comes_to_dst_during_the_work_is_an_error(photos, tmp_path, monkeyp
     monkeypatch.setattr("imgkit.dataset.build.build", build)
     result = invoke(photos, tmp_path / "out", "--size", 8)
     assert result.exit_code == 2, result.output
-    assert "The same command goes on from here." in result.output
+    assert "The same command continues from here." in result.output
     assert "DST is not empty" in result.output
 
 
@@ -114,7 +114,7 @@ def test_force_replaces_a_data_set(photos, tmp_path):
         (["--split", "80/x"], "up to three numbers above 0"),
         (["--split", "80/20", "--folds", "3"], "exclude each other"),
         (["--preset", "none", "--size", "16"], "keep their size"),
-        (["--preset", "none", "--format", "npy"], "choose a preset but none"),
+        (["--preset", "none", "--format", "npy"], "choose a preset other than none"),
         (["--preset", "imagnet"], "--preset"),
         (["--folds", "1"], "--folds"),
     ],

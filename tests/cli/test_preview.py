@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from imgkit.cli.main import main
-from imgkit.io.decode import decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 
 TEXT = """
 version: 1
@@ -165,7 +166,7 @@ def test_wrong_labels_exit_2(photos, pipeline, tmp_path, content, message):
         (TEXT, ["-o", "x.gif"], "'x.gif' ends in neither .png nor .html"),
         (TEXT, [], "Missing option '-o'"),
         (TEXT, ["-o", "x.html", "--count", "0"], "--count"),
-        ("version: 1\nops: [Rotat]", ["-o", "x.html"], "Rotat is no operation"),
+        ("version: 1\nops: [Rotat]", ["-o", "x.html"], "unknown operation 'Rotat'"),
         ("version: 1\nops: [max_pool: {size: -1}]", ["-o", "x.html"], "size is -1"),
     ],
 )

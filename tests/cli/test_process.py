@@ -1,4 +1,4 @@
-"""The command as a shell runs it: pipes, exit codes, Ctrl-C."""
+"""Contract: the command as a shell runs it, with pipes, exit codes and Ctrl-C."""
 
 import io
 import subprocess
@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from imgkit.io.decode import decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 
 IMGKIT = [sys.executable, "-c", "from imgkit.cli.main import main; main()"]
 

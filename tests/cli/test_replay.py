@@ -1,4 +1,4 @@
-"""One output made again: the bytes agree, or it is said why not."""
+"""One output made again: the bytes agree, or the message says why not."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from imgkit.cli.main import main
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 
 def invoke(*arguments):
@@ -59,7 +59,7 @@ def test_an_output_of_a_seed_that_nobody_chose_is_made_again(out, tmp_path):
     target.unlink()
     result = invoke("replay", target, "-o", "-")
     assert result.exit_code == 0
-    assert "the file is missing; what was made agrees with the journal" in result.stderr
+    assert "the file is missing; the rebuilt bytes agree with the journal" in result.stderr
     assert result.stdout_bytes == again.read_bytes()
 
 
@@ -80,7 +80,7 @@ def test_other_bytes_now_name_the_versions_that_changed(out):
     edit(out, older)
     result = invoke("replay", out / "sub" / "a_0001.png")
     assert result.exit_code == 1
-    assert "the file is as the run made it, and now others are made" in result.stderr
+    assert "the file is as the run made it, the rebuilt bytes are others" in result.stderr
     assert "versions: numpy 1.0 -> " in result.stderr
 
 
@@ -115,7 +115,7 @@ def test_an_output_that_failed_says_why(photos, tmp_path):
     invoke("run", photos, tmp_path / "out", "--op", "invert")
     result = invoke("replay", tmp_path / "out" / "bad.png")
     assert result.exit_code == 2
-    assert "that run did not make it: unknown" in " ".join(result.stderr.split())
+    assert "the run did not make this output: unknown" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import imgkit as ik
 from imgkit.cli.main import main
-from imgkit.folder.steps import read_pipeline
-from imgkit.io.decode import decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_the_table(photos):
     std = f"{(0.27 - 0.35**2) ** 0.5:.6f}"
     assert f"      2  0.350000  {std}  0.000000  1.000000" in result.stdout
     line = result.stdout.splitlines()[-1]
-    assert read_pipeline(f"version: 1\nops:\n  {line}\n").steps[0].name == "Normalize"
+    assert ik.Pipeline.from_yaml(f"version: 1\nops:\n  {line}\n")[0].name == "Normalize"
 
 
 def test_json_is_one_object_and_the_same_for_any_number_of_workers(photos):

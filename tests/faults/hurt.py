@@ -1,12 +1,11 @@
 """A job that hurts its own process at chosen images, and is `JOB` at all others.
 
-Nothing in imgkit knows of it: a job is asked for its program, and this one has a step more.
+Nothing in imgkit knows of it: its pipeline calls that of `JOB` after it looked at the key.
 """
 
 import contextlib
 import dataclasses
 import errno
-import functools
 import os
 import pathlib
 import signal
@@ -16,50 +15,43 @@ import time
 
 import numpy as np
 
-from imgkit.folder import task as work
-from imgkit.folder.scan import draw_index, plan, scan
-from imgkit.folder.steps import Step
+import imgkit as ik
+from imgkit.folder.plan_outputs import draw_index, plan_outputs
+from imgkit.folder.scan import scan
 from imgkit.folder.task import Job
-from imgkit.io.decode import encode
+from imgkit.io import files
+from imgkit.io.encode import encode
 
-JOB = Job((Step("Rotate", {"degrees": [-20, 20]}), Step("max_pool", {"size": 2})), seed=5)
+JOB = Job(ik.Pipeline([ik.Rotate((-20, 20)), ik.Call(ik.max_pool, size=2)], seed=5))
 OPS = ("--op", "Rotate degrees=-20,20", "--op", "max_pool size=2", "--seed", "5")
 IMGKIT = [sys.executable, "-c", "from imgkit.cli.main import main; main()"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Hurting(Job):
-    """`hurts` pairs paths of images with the name of a function below."""
-
-    hurts: tuple[tuple[str, str], ...] = ()
-    marks: str = ""  # a folder to keep count in
-
-    @functools.cached_property
-    def program(self):
-        return Hurt(self), *Job.program.func(self)
-
-
 def hurting(marks, **hurts):
     """Make the job: ``hurting(tmp_path, die="a/3.png")``."""
-    fields = {f.name: getattr(JOB, f.name) for f in dataclasses.fields(Job)}
     pairs = tuple((path, how) for how, paths in hurts.items() for path in paths.split(","))
-    return Hurting(**fields, hurts=pairs, marks=str(marks))
+    return dataclasses.replace(JOB, pipeline=HurtingPipeline(pairs, str(marks)))
 
 
-class Hurt:
-    """The first step of the program: the image as it is, unless it is one of those."""
+class HurtingPipeline(ik.Pipeline):
+    """The pipeline of `JOB`, which hurts its process first if the image is one of those.
 
-    def __init__(self, job):
-        self.how = {draw_index(path): (path, how) for path, how in job.hurts}
-        self.marks = pathlib.Path(job.marks)
+    `hurts` pairs paths of images with the name of a function below; `marks` is a folder to keep
+    count in.
+    """
 
-    def __call__(self, image, key):
+    def __init__(self, hurts, marks):
+        super().__init__(JOB.pipeline.ops, JOB.pipeline.seed)
+        self.how = {draw_index(path): (path, how) for path, how in hurts}
+        self.marks = pathlib.Path(marks)
+
+    def __call__(self, image, *, key):
         if key[1] in self.how:
             path, how = self.how[key[1]]
             tries = len(list(self.marks.glob(f"{path.replace('/', '_')}.*")))
             (self.marks / f"{path.replace('/', '_')}.{tries}").touch()
             globals()[how](tries, self.marks)
-        return image
+        return super().__call__(image, key=key)
 
 
 def tries(marks, path):
@@ -119,11 +111,11 @@ def fill_disk(tries, marks):
     def fsync(file):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    work.os.fsync = fsync
+    files.os.fsync = fsync
 
 
 def die_at_open(tries, marks):
-    work.open = lambda *args: die()
+    files.open = lambda *args: die()
 
 
 def die_after_open(tries, marks):
@@ -131,15 +123,15 @@ def die_after_open(tries, marks):
         open(*args)  # noqa: SIM115
         die()
 
-    work.open = opened
+    files.open = opened
 
 
 def die_at_fsync(tries, marks):
-    work.os.fsync = lambda file: die()
+    files.os.fsync = lambda file: die()
 
 
 def die_at_replace(tries, marks):
-    work.os.replace = lambda old, new: die()
+    files.os.replace = lambda old, new: die()
 
 
 def die_after_replace(tries, marks):
@@ -149,7 +141,7 @@ def die_after_replace(tries, marks):
         replace(old, new)
         die()
 
-    work.os.replace = replaced
+    files.os.replace = replaced
 
 
 # --- folders ----------------------------------------------------------------------------
@@ -166,7 +158,7 @@ def write_photos(folder, count, size=24):
 
 
 def items(src, dst):
-    return plan(scan(str(src)).images, str(src), str(dst))
+    return plan_outputs(scan(str(src)).images, str(src), str(dst))
 
 
 def tree(folder):

@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or gone, and a death at every step of writing."""
+"""Contract: a full, read-only or missing disk, or a death at any step, tears no file."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The command itself is killed, interrupted or told to end: the same command goes on."""
+"""Contract: after a kill or an interruption of the command the same command continues."""
 
 import contextlib
 import json
@@ -87,11 +87,11 @@ def test_05_killed_in_the_middle_the_same_command_does_the_rest(many, whole, tmp
 
 def temporaries_of_dead(folder):
     """Write the temporary file of a process that is gone."""
-    from imgkit.folder.resume import marked
+    from imgkit.io.files import temporary_prefix
 
     gone = subprocess.Popen(["true"])
     gone.wait()
-    path = folder / (marked(gone.pid) + "ab12")
+    path = folder / (temporary_prefix(gone.pid) + "ab12")
     path.write_bytes(b"half an im")
     return path
 

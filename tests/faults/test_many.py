@@ -1,4 +1,4 @@
-"""Many images: memory stays flat, journal and plan grow with them, and no descriptor leaks."""
+"""Contract of many images: memory stays flat, the journal grows with them, no descriptor leaks."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hurt import OPS, shell, started
 
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 SOME = 3000
 ALL = int(os.environ.get("IMGKIT_MANY", "0"))  # 100000 is what benchmarks/folders.py measures

@@ -1,4 +1,4 @@
-"""`imgkit prep` and `imgkit stats` are killed, or their workers are: nothing is lost or mixed."""
+"""Contract: `imgkit prep` and `imgkit stats` survive kills of themselves and of their workers."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ import pytest
 from hurt import IMGKIT, descendants, kill_worker, shell, started, wait_for, workers_of
 
 from imgkit.folder.engines.ordered import Crashed, ordered
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 COUNT = 160
 
@@ -87,7 +87,7 @@ def test_06_ctrl_c_says_how_to_go_on(classes, tmp_path):
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130, stderr
-    assert "The same command goes on from here." in stderr
+    assert "The same command continues from here." in stderr
     assert "Traceback" not in stderr
     wait_for(lambda: not any(os.path.exists(f"/proc/{pid}/fd/0") for pid in below), seconds=10)
 

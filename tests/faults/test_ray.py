@@ -1,4 +1,4 @@
-"""A Ray cluster gives the bytes that one machine gives, whatever dies in it."""
+"""Contract: a Ray cluster gives the bytes of one machine, also after deaths in it."""
 
 import json
 import os
@@ -57,10 +57,10 @@ def cluster():
     made.shutdown()
 
 
-def go(src, dst, job=JOB, seen=lambda row, report: None):
+def go(src, dst, job=JOB, on_result=lambda row, report: None):
     with Journal(str(dst)) as journal:
         planned = items(src, dst)
-        return run(planned, job, 2, seen, journal, str(src), engine="ray", task_limits=GUARDS)
+        return run(planned, job, 2, on_result, journal, str(src), engine="ray", task_limits=GUARDS)
 
 
 def workers():
@@ -134,7 +134,7 @@ def test_29_a_worker_and_a_node_are_lost_in_the_middle(cluster, tmp_path):
     golden = tree(tmp_path / "golden")
     lost = []
 
-    def seen(row, report):
+    def on_result(row, report):
         if report.ok >= 20 and not lost:
             victims = workers()
             lost.append(len(victims))
@@ -142,7 +142,7 @@ def test_29_a_worker_and_a_node_are_lost_in_the_middle(cluster, tmp_path):
         if report.ok >= 50 and len(lost) == 1:
             lost.append(made.remove_node(nodes[0], allow_graceful=False))
 
-    report = go(src, tmp_path / "dst", seen=seen)
+    report = go(src, tmp_path / "dst", on_result=on_result)
     assert len(lost) == 2
     assert (report.exit_code, report.ok, report.failures) == (0, 160, [])
     assert tree(tmp_path / "dst") == golden

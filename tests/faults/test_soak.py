@@ -1,4 +1,4 @@
-"""Random kills, again and again; in the end the tree is the one that no kill ever touched."""
+"""Contract: after random kills the tree is the same as without any kill."""
 
 import json
 import os

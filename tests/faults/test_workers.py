@@ -1,4 +1,4 @@
-"""A worker that dies, hangs or eats memory costs one image, and no other image its bytes."""
+"""Contract: a worker that dies, hangs or uses too much memory costs one image."""
 
 import os
 import time
@@ -125,7 +125,7 @@ def test_workers_that_cannot_start_end_the_run(photos, tmp_path, monkeypatch):
 def test_no_process_is_left(photos, tmp_path):
     from hurt import workers_of
 
-    rows = local.rows(items(photos, tmp_path / "dst"), JOB, 2)
+    rows = local.results(items(photos, tmp_path / "dst"), JOB, 2)
     next(rows)
     assert workers_of(os.getpid())
     rows.close()

@@ -1,4 +1,4 @@
-"""A journal only grows; what a crash cut short is passed over."""
+"""A journal only grows; a line that a crash cut short is ignored."""
 
 import dataclasses
 import errno

@@ -9,12 +9,12 @@ import sys
 import numpy as np
 import pytest
 
-from imgkit.folder.lock import Busy, held
-from imgkit.io.decode import encode
+from imgkit.folder.lock import Busy, locked
+from imgkit.io.encode import encode
 
 HOLD = (
-    "import sys\nfrom imgkit.folder.lock import held\n"
-    "with held(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
+    "import sys\nfrom imgkit.folder.lock import locked\n"
+    "with locked(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
 )
 IMGKIT = [sys.executable, "-c", "from imgkit.cli.main import main; main()"]
 
@@ -33,7 +33,7 @@ def holder(tmp_path):
 
 def test_26_the_second_run_is_refused(holder, tmp_path):
     with pytest.raises(Busy, match=f"in use by process {holder.pid} on {socket.gethostname()}"):
-        held(str(tmp_path)).__enter__()
+        locked(str(tmp_path)).__enter__()
 
 
 def test_26_the_command_exits_4_and_does_nothing(holder, tmp_path):
@@ -53,7 +53,7 @@ def test_26_a_lock_whose_holder_died_is_taken_over(holder, tmp_path):
     holder.wait()
     said = json.loads((tmp_path / ".imgkit" / "lock").read_text())
     assert said == {"host": socket.gethostname(), "pid": holder.pid}
-    with held(str(tmp_path)):
+    with locked(str(tmp_path)):
         assert json.loads((tmp_path / ".imgkit" / "lock").read_text())["pid"] == os.getpid()
     assert (tmp_path / ".imgkit" / "lock").read_text() == ""
 
@@ -61,21 +61,23 @@ def test_26_a_lock_whose_holder_died_is_taken_over(holder, tmp_path):
 def test_a_holder_on_another_machine_may_be_out_of_reach(tmp_path):
     (tmp_path / ".imgkit").mkdir()
     (tmp_path / ".imgkit" / "lock").write_text('{"host": "elsewhere", "pid": 7}')
-    with pytest.raises(Busy, match=r"process 7 on elsewhere: if that one is gone, remove .*lock"):
-        held(str(tmp_path)).__enter__()
+    with pytest.raises(
+        Busy, match=r"process 7 on elsewhere: if it does not run any more, remove .*lock"
+    ):
+        locked(str(tmp_path)).__enter__()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"host": 3}'])
 def test_a_lock_that_says_nothing_is_nobodys(tmp_path, text):
     (tmp_path / ".imgkit").mkdir()
     (tmp_path / ".imgkit" / "lock").write_text(text)
-    with held(str(tmp_path)):
+    with locked(str(tmp_path)):
         pass
 
 
 def test_it_is_let_go_when_the_run_fails(tmp_path):
-    with pytest.raises(ZeroDivisionError), held(str(tmp_path)):
+    with pytest.raises(ZeroDivisionError), locked(str(tmp_path)):
         raise ZeroDivisionError
     assert (tmp_path / ".imgkit" / "lock").read_text() == ""
-    with held(str(tmp_path)):
+    with locked(str(tmp_path)):
         pass

@@ -1,4 +1,4 @@
-"""Names that break other tools, through the whole command: from a scan to the journal."""
+"""Contract: names that break other tools work in the whole command, from scan to journal."""
 
 import json
 import os
@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from imgkit.cli.main import main
 from imgkit.folder.journal import read
-from imgkit.io.decode import decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
 
 PNG = encode(np.arange(64, dtype=np.uint8).reshape(8, 8), "png")
 ODD = (

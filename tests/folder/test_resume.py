@@ -11,16 +11,19 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import imgkit as ik
 from imgkit.cli.main import main
 from imgkit.folder import journal, resume
 from imgkit.folder.journal import Journal, read, runs
+from imgkit.folder.plan_outputs import plan_outputs
 from imgkit.folder.run import describe, run
-from imgkit.folder.scan import plan, scan
-from imgkit.folder.steps import Step
+from imgkit.folder.scan import scan
 from imgkit.folder.task import Job
-from imgkit.io.decode import Limits, decode, encode
+from imgkit.io.decode import Limits, decode
+from imgkit.io.encode import encode
+from imgkit.io.files import temporary_prefix
 
-JOB = Job((Step("max_pool", {"size": 2}),))
+JOB = Job(ik.Pipeline([ik.Call(ik.max_pool, size=2)]))
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def src(tmp_path):
 def go(src, dst, job=JOB, **options):
     """Run, and return the report and the paths that were worked on."""
     seen = []
-    planned = plan(scan(str(src)).images, str(src), str(dst))
+    planned = plan_outputs(scan(str(src)).images, str(src), str(dst))
     with Journal(str(dst)) as kept:
         report = run(
             planned, job, 2, lambda row, _: seen.append(row.path), kept, str(src), **options
@@ -92,11 +95,11 @@ def test_an_output_that_is_gone_or_cut_is_made_again(src, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"steps": (Step("max_pool", {"size": 4}),)},
+        {"pipeline": ik.Pipeline([ik.Call(ik.max_pool, size=4)])},
         {"quality": 80},
         {"scale": "auto"},
         {"epoch": 1},
-        {"seed": 3},
+        {"pipeline": ik.Pipeline(JOB.pipeline.ops, seed=3)},
     ],
 )
 def test_11_other_parameters_make_every_output_again(src, tmp_path, change):
@@ -138,7 +141,7 @@ def test_failures_are_tried_again(src, tmp_path):
 
 def test_13_an_input_that_vanishes_between_plan_and_read(src, tmp_path):
     dst = tmp_path / "dst"
-    planned = plan(scan(str(src)).images, str(src), str(dst))
+    planned = plan_outputs(scan(str(src)).images, str(src), str(dst))
     (src / "2.png").unlink()
     with Journal(str(dst)) as kept:
         report = run(planned, JOB, 2, lambda row, _: None, kept, str(src))
@@ -168,18 +171,18 @@ def test_more_failures_than_may_be_end_the_run(tmp_path, allowed, done):
 def test_an_item_that_the_engine_loses_is_done_all_the_same(src, tmp_path, monkeypatch):
     from imgkit.folder.engines import local
 
-    whole = local.rows
+    whole = local.results
     calls = []
 
     def forgetful(items, job, workers, *rest):
         calls.append(len(items))
         return whole(items[:4] if len(calls) == 1 else items, job, workers, *rest)
 
-    monkeypatch.setattr(local, "rows", forgetful)
+    monkeypatch.setattr(local, "results", forgetful)
     report, seen = go(src, tmp_path / "dst")
     assert (seen, calls, report.exit_code) == (names(*range(6)), [6, 2], 0)
     calls.clear()
-    monkeypatch.setattr(local, "rows", lambda *_: (pair for pair in ()))
+    monkeypatch.setattr(local, "results", lambda *_: (pair for pair in ()))
     report, _ = go(src, tmp_path / "dst2")
     assert {row.error for row in report.failures} == {"lost"}
     assert (len(report.failures), report.exit_code) == (6, 1)
@@ -235,8 +238,8 @@ def test_the_budget_of_the_command(src, tmp_path, budget, code):
         (("--max-failures", "many"), "'many' is neither a number of images nor a share like 5%"),
         (("--max-failures", "101%"), "neither a number"),
         (("--max-failures", "-1"), "neither a number"),
-        (("--memory", "2"), "'2' is no size from 16M up, like 1500M or 2G"),
-        (("--memory", "1K"), "no size"),
+        (("--memory", "2"), "'2' is not a size of at least 16M, as 1500M or 2G"),
+        (("--memory", "1K"), "not a size"),
         (("--timeout", "0"), "0.0 is not in the range"),
         (("--engine", "spark"), "'spark' is not one of 'local', 'ray'"),
     ],
@@ -258,7 +261,7 @@ def noted(tmp_path_factory):
     src.mkdir()
     for i in range(5):
         (src / f"{i}.png").write_bytes(b"x" * i)
-    planned = plan(scan(str(src)).images, str(src), str(dst))
+    planned = plan_outputs(scan(str(src)).images, str(src), str(dst))
     begun = describe(JOB, str(src))
     with Journal(str(dst)) as kept:
         kept.add(begun)
@@ -301,8 +304,8 @@ def test_a_journal_cut_anywhere_costs_only_what_was_cut(noted, data):
 
 
 def test_temporary_files_of_the_living_are_left_alone(tmp_path):
-    mine = tmp_path / (resume.marked(os.getpid()) + "aa")
-    dead = tmp_path / (resume.marked(2**22 + 5) + "aa")
+    mine = tmp_path / (temporary_prefix(os.getpid()) + "aa")
+    dead = tmp_path / (temporary_prefix(2**22 + 5) + "aa")
     old = tmp_path / ".imgkit-00000000-1-aa"
     new = tmp_path / ".imgkit-00000000-2-aa"
     for path in (mine, dead, old, new):

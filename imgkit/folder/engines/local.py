@@ -1,8 +1,8 @@
-"""Processes of this machine, so that an image that crashes or hangs costs itself alone.
+"""Processes of this machine: an image that crashes or hangs fails without other images.
 
 The workers are those of `imgkit.folder.engines.pool`: an image that kills its worker twice is
-quarantined, one that takes too long fails. Images whose header says that they need more than a
-worker's share of the memory wait until two, four or all shares are free.
+quarantined, an image that takes too long fails. An image whose header asks for more than a worker's
+share of the memory waits until two, four or all shares are free.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ import os
 from collections.abc import Callable, Generator
 
 from imgkit.folder.engines.pool import Pool, Task, Work
+from imgkit.folder.plan_outputs import Item
 from imgkit.folder.resume import sweep
-from imgkit.folder.scan import Item
 from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits, deliver, make
 
-PIXEL_BYTES = 32  # memory that a pixel may take: decoded, as float32 RGB, and a result of each
+PIXEL_BYTES = 32  # of memory a pixel: decoded, as float32 RGB, and a result of each
 
 
-def rows(
+def results(
     items: list[Item],
     job: Job,
     workers: int,
     task_limits: TaskLimits = UNLIMITED,
     ending: Callable[[], bool] = lambda: False,
 ) -> Generator[tuple[Item, ImageResult], None, None]:
-    """Process items and yield each with its row as it finishes.
+    """Process items and yield each with its result as it finishes.
 
-    When `ending` turns true the images handed out are finished and no other begins. Closing the
+    When `ending` returns true the images in work are finished and no other starts. Closing the
     generator ends the workers at once.
 
     Raises:
-        ChildProcessError: if no worker can be started.
+        ChildProcessError: no worker can be started.
     """
     size = max(1, min(workers, len(items)))
     pool = Pool(_work(job, size, task_limits), size)
     try:
         for done in pool.run(iter(items), ending):
-            row = done.answer
+            result = done.answer
             if done.error:
                 status = "quarantined" if done.error == "crashed" else "failed"
-                row = ImageResult(done.load.path, status, done.error, done.message)
-            yield done.load, row
+                result = ImageResult(done.load.path, status, done.error, done.message)
+            yield done.load, result
     finally:
         pool.end()
 
@@ -51,15 +51,15 @@ def _work(job: Job, size: int, task_limits: TaskLimits) -> Work:
     most = job.limits.max_pixels
 
     def room(weight: int) -> int:
-        """Return the pixels that fit the memory of some workers; with all of them, any number."""
+        """Return the most pixels for the memory of so many workers; all workers: no limit."""
         if task_limits.memory is None or weight >= size:
             return most
         return min(most, weight * task_limits.memory // PIXEL_BYTES)
 
-    def needs_more(task: Task, row: ImageResult) -> bool:
-        return row.error == "too_large" and room(task.weight) < most
+    def needs_more(task: Task, result: ImageResult) -> bool:
+        return result.error == "too_large" and room(task.weight) < most
 
-    begin = functools.partial(work_on, job)
+    begin = functools.partial(process_item, job)
     return Work(begin, task_limits.timeout, task_limits.memory, room, needs_more, _clean)
 
 
@@ -67,6 +67,6 @@ def _clean(item: Item, pid: int | None) -> None:
     sweep([os.path.dirname(item.target)], pid)
 
 
-def work_on(job: Job, item: Item, max_pixels: int) -> Callable[[], ImageResult]:
-    """Make the bytes of an output; return what writes them and gives the row."""
+def process_item(job: Job, item: Item, max_pixels: int) -> Callable[[], ImageResult]:
+    """Make the bytes of an output; return the function that writes them and gives the result."""
     return functools.partial(deliver, item, *make(job, item, max_pixels))

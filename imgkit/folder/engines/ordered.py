@@ -1,8 +1,8 @@
 """A function over many tasks in processes of this machine, the results in the order of the tasks.
 
-For work whose results are wanted back, where `local` wants files written. The workers are those of
-`imgkit.folder.engines.pool`: a task whose worker dies is tried once more, alone, and one that
-kills again is given up, as is one that takes too long.
+For tasks that return values; `local` is for tasks that write files. The workers are those of
+`imgkit.folder.engines.pool`: a task whose worker dies is tried once more, alone; a task that kills
+its worker twice, or takes too long, gives an error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from imgkit.folder.engines.pool import Pool, Work
 T = TypeVar("T")
 R = TypeVar("R")
 TIMEOUT = 300.0  # seconds for one task, as `--timeout` of a run has by default
-AHEAD = 8  # tasks for each worker: so far may those that are quick run ahead of one that is slow
+AHEAD = 8  # tasks of each worker that may finish before a slow one does
 
 
 class Crashed(RuntimeError):
@@ -38,18 +38,17 @@ LOST = {"crashed": Crashed, "timeout": Late}
 def ordered(
     call: Callable[[T], R], tasks: Iterable[T], workers: int, timeout: float = TIMEOUT
 ) -> Generator[R | Exception, None, None]:
-    """Yield what `call` makes of each task, or what it raised; 0 workers mean this process.
+    """Yield the result of `call` for each task, or its exception; 0 workers mean this process.
 
-    A task that takes more seconds than `timeout` is given up; in this process nothing can end it.
-
-    Closing it early ends the workers at once.
+    A task that takes more seconds than `timeout` gives `Late`; in this process it cannot be ended.
+    Closing the generator early ends the workers at once.
     """
     if workers < 1:
         yield from (_outcome(call, task) for task in tasks)
         return
     pool = Pool(Work(functools.partial(_begin, call), timeout), workers)
-    waiting: deque[int] = deque()  # numbers of the tasks begun, in order
-    early: dict[int, R | Exception] = {}  # answers that came before their turn
+    waiting: deque[int] = deque()  # numbers of the tasks in work, in order
+    early: dict[int, R | Exception] = {}  # answers that wait for an earlier one
     try:
         for done in pool.run(_within(tasks, AHEAD * workers, waiting), lambda: False):
             number, _ = done.load
@@ -61,7 +60,7 @@ def ordered(
 
 
 def _within(tasks: Iterable[T], room: int, waiting: deque[int]) -> Iterator[tuple[int, T] | None]:
-    """Yield the tasks, numbered; None while as many as there is room for wait for the first."""
+    """Yield the tasks, numbered; None while `room` of them wait for the first."""
     for number, task in enumerate(tasks):
         while len(waiting) >= room:
             yield None

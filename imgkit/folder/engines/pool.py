@@ -1,10 +1,10 @@
-"""Processes of this machine that work on tasks, so that one that crashes or hangs costs itself.
+"""Processes of this machine that work on tasks; a task that crashes or hangs fails on its own.
 
-Each worker has a pipe of its own and takes its tasks in order: while the next is in work, threads
-finish the two before (they wait for the disk). When a worker dies, all three of these are tried
-once more, each with no other in work beside it, and the one that kills again is given up; what
-waited behind them goes to another worker. Nothing is shared between workers, so no death can leave
-a lock behind.
+Each worker has a pipe of its own and takes its tasks in order: while one task is in work, threads
+finish the two tasks before it (they wait for the disk). When a worker dies, all three are tried
+once more, each with no other task in work, and a task that kills its worker again fails; the tasks
+that waited behind them go to another worker. Workers share nothing, so that a death cannot leave a
+lock behind.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import connection, forkserver
 from typing import Any, NamedTuple
 
-# Where a disk takes longer to say that it has a file than an image takes, two that wait for it at
-# once take 1.0 ms each in place of 1.6 (files of 94 KB; benchmarks/folders.py, the crop).
+# Where the sync of a file takes longer than the work on an image, two files that wait at once take
+# 1.0 ms each in place of 1.6 (files of 94 KB; benchmarks/folders.py, the crop).
 FINISHING = 2
-WINDOW = FINISHING + 2  # tasks handed to a worker: those, one in work, and one waiting
-TRIES = 2  # deaths that a task may cost
+WINDOW = FINISHING + 2  # tasks of a worker: those, one in work, and one that waits
+TRIES = 2  # deaths of workers after which a task fails
 STARTS = 3  # workers in a row that may die before they are ready
-THREADS = 216 << 20  # addresses, not memory, that the three threads of a worker set aside
-SERVER_GONE = 255  # what multiprocessing says of a worker whose fork server died
+THREADS = 216 << 20  # addresses, not memory, that the three threads of a worker reserve
+SERVER_GONE = 255  # the exit code that multiprocessing reports if the fork server died
 
-# What every worker needs is imported once, beside what the parent does until it has work for them.
+# Modules that every worker needs: the fork server imports them while the parent plans.
 PRELOADED = [
     *("imgkit.folder.engines.local", "cv2", "PIL.JpegImagePlugin"),
     *(
@@ -48,7 +48,7 @@ Begin = Callable[[Any, Any], Callable[[], Any]]
 
 @dataclasses.dataclass
 class Task:
-    """What is to do and what is known of its cost; a heavy one takes the place of workers."""
+    """A task and its weight: a heavy one takes the place of several workers."""
 
     load: Any
     weight: int = 1
@@ -56,12 +56,12 @@ class Task:
 
     @property
     def is_alone(self) -> bool:
-        """Tell whether no other may be in work beside it: it is suspected of a death."""
+        """Whether no other task may be in work at the same time: its worker died before."""
         return self.deaths > 0
 
 
 class Done(NamedTuple):
-    """A task and its answer; or, in `error` and `message`, why there is none."""
+    """A task and its answer, or an `error` and `message` in place of the answer."""
 
     load: Any
     answer: Any = None
@@ -73,20 +73,25 @@ class Done(NamedTuple):
 class Work:
     """What a pool does.
 
-    Only `begin` goes to the workers, and has to pickle: it is called with a task and what `room`
-    says for its weight, and returns what finishes the task, in a thread, and gives its answer.
+    Only `begin` goes to the workers, so it has to pickle. It is called with a task and the value of
+    `room` for its weight, and returns a function that finishes the task in a thread and returns
+    the answer.
     """
 
     begin: Begin
     timeout: float | None = None  # seconds for one task
-    memory: int | None = None  # bytes that a worker may claim on top of what it starts with
+    memory: int | None = None  # bytes that a worker may allocate beyond what it starts with
     room: Callable[[int], Any] = lambda weight: None
-    needs_more: Callable[[Task, Any], bool] = lambda task, answer: False  # the weight is doubled
-    clean: Callable[[Any, int | None], None] = lambda load, pid: None  # behind a dead process
+    needs_more: Callable[[Task, Any], bool] = lambda task, answer: (
+        False
+    )  # then the weight is doubled
+    clean: Callable[[Any, int | None], None] = lambda load, pid: (
+        None
+    )  # removes the files of a dead process
 
 
 def warm() -> None:
-    """Start the fork server, which takes a while, while there is something else to do."""
+    """Start the fork server early, as its start takes a while."""
     if sys.platform != "win32":
         _context()
         forkserver.ensure_running()
@@ -96,7 +101,7 @@ def warm() -> None:
 
 
 class Worker:
-    """A process, its pipe, and the tasks it was handed, the one in work first."""
+    """A process, its pipe, and its tasks, the one in work first."""
 
     def __init__(self, work: Work) -> None:
         context = _context()
@@ -110,10 +115,10 @@ class Worker:
         theirs.close()
         self.tasks: deque[Task] = deque()
         self.ready = False
-        self.since = 0.0  # when the first task began
+        self.since = 0.0  # the time at which the first task started
 
     def give(self, task: Task) -> bool:
-        """Hand over a task; False if the worker is dead."""
+        """Send a task to the worker; False if the worker is dead."""
         try:
             self.pipe.send((task.load, task.weight, self.work.room(task.weight)))
         except OSError:
@@ -129,20 +134,20 @@ class Worker:
         self.process.kill()
         self.process.join()
         if self.process.exitcode == SERVER_GONE and self.process.pid is not None:
-            with contextlib.suppress(OSError):  # it may live, and only its server is dead
+            with contextlib.suppress(OSError):  # the worker may live although its server is dead
                 os.kill(self.process.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
         for task in self.tasks:
             self.work.clean(task.load, self.process.pid)
         return self.process.exitcode
 
     def reap(self) -> int | None:
-        """Wait for one that died by itself."""
+        """Wait for a worker that died; return its exit code."""
         self.process.join(1)
         return self.kill()
 
 
 class Pool:
-    """The workers, and the tasks that come back from them."""
+    """The workers, and the tasks to hand out again."""
 
     def __init__(self, work: Work, size: int) -> None:
         self.work, self.size = work, size
@@ -156,14 +161,14 @@ class Pool:
             worker.kill()
 
     def run(self, loads: Iterator[Any], ending: Callable[[], bool]) -> Iterator[Done]:
-        """Yield what becomes of each task, in any order.
+        """Yield the outcome of each task, in any order.
 
         Args:
-            loads: the tasks; None: there is none now, but another answer may bring one.
-            ending: tells that no further task is to begin.
+            loads: the tasks; None: the next one depends on an answer that is not there yet.
+            ending: returns whether no further task may start.
 
         Raises:
-            ChildProcessError: if no worker can be started.
+            ChildProcessError: no worker can be started.
         """
         while True:
             if not ending():
@@ -175,28 +180,28 @@ class Pool:
                 yield from self.receive(next(w for w in busy if w.pipe is pipe))
             yield from self.kill_late(busy)
 
-    # handing out
+    # sending
 
     def dispatch(self, loads: Iterator[Any]) -> None:
-        """Hand out tasks as long as a worker has room for one."""
+        """Send tasks as long as a worker has room for one."""
         while True:
             if not self.back:
                 load = next(loads, None)
                 if load is None:
                     return
                 self.back.append(Task(load))
-            worker = self.place(self.back[0])
+            worker = self.find_worker(self.back[0])
             if worker is None:
                 return
             if worker.give(self.back[0]):
                 self.back.popleft()
-            elif worker.tasks:  # it died at one of them
+            elif worker.tasks:  # it died while it worked on one of them
                 return
             else:
                 self.remove(worker)
 
-    def place(self, task: Task) -> Worker | None:
-        """Return a worker for a task, a new one if need be; None if it has to wait."""
+    def find_worker(self, task: Task) -> Worker | None:
+        """Return a worker for a task, a new one if needed; None if the task has to wait."""
         busy = [worker for worker in self.workers if worker.tasks]
         if sum(worker.tasks[0].weight for worker in busy) + task.weight <= self.size:
             for worker in self.workers:
@@ -210,7 +215,7 @@ class Pool:
         return min(queues, key=lambda worker: worker.since, default=None)
 
     def start(self) -> Worker:
-        """Start a worker; a fork server that was killed is started anew."""
+        """Start a worker, and the fork server again if it was killed."""
         while True:
             try:
                 self.workers.append(Worker(self.work))
@@ -219,18 +224,18 @@ class Pool:
                 self.count_failed_start(str(error) or "the fork server died")
 
     def count_failed_start(self, cause: str) -> None:
-        """Count a worker that was never ready; several in a row are no accident."""
+        """Count a worker that was never ready; raise if several in a row were not."""
         self.failed_starts += 1
         if self.failed_starts >= STARTS:
             raise ChildProcessError(f"workers die as they start: {cause}")
 
-    # hearing back
+    # receiving
 
     def receive(self, worker: Worker) -> Iterator[Done]:
-        """Take in what a worker says, or that it died."""
+        """Receive an answer from a worker, or handle its death."""
         try:
             answer = worker.pipe.recv()
-        except Exception:  # the pipe ended, or a dying worker wrote nonsense
+        except Exception:  # the pipe ended, or a dying worker wrote a broken message
             yield from self.handle_death(worker)
             return
         worker.since = time.monotonic()
@@ -245,7 +250,7 @@ class Pool:
             yield Done(task.load, answer)
 
     def remove(self, worker: Worker) -> int | None:
-        """Let a dead worker go; return its exit code."""
+        """Remove a dead worker; return its exit code."""
         self.workers.remove(worker)
         code = worker.reap()
         if not worker.ready:
@@ -253,11 +258,11 @@ class Pool:
         return code
 
     def handle_death(self, worker: Worker) -> Iterator[Done]:
-        """Deal with the tasks of a worker that died."""
+        """Try the tasks of a dead worker again, or fail those that killed it twice."""
         code = self.remove(worker)
         if worker.ready:
-            begun = min(FINISHING + 1, len(worker.tasks))
-            suspects = [worker.tasks.popleft() for _ in range(begun)]
+            started = min(FINISHING + 1, len(worker.tasks))
+            suspects = [worker.tasks.popleft() for _ in range(started)]
             for task in reversed(suspects):
                 task.deaths += 1
                 task.weight = self.size
@@ -269,14 +274,14 @@ class Pool:
         self.back.extend(worker.tasks)
 
     def wait_timeout(self, busy: list[Worker]) -> float | None:
-        """Return the seconds until the first task is late."""
-        begun = [worker.since for worker in busy if worker.ready]
-        if self.work.timeout is None or not begun:
+        """Return the seconds until the timeout of the first task."""
+        starts = [worker.since for worker in busy if worker.ready]
+        if self.work.timeout is None or not starts:
             return None
-        return max(0.0, min(begun) + self.work.timeout - time.monotonic())
+        return max(0.0, min(starts) + self.work.timeout - time.monotonic())
 
     def kill_late(self, busy: list[Worker]) -> Iterator[Done]:
-        """End the workers whose task takes too long."""
+        """End the workers whose task exceeded the timeout."""
         limit = self.work.timeout
         for worker in busy:
             if limit is None or worker not in self.workers or not (worker.ready and worker.tasks):
@@ -300,7 +305,7 @@ def _cause(code: int | None) -> str:
 
 
 def _context() -> Any:
-    """A fork of this process could inherit held locks; a fork server or a new process cannot."""
+    """Return the way to start processes: a plain fork could inherit locks in use."""
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -310,7 +315,7 @@ def _context() -> Any:
 
 @contextlib.contextmanager
 def _no_main() -> Iterator[None]:
-    """Hide the program's main module: a new process would run it again, and needs nothing of it."""
+    """Hide the program's main module, which a new process would run again for nothing."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:
@@ -323,8 +328,11 @@ def _no_main() -> Iterator[None]:
 
 
 def serve(pipe: Any, begin: Begin, memory: int | None) -> None:
-    """Answer every task, until the parent ends."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group; the parent decides
+    """Work on tasks until the parent ends."""
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # both go to the whole process group; the parent decides
         signal.signal(number, signal.SIG_IGN)
     import cv2
 
@@ -341,7 +349,7 @@ def serve(pipe: Any, begin: Begin, memory: int | None) -> None:
     ):
         pipe.send(None)
         sent: deque[Future[None]] = deque()
-        while True:  # until the parent is gone, or has enough
+        while True:  # until the parent closes the pipe
             load, weight, room = pipe.recv()
             claim(weight)
             finish = begin(load, room)
@@ -351,13 +359,13 @@ def serve(pipe: Any, begin: Begin, memory: int | None) -> None:
 
 
 def _claimer(memory: int | None) -> Callable[[int], None]:
-    """Return what limits this process to its address space of now and so many shares of memory."""
+    """Return the function that limits this process to its present size and so many shares more."""
     try:
         import resource
 
         with open("/proc/self/statm", "rb") as file:
             held = int(file.read().split()[0]) * resource.getpagesize() + THREADS
-    except (ImportError, OSError):  # not Linux: the machine's own limit is the only one
+    except (ImportError, OSError):  # not Linux: no limit but the machine's
         return lambda weight: None
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
 

@@ -1,10 +1,10 @@
-"""A Ray cluster: shards of items as Ray core tasks; only names and rows travel, never pixels.
+"""A Ray cluster: shards of items as Ray core tasks. Names and results travel, pixels do not.
 
-Ray finds a place for each shard and runs it again if its process or its node is lost. Within a
-shard every image has the protection of `imgkit.folder.engines.local`, in a process of its own:
-one that crashes, hangs or claims too much memory costs itself alone, by the same rules and with
-the same bytes. Doing a shard twice does no harm, as outputs appear whole and are always alike.
-What Ray gives up is left to the caller, who knows what has no row.
+Ray chooses a node for each shard and runs the shard again if its process or its node is lost.
+Within a shard `imgkit.folder.engines.local` processes the images in a process of its own: an image
+that crashes, hangs or needs too much memory fails without the others, by the same rules and with
+the same bytes. A shard may run twice, as outputs appear whole and are always the same. The caller
+processes the items of shards that Ray gave up, as those have no result.
 
 SRC and DST have to be shared by all nodes, and imgkit installed on each of them in one version.
 """
@@ -20,30 +20,30 @@ from typing import Any
 
 from imgkit.folder.engines import local
 from imgkit.folder.journal import versions
-from imgkit.folder.scan import OWN, Item, printable
+from imgkit.folder.plan_outputs import Item
 from imgkit.folder.task import UNLIMITED, ImageResult, Job, TaskLimits
+from imgkit.io.files import OWN, printable_path
 
-SHARD = 64  # items at most: a shard that is lost is done again as a whole
-WINDOW = 2  # shards handed to Ray for each of its cores
-RETRIES = 2  # times that Ray begins a shard again
-POLL = 1.0  # seconds between two looks at whether to end
+SHARD = 64  # items at most: a lost shard is done again as a whole
+WINDOW = 2  # shards submitted for each core
+RETRIES = 2  # times that Ray starts a shard again
+POLL = 1.0  # seconds between two calls of `ending`
 
 
-def rows(
+def results(
     items: list[Item],
     job: Job,
     workers: int,
     task_limits: TaskLimits = UNLIMITED,
     ending: Callable[[], bool] = lambda: False,
 ) -> Generator[tuple[Item, ImageResult], None, None]:
-    """Process items and yield each with its row, shard by shard; lost ones are not yielded.
+    """Process items and yield each with its result, shard by shard; lost ones are not yielded.
 
-    Ray is started on this machine unless it runs already or RAY_ADDRESS names a cluster, and
-    is stopped again in that case alone. `workers` are the shards at work at a time when Ray is
-    started here; in a cluster it has as many as it has cores.
+    Unless Ray runs already or RAY_ADDRESS names a cluster, Ray is started on this machine with
+    `workers` shards at a time, and stopped at the end. A cluster works on one shard a core.
 
     Raises:
-        OSError: if a node does not share the folders or has other versions installed.
+        OSError: a node does not share the folders or has other versions installed.
     """
     if not items:
         return
@@ -57,7 +57,7 @@ def rows(
 def _shards(
     ray: Any, items: list[Item], job: Job, task_limits: TaskLimits, ending: Callable[[], bool]
 ) -> Iterator[tuple[Item, ImageResult]]:
-    # a worker is a process of its own beside Ray's, which only waits for it: one core for both
+    # Ray's process only waits for the worker's: one core for both
     task = ray.remote(num_cpus=1, max_retries=RETRIES)(run_shard)
     shared = ray.put((job, task_limits))
     work: dict[Any, list[Item]] = {}
@@ -73,7 +73,7 @@ def _shards(
                 return
             for done in ray.wait(list(work), num_returns=1, timeout=POLL)[0]:
                 shard = work.pop(done)
-                with contextlib.suppress(ray.exceptions.RayError):  # given up: nothing to yield
+                with contextlib.suppress(ray.exceptions.RayError):  # given up: there are no results
                     yield from zip(shard, ray.get(done), strict=True)
     finally:
         for ref in work:
@@ -81,9 +81,9 @@ def _shards(
 
 
 def run_shard(shared: tuple[Job, TaskLimits], shard: list[Item]) -> list[ImageResult]:
-    """Process a shard with the engine of one machine; return the rows in its order."""
+    """Process a shard with the engine of one machine; return the results in its order."""
     job, task_limits = shared
-    done = {item.target: row for item, row in local.rows(shard, job, 1, task_limits)}
+    done = {item.target: result for item, result in local.results(shard, job, 1, task_limits)}
     return [done[item.target] for item in shard]
 
 
@@ -102,13 +102,13 @@ def _cores(ray: Any) -> int:
 
 @contextlib.contextmanager
 def _connected(ray: Any, workers: int) -> Iterator[None]:
-    """Connect to the cluster, or start one here for as long as needed."""
+    """Connect to the cluster, or start one here and stop it at the end."""
     if ray.is_initialized():
         yield
         return
-    here = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers}
+    options = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": workers}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **here)
+    ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, **options)
     with contextlib.suppress(ValueError):  # Ray takes SIGTERM for itself; not the main thread
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -119,7 +119,7 @@ def _connected(ray: Any, workers: int) -> Iterator[None]:
 
 
 def _check_nodes(ray: Any, item: Item) -> None:
-    """Ask every node whether it sees what this one sees, and has what this one has."""
+    """Raise unless every node sees the files of this one and has its versions."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
 
     folder = os.path.dirname(item.target) or os.curdir
@@ -138,26 +138,28 @@ def _check_nodes(ray: Any, item: Item) -> None:
         }
         for name, answer in asked.items():
             try:
-                has_mark, has_source, has = ray.get(answer)
+                has_mark, has_source, installed = ray.get(answer)
             except ray.exceptions.RayError as error:
-                raise ConnectionError(f"node {name} does not answer: {error}") from None
-            _check_node(name, {mark: has_mark, item.source: has_source}, has)
+                raise ConnectionError(f"node {name} does not respond: {error}") from None
+            _check_node(name, {mark: has_mark, item.source: has_source}, installed)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(mark)
 
 
 def look_around(mark: str, source: str) -> tuple[bool, bool, dict[str, str]]:
-    """Say whether two files are there, and which versions are."""
+    """Return whether two files exist, and the versions installed."""
     return os.path.exists(mark), os.path.exists(source), versions()
 
 
-def _check_node(name: str, sees: dict[str, bool], has: dict[str, str]) -> None:
+def _check_node(name: str, sees: dict[str, bool], installed: dict[str, str]) -> None:
     for path, there in sees.items():
         if not there and os.path.exists(path):
-            folder = printable(os.path.dirname(path))
+            folder = printable_path(os.path.dirname(path))
             raise ConnectionError(f"node {name} does not see what is in {folder}: share it")
     ours = versions()
-    if has != ours:
-        other = sorted(key for key in has.keys() | ours.keys() if has.get(key) != ours.get(key))
+    if installed != ours:
+        other = sorted(
+            key for key in installed.keys() | ours.keys() if installed.get(key) != ours.get(key)
+        )
         raise ConnectionError(f"node {name} has another version of {', '.join(other)}")

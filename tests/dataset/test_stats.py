@@ -1,5 +1,6 @@
 """Figures of a folder: exact, pooled over pixels, and the same for any number of processes."""
 
+import json
 import math
 import random
 from fractions import Fraction
@@ -10,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgkit.dataset import chart
-from imgkit.dataset.stats import Figures, bad, collect, label_of, measure, sides, summary
+from imgkit.dataset.stats import Figures, collect, label_of, measure, sides, summary
 from imgkit.folder.scan import scan
-from imgkit.io.decode import encode
+from imgkit.io.encode import encode
 
 
 def total(*images):
@@ -157,14 +158,14 @@ def folder(path, count=12):
 
 def test_a_folder_gives_the_same_for_any_number_of_workers(tmp_path):
     paths = folder(tmp_path)
-    results, seen = [], []
+    results, on_image = [], []
     for workers in (1, 2, 3):
         figures, wrong = collect(
-            str(tmp_path), paths, workers, seen=lambda path, bad: seen.append(path)
+            str(tmp_path), paths, workers, on_image=lambda path, bad: on_image.append(path)
         )
         results.append((summary(figures, wrong), chart.draw(figures, "x").tobytes()))
     assert results[0] == results[1] == results[2]
-    assert seen == paths * 3
+    assert on_image == paths * 3
     told = results[0][0]
     assert (told["images"], told["bad"]) == (13, 1)
     assert told["failures"] == [
@@ -184,70 +185,14 @@ def test_a_file_that_is_gone_is_bad(tmp_path):
     assert wrong == [("gone.png", "FileNotFoundError", "No such file or directory")]
 
 
-def test_a_worker_that_dies_costs_its_file(tmp_path):
-    from imgkit.folder.engines.ordered import ordered
-
-    results = list(ordered(_deadly, range(6), 2))
-    assert [r for i, r in enumerate(results) if i != 3] == [0, 1, 4, 16, 25]
-    assert isinstance(results[3], BaseException)
-
-
-def test_a_task_that_never_ends_is_given_up():
-    from imgkit.folder.engines.ordered import ordered
-
-    results = list(ordered(_endless, range(5), 2, timeout=1))
-    assert [r for i, r in enumerate(results) if i != 3] == [0, 1, 2, 4]
-    assert bad("3", results[3]) == ("3", "timeout", "took over 1 s")
-
-
-def test_stats_and_prep_have_the_timeout_that_runs_have(monkeypatch):
-    from imgkit.cli.run import run
-    from imgkit.folder.engines import ordered
-    from imgkit.folder.engines import pool as pool
-
-    works = []
-
-    class Pool(pool.Pool):
-        def __init__(self, work, size):
-            works.append(work)
-            super().__init__(work, size)
-
-    monkeypatch.setattr(ordered, "Pool", Pool)
-    collect("nowhere", ["gone.png"], 1)
-    (option,) = (p for p in run.params if p.name == "timeout")
-    assert [work.timeout for work in works] == [option.default]
-
-
-def _endless(number):
-    import time
-
-    time.sleep(1000 if number == 3 else 0)
-    return number
-
-
-def _deadly(number):
-    import os
-    import signal
-
-    if number == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number**2
-
-
-def test_the_picture_shows_something_for_any_figures():
-    for figures in (Figures(), total(np.zeros((2, 2, 5), np.uint8), np.zeros((2, 2), np.uint8))):
-        drawn = chart.draw(figures, "title")
-        assert drawn.shape[1:] == (1200, 3)
-    figures = total(np.zeros((4, 4), np.uint8))
-    figures.classes.update({f"class {i}": i + 1 for i in range(40)})
-    drawn = chart.draw(figures, "title")
-    assert np.ptp(drawn) == 255 - 34  # ink on paper
-
-
-def test_the_page_needs_nothing_else():
-    figures = total(np.zeros((4, 4, 3), np.uint8))
-    page = chart.page(figures, "<b>", summary(figures))
-    assert "http" not in page
-    assert "&lt;b&gt;" in page
-    assert "data:image/png;base64," in page
-    assert "&quot;mean&quot;" not in page.partition("<table>")[0]
+def test_figures_come_back_from_json_as_they_were():
+    figures, rng = Figures(), np.random.default_rng(6)
+    for shape, dtype, label in (
+        ((20, 30, 3), np.uint8, "cat"), ((24, 24), np.uint8, "dog"), ((9, 7, 3), np.uint16, "ü"),
+    ):  # fmt: skip
+        figures.add(measure(image(rng, shape, dtype), "png", label))
+    figures.add(measure(np.array([[0.1, 0.7]]), "npy"))
+    again = Figures.of(json.loads(json.dumps(figures.plain())))
+    assert again.moments() == figures.moments()
+    assert again.plain() == figures.plain()
+    assert summary(again) == summary(figures)

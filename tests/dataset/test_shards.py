@@ -1,4 +1,4 @@
-"""Shards: the same bytes for the same samples, whole or not there, and readable by others."""
+"""Shards: the same bytes for the same samples, whole or absent, and readable by others."""
 
 import hashlib
 import json
@@ -12,8 +12,9 @@ import pytest
 
 from imgkit.dataset import shards
 from imgkit.dataset.shards import Sample, key, write_index, write_npy, write_tar
-from imgkit.folder.scan import printable
-from imgkit.io.decode import decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.encode import encode
+from imgkit.io.files import printable_path
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="the table of a shard is Parquet")
 
@@ -119,7 +120,7 @@ def test_hugging_face_datasets_reads_them(written, tmp_path_factory):
 @pytest.mark.parametrize("bad", ["../../evil", "/abs", "a.b", "", "ü", "a/b", "a" * 91, "a\n"])
 def test_keys_that_a_tar_would_not_keep_are_refused(tmp_path, bad):
     sample = next(samples(1))._replace(key=bad)
-    with pytest.raises(ValueError, match=re.escape(f"key is '{printable(bad)}'")):
+    with pytest.raises(ValueError, match=re.escape(f"key is '{printable_path(bad)}'")):
         write_tar(str(tmp_path), 0, [sample])
     assert tree(tmp_path) == {}
 

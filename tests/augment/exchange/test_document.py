@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgkit as ik
+from imgkit.augment.exchange.document import build_op, functions, parse_op, parse_value
 from imgkit.augment.transforms.base import Transform
-from imgkit.registry import TRANSFORMS
+from imgkit.registry import FUNCTIONS, TRANSFORMS
 
 OUTPUT = ("Normalize", "ToFloat", "ToCHW")
 
@@ -235,3 +236,106 @@ def test_only_registered_transforms_have_a_text():
         ik.Pipeline([Invrt()]).to_yaml()
     with pytest.raises(ValueError, match="Invert is not registered"):  # the name is imgkit's
         ik.Pipeline([Invert((0.1, 0.9))]).to_json()
+
+
+# --- operations of the command line -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("-0.5", -0.5),
+        ("1e-3", 0.001),
+        ("true", True),
+        ("sobel_x", "sobel_x"),
+        ("60,90", (60, 90)),
+        ("-15,15", (-15, 15)),
+        ("5,", (5,)),
+        ("[[0, 1e2], [2, 3]]", ((0, 100.0), (2, 3))),
+        ("0.5,half", (0.5, "half")),
+        ("null", "null"),
+        ("[oops", "[oops"),
+    ],
+)
+def test_values(text, value):
+    assert parse_value(text) == value
+    assert type(parse_value(text)) is type(value)
+
+
+def test_an_operation_is_a_name_and_arguments():
+    assert parse_op("max_pool size=2,3 ceil=true") == ik.Call(ik.max_pool, size=(2, 3), ceil=True)
+    assert parse_op("convolve kernel='sobel_x'") == ik.Call(ik.convolve, kernel="sobel_x")
+    assert parse_op("Rotate degrees=-5,5 p=0.5") == ik.Rotate((-5, 5), p=0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "op is empty"),
+        ("max_pol size=2", "unknown operation 'max_pol': did you mean 'max_pool'"),
+        ("gradient", "gradient does not return an image"),
+        ("max_pool sise=2", "max_pool has no parameter 'sise': did you mean 'size'"),
+        ("max_pool x=2 size=2", "max_pool has no parameter 'x'"),
+        ("max_pool", "max_pool needs size: write size=..."),
+        ("max_pool 2", "'2' is no argument: write name=value"),
+        ("max_pool size=2 size=3", "size is given twice"),
+        ("max_pool 'size=2", "No closing quotation"),
+    ],
+)
+def test_a_wrong_operation_is_named_with_the_nearest_known(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_op(text)
+
+
+def test_functions_and_transforms_share_one_document():
+    text = """
+    version: 1
+    seed: 3
+    ops:
+      - max_pool: {size: [2, 3], ceil: true}
+      - convolve: {kernel: [[1e0, 0], [0, -1]]}
+      - Rotate: {degrees: [-5, 5]}
+      - sharpen
+    """
+    pipeline = ik.Pipeline.from_yaml(text)
+    assert pipeline == ik.Pipeline(
+        [
+            ik.Call(ik.max_pool, size=(2, 3), ceil=True),
+            ik.Call(ik.convolve, kernel=((1.0, 0), (0, -1))),
+            ik.Rotate((-5, 5)),
+            ik.sharpen,
+        ],
+        seed=3,
+    )
+    assert ik.Pipeline.from_yaml(pipeline.to_yaml()) == pipeline
+    assert ik.Pipeline.from_json(pipeline.to_json()) == pipeline
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "not YAML"),
+        ("- max_pool", "a mapping with the keys version and ops"),
+        ("version: 1\nopps: []", "key 'opps' is unknown: did you mean 'ops'"),
+        ("ops: [max_pool]", "version is None: this imgkit reads version 1"),
+        ("version: 2\nops: [invert]", "version is 2"),
+        ("version: true\nops: [invert]", "version is True"),
+        ("version: 1\nseed: x\nops: [invert]", "seed is 'x'"),
+        ("version: 1\nops: invert", "ops must be a list"),
+        ("version: 1\nops: [max_pool: {sise: 2}]", r"ops\[0\]: max_pool has no parameter 'sise'"),
+        ("version: 1\nops: [max_pool: 2]", r"ops\[0\]: max_pool has 2"),
+        ("version: 1\nops: [3]", r"ops\[0\] is 3: write a name"),
+        ("version: 1\nops: [{a: 1, b: 2}]", r"ops\[0\] is"),
+        ("version: 1\nops: [!!python/object:os.system {}]", "not YAML"),
+    ],
+)
+def test_a_wrong_document_is_refused_with_its_place(text, message):
+    with pytest.raises(ValueError, match=message):
+        ik.Pipeline.from_yaml(text)
+
+
+def test_every_function_of_an_image_is_an_operation():
+    for name in functions():
+        example = FUNCTIONS[name].example
+        assert build_op(name, example) == ik.Call(getattr(ik, name), **example)

@@ -1,4 +1,4 @@
-"""Encoding only what a format holds, in the same bytes every time."""
+"""Encode only what a format holds, in the same bytes every time."""
 
 import io
 
@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgkit.io import decode as codec
-from imgkit.io.decode import BadImage, decode, encode, scaled
+from imgkit.folder.task import COMMAND_LINE
+from imgkit.io.decode import decode
+from imgkit.io.encode import WRITABLE, encode, scaled
+from imgkit.io.header import BadImage, sniff
 
 
 def smooth(dtype=np.uint8, channels=3):
@@ -20,13 +22,13 @@ def smooth(dtype=np.uint8, channels=3):
     return np.squeeze((image * top).astype(dtype))
 
 
-@pytest.mark.parametrize("kind", codec.WRITABLE)
+@pytest.mark.parametrize("kind", WRITABLE)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_one_image_gives_the_same_bytes_and_reads_back(kind, channels):
     image = smooth(np.uint8, channels)
     data = encode(image, kind)
     assert data == encode(image.copy(), kind)
-    assert codec.sniff(data) == kind
+    assert sniff(data) == kind
     decoded = decode(data).astype(int)
     if kind == "webp" and channels == 1:  # WebP has no gray: it comes back as equal channels
         image = image[..., None]
@@ -52,7 +54,7 @@ def test_a_single_channel_axis_is_gray():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_floats_are_refused_with_what_to_do(kind, dtype):
     with pytest.raises(BadImage, match=r"--scale auto .* --format tiff\|npy"):
-        encode(np.zeros((4, 5), dtype), kind)
+        encode(np.zeros((4, 5), dtype), kind, wording=COMMAND_LINE)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +66,20 @@ def test_floats_are_refused_with_what_to_do(kind, dtype):
         ((4, 5, 2), np.uint8, "png", "2 channels"),
         ((4, 5, 5), np.uint8, "webp", "5 channels.*tiff"),
         ((2, 70000), np.uint8, "jpg", "65500 pixels a side"),
-        ((2, 4, 5, 3), np.uint8, "png", "no image"),
+        ((2, 4, 5, 3), np.uint8, "png", "not an image"),
     ],
 )
 def test_what_does_not_fit_is_refused(shape, dtype, kind, message):
     with pytest.raises(BadImage, match=message) as caught:
-        encode(np.zeros(shape, dtype), kind)
+        encode(np.zeros(shape, dtype), kind, wording=COMMAND_LINE)
     assert caught.value.kind == "unfit"
+
+
+def test_in_python_the_advice_is_python():
+    with pytest.raises(BadImage, match=r"image is float32, which png cannot hold: .*to_uint8"):
+        encode(np.zeros((4, 5), np.float32), "png")
+    with pytest.raises(BadImage, match=r"image has 5 channels, .* a \.tiff or \.npy file"):
+        encode(np.zeros((4, 5, 5), np.uint8), "png")
 
 
 def test_scale_maps_clips_and_rounds_half_to_even():

@@ -1,4 +1,4 @@
-"""Options of `imgkit run` about what is read, and how: in the journal, on a rerun, in a replay."""
+"""Options of `imgkit run` about reading: in the journal, on a rerun, in a replay."""
 
 import json
 
@@ -7,12 +7,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import imgkit as ik
+from imgkit.augment.exchange.document import parse_op
 from imgkit.cli import options
 from imgkit.cli.main import main
 from imgkit.folder.journal import read, runs
-from imgkit.folder.steps import parse_op, program, read_pipeline, shrinks_to
-from imgkit.io import decode as codec
-from imgkit.io.decode import decode, encode
+from imgkit.folder.precheck import shrinks_to
+from imgkit.io.decode import MAX_FRAMES, MAX_PIXELS, decode
+from imgkit.io.encode import encode
+from imgkit.io.header import ALLOWABLE
 
 
 def invoke(*arguments, data=None):
@@ -64,7 +67,7 @@ def photos(tmp_path):
     ],
 )
 def test_what_may_be_decoded_smaller(ops, box):
-    assert shrinks_to(program([parse_op(op) for op in ops], 1)) == box
+    assert shrinks_to(ik.Pipeline([parse_op(op) for op in ops], 1)) == box
 
 
 @pytest.mark.parametrize(
@@ -193,9 +196,9 @@ def test_other_formats_are_found_and_read_only_if_they_are_allowed(tmp_path):
 
 
 def test_the_help_page_knows_what_the_codec_knows():
-    assert options.MAX_PIXELS == codec.MAX_PIXELS
-    assert options.MAX_FRAMES == codec.MAX_FRAMES
-    assert tuple(codec.ALLOWABLE) == options.ALLOWABLE
+    assert options.MAX_PIXELS == MAX_PIXELS
+    assert options.MAX_FRAMES == MAX_FRAMES
+    assert tuple(ALLOWABLE) == options.ALLOWABLE
 
 
 # --- open canvases ----------------------------------------------------------------------
@@ -220,7 +223,7 @@ def test_an_open_canvas_keeps_what_a_cut_one_loses(photos, tmp_path):
         assert run(photos, tmp_path / canvas, *flags)[0] == 0
         made[canvas] = decode((tmp_path / canvas / "a.png").read_bytes())
         image = decode((photos / "a.jpg").read_bytes())
-        (expected,) = program(read_pipeline(text).steps, 3, canvas)
+        expected = ik.Pipeline.from_yaml(text)
         assert np.array_equal(made[canvas], expected(image, key=(0, 0)))
         assert f"canvas: {canvas}" in text
         result = invoke("replay", tmp_path / canvas / "a.png")

@@ -1,4 +1,4 @@
-"""Every file of Pillow's own test images: one clear outcome each, no crash, no hang.
+"""Contract: each of Pillow's own test images has one clear outcome, no crash, no hang.
 
 Opt-in, as it downloads 47 MB: ``IMGKIT_CORPUS=1 pytest tests/folder/test_corpus.py``, or
 ``IMGKIT_CORPUS=FOLDER`` to keep the download. Run as a script it decodes the files below a
@@ -89,11 +89,12 @@ def outcome(path):
 def attempt(path):
     import warnings
 
-    from imgkit.io.decode import BadImage, read
+    from imgkit.io.decode import decode_details
+    from imgkit.io.header import BadImage
 
     warnings.simplefilter("ignore")
     try:
-        decoded = read(path.read_bytes())
+        decoded = decode_details(path.read_bytes())
     except BadImage as error:
         return {"status": error.kind, "message": str(error)[:300]}
     except BaseException as error:

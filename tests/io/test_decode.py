@@ -1,4 +1,4 @@
-"""Decoding by content, honestly; encoding only what a format holds."""
+"""Decode by content; damaged files are errors."""
 
 import importlib.util
 import io
@@ -15,8 +15,9 @@ import pytest
 from PIL import Image, ImageOps
 
 import imgkit as ik
-from imgkit.io import decode as codec
-from imgkit.io.decode import BadImage, Limits, decode, decode_scale, encode, read
+from imgkit.io.decode import Limits, decode, decode_details, decode_scale
+from imgkit.io.encode import WRITABLE, encode
+from imgkit.io.header import BadImage
 
 HERE = pathlib.Path(__file__).parent
 SAMPLES = HERE.parent.parent / "samples" / "images"
@@ -251,7 +252,7 @@ MALFORMED = load("malformed").files()
 def test_a_malformed_file_has_one_clear_outcome(name):
     data, kinds = MALFORMED[name]
     try:
-        read(data)
+        decode_details(data)
         kind, message = "ok", "the image"
     except BadImage as error:
         kind, message = error.kind, str(error)
@@ -266,7 +267,9 @@ def test_a_bomb_costs_neither_memory_nor_time(name, tmp_path):
     (tmp_path / "bomb").write_bytes(MALFORMED[name][0])
     code = """
 import resource, sys, time, cv2, tifffile, PIL.Image
-from imgkit.io.decode import BadImage, decode, encode
+from imgkit.io.decode import decode
+from imgkit.io.header import BadImage
+from imgkit.io.encode import encode
 import numpy as np
 data = open(sys.argv[1], "rb").read()
 for kind in ("png", "tiff", "jpg", "webp"):
@@ -292,10 +295,10 @@ def test_a_file_that_ends_early_is_read_as_far_as_it_goes_if_that_is_allowed(nam
     from PIL import ImageFile
 
     data = MALFORMED[name][0]
-    found = read(data, Limits(allow_truncated=True))
+    found = decode_details(data, Limits(allow_truncated=True))
     assert found.image.shape == (64, 96, 3)
     assert "ends early" in found.notes[0]
-    assert found.notes[0].endswith("what there is of it is read")
+    assert found.notes[0].endswith("it is read up to its end")
     original = load("malformed").picture().astype(int)
     rows = slice(40, 56) if name == "most.bmp" else slice(16)  # BMP begins at the bottom
     assert np.abs(found.image[rows] - original[rows]).mean() < 12  # JPEG and 256 colors of grain
@@ -308,7 +311,10 @@ def test_half_a_photograph_is_half_gray():
     data = (SAMPLES / "astronaut.jpg").read_bytes()
     with pytest.raises(BadImage, match="ends early"):
         decode(data[: len(data) // 2])
-    whole, half = decode(data), read(data[: len(data) // 2], Limits(allow_truncated=True)).image
+    whole, half = (
+        decode(data),
+        decode_details(data[: len(data) // 2], Limits(allow_truncated=True)).image,
+    )
     assert np.array_equal(half[:100], whole[:100])
     assert np.ptp(half[-50:]) == 0
 
@@ -316,13 +322,13 @@ def test_half_a_photograph_is_half_gray():
 def test_leave_to_read_truncated_files_is_none_for_damaged_ones():
     for name in ("crc.png", "rotten.png", "html.jpg", "half.webp", "half.avif", "short.npy"):
         with pytest.raises(BadImage):
-            read(MALFORMED[name][0], Limits(allow_truncated=True))
+            decode_details(MALFORMED[name][0], Limits(allow_truncated=True))
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
 def test_of_an_animation_the_first_frame_is_read_and_it_is_said(kind):
     data = load("malformed").animation(kind, 5)
-    found = read(data)
+    found = decode_details(data)
     assert found.frames == 5
     assert found.notes == (f"the {found.kind} file has 5 frames: the first is read",)
     assert found.image.shape[:2] == (4, 4)
@@ -332,13 +338,13 @@ def test_of_an_animation_the_first_frame_is_read_and_it_is_said(kind):
     with pytest.raises(BadImage, match="more than 4 frames") as caught:
         decode(data, max_frames=4)
     assert caught.value.kind == "too_large"
-    assert read(saved(smooth(), kind)).frames == 1
-    assert read(saved(smooth(), kind)).notes == ()
+    assert decode_details(saved(smooth(), kind)).frames == 1
+    assert decode_details(saved(smooth(), kind)).notes == ()
 
 
 def test_ten_thousand_frames_are_counted_without_decoding():
     data = load("malformed").gif(4, 4, 900)
-    assert read(data).frames == 900
+    assert decode_details(data).frames == 900
 
 
 def test_other_formats_are_refused_by_name_and_read_where_allowed():
@@ -358,7 +364,7 @@ def test_other_formats_are_refused_by_name_and_read_where_allowed():
 
 def test_a_picture_named_otherwise_is_what_its_bytes_say():
     assert np.array_equal(decode(saved(smooth(), "PNG")), smooth())
-    assert read(saved(smooth(), "PNG")).kind == "png"
+    assert decode_details(saved(smooth(), "PNG")).kind == "png"
 
 
 def test_threads_may_decode_at_once():
@@ -402,7 +408,7 @@ def test_every_format_comes_out_alike_and_upright(orientation):
         upright = decode(oriented(kind, orientation, stored))
         assert upright.shape == scene.shape, kind
         assert np.abs(upright.astype(int) - scene).max() <= 3, kind
-        for output in codec.WRITABLE:
+        for output in WRITABLE:
             if output != "npy":
                 with Image.open(io.BytesIO(encode(upright, output))) as again:
                     assert again.getexif().get(0x0112, 1) == 1

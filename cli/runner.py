@@ -1,4 +1,4 @@
-"""Carry out a request, for every command with SRC and DST: plan, run, show progress, report."""
+"""Run a recipe for every command with SRC and DST: plan, run, show progress, report."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from dataclasses import replace
 import click
 
 from imgkit.augment.pipeline import Pipeline
-from imgkit.cli.options import RunOptions, SeedOptions, usage, with_seed
+from imgkit.cli.options import RunOptions, SeedOptions, with_seed
 from imgkit.cli.pipe import by_pipe
-from imgkit.cli.tally import Progress, cores, summarize
+from imgkit.cli.progress import RunProgress, cores, summarize
+from imgkit.cli.values import usage
 from imgkit.folder.journal import Journal, check, set_aside
-from imgkit.folder.lock import held
+from imgkit.folder.lock import locked
+from imgkit.folder.plan_outputs import Item, numbered, plan_file, plan_outputs
 from imgkit.folder.precheck import check_layout, probe
 from imgkit.folder.resume import last_seed, unfinished
 from imgkit.folder.run import Report, describe, run
-from imgkit.folder.scan import Item, numbered, plan, plan_file, printable, scan
+from imgkit.folder.scan import scan
 from imgkit.folder.task import Job, TaskLimits, output_kind
-from imgkit.io import decode as codec
+from imgkit.io.decode import Limits
+from imgkit.io.files import printable_path
 
 
 def execute(
@@ -34,10 +37,10 @@ def execute(
     *,
     named: Collection[str] = (),
 ) -> int:
-    """Run a pipeline over what the options name; return the exit code.
+    """Run a pipeline over the images of SRC; return the exit code.
 
-    Everything that can be wrong with the request is found before the first image is opened;
-    `hint` is the option to blame for the pipeline, `named` are arguments with options of their own.
+    Wrong options and arguments are found before the first image is opened. Errors of the pipeline
+    name the option `hint`, or the option of an argument in `named`.
     """
     seeds = seeds or SeedOptions()
     if not run_options.force:
@@ -62,7 +65,7 @@ def execute(
             output_kind(kind, dtype, run_options.scale)
     if run_options.dry_run:
         return _dry_run(run_options, items, job)
-    seeds.tell()
+    seeds.echo()
     report = _run(run_options, items, job)
     _finish(run_options, report, job)
     return report.exit_code
@@ -73,7 +76,7 @@ def _job(run_options: RunOptions, pipeline: Pipeline, seeds: SeedOptions) -> Job
         with_seed(pipeline, seeds.seed),
         run_options.quality,
         run_options.scale,
-        codec.Limits(
+        Limits(
             run_options.max_pixels,
             run_options.max_frames,
             run_options.allow_format,
@@ -92,12 +95,12 @@ def _job(run_options: RunOptions, pipeline: Pipeline, seeds: SeedOptions) -> Job
 
 
 def _run(run_options: RunOptions, items: list[Item], job: Job) -> Report:
-    """Do the work."""
+    """Run the job over the items and return the report."""
     with usage("DST"):
         if not os.path.isfile(run_options.src) or run_options.dst.endswith(os.sep):
             os.makedirs(run_options.dst, exist_ok=True)
     workers = run_options.workers or cores()
-    with _journal(run_options) as journal, Progress(len(items)) as progress:
+    with _journal(run_options) as journal, RunProgress(len(items)) as progress:
         return run(
             items,
             job,
@@ -109,17 +112,17 @@ def _run(run_options: RunOptions, items: list[Item], job: Job) -> Report:
             engine=run_options.engine,
             force=run_options.force,
             max_failures=_allowed(run_options, len(items)),
-            asked=_ask,
+            on_signal=_announce_stop,
         )
 
 
 @contextlib.contextmanager
 def _journal(run_options: RunOptions) -> Iterator[Journal | None]:
-    """Where DST is a folder, hold it for this run, and open its journal."""
+    """Lock DST for this run and open its journal, if it is a folder."""
     if not os.path.isdir(run_options.dst):
         yield None
         return
-    with held(run_options.dst):
+    with locked(run_options.dst):
         if run_options.force:
             set_aside(run_options.dst)
         with Journal(run_options.dst) as journal:
@@ -136,7 +139,7 @@ def _root(run_options: RunOptions) -> str:
 
 
 def _same_seed(run_options: RunOptions, seeds: SeedOptions, job: Job) -> tuple[SeedOptions, Job]:
-    """Where nobody chose a seed, take that of the run that this one goes on with, if any."""
+    """If no seed was given, take that of the run that this one continues, if any."""
     seed = last_seed(run_options.dst, describe(job, _root(run_options)))
     if seed is None:
         return seeds, job
@@ -162,8 +165,8 @@ def _memory() -> int:
     return min(limits) * 4 // 5
 
 
-def _ask(number: int) -> None:
-    """Say what the first Ctrl-C does; by the plainest means, as this runs in a signal's handler."""
+def _announce_stop(number: int) -> None:
+    """Print the effect of the first Ctrl-C; `os.write` is safe in a signal's handler."""
     os.write(2, b"\nfinishing the images in work; again to stop at once\n")
 
 
@@ -171,11 +174,11 @@ def _plan(run_options: RunOptions, kind: str, copies: int) -> list[Item]:
     if os.path.isfile(run_options.src):
         return numbered(plan_file(run_options.src, run_options.dst, kind), copies)
     if os.path.exists(run_options.dst) and not os.path.isdir(run_options.dst):
-        raise ValueError(f"{printable(run_options.dst)} is a file, and SRC is a folder")
+        raise ValueError(f"{printable_path(run_options.dst)} is a file, and SRC is a folder")
     found = scan(run_options.src, run_options.allow_format)
     for path, reason in found.left_out:
-        click.echo(f"left out: {printable(path)}: {reason}", err=True)
-    return plan(found.images, run_options.src, run_options.dst, kind, copies)
+        click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
+    return plan_outputs(found.images, run_options.src, run_options.dst, kind, copies)
 
 
 def _dry_run(run_options: RunOptions, items: list[Item], job: Job) -> int:
@@ -186,17 +189,20 @@ def _dry_run(run_options: RunOptions, items: list[Item], job: Job) -> int:
         todo = unfinished(items, dst, describe(job, _root(run_options)))
     report = Report(len(items), skipped=len(items) - len(todo))
     if run_options.json:
-        names = [{"path": printable(item.path), "output": printable(item.target)} for item in todo]
+        names = [
+            {"path": printable_path(item.path), "output": printable_path(item.target)}
+            for item in todo
+        ]
         click.echo(json.dumps({**report.summary(), "plan": names}))
         return 0
     for item in todo:
-        click.echo(f"{printable(item.path)} -> {printable(item.target)}")
+        click.echo(f"{printable_path(item.path)} -> {printable_path(item.target)}")
     if report.skipped:
         click.echo(f"{report.skipped} of {len(items)} are done", err=True)
     return 0
 
 
-# --- telling ----------------------------------------------------------------------------
+# --- printing ---------------------------------------------------------------------------
 
 
 def _finish(run_options: RunOptions, report: Report, job: Job) -> None:
@@ -206,9 +212,9 @@ def _finish(run_options: RunOptions, report: Report, job: Job) -> None:
     elif report.exceeded:
         click.echo(f"Error: stopped: more than {report.max_failures} images failed", err=True)
     if report.interrupted:
-        click.echo("Interrupted: what is written is whole.", err=True)
+        click.echo("Interrupted: every output that exists is whole.", err=True)
     if report.ending and report.done < report.total:
-        command = shlex.join(printable(word) for word in sys.argv[1:])
+        command = shlex.join(printable_path(word) for word in sys.argv[1:])
         click.echo(f"{report.total - report.done} images are not begun. To go on:", err=True)
         click.echo(f"  imgkit {command}", err=True)
     click.echo(f"{report.total} images: {_counts(report)}, {summary['seconds']:.1f} s", err=True)

@@ -1,0 +1,136 @@
+"""Read the values of options, and answer wrong ones with one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import click
+
+BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+# What the library and the file system raise for wrong arguments; a full disk is not among them.
+REFUSALS = (ValueError, TypeError, EOFError, FileNotFoundError, FileExistsError, NotADirectoryError)
+
+
+class Refusal(click.BadParameter):
+    """A wrong argument, answered with one line, exit code 2: the message itself has the advice."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message without the usage of the command."""
+        click.echo(f"Error: {self.format_message()}", file=file or sys.stderr)
+
+
+@contextmanager
+def usage(hint: str | None = None, named: Collection[str] = ()) -> Iterator[None]:
+    """Turn the library's errors about arguments into usage errors, exit code 2.
+
+    Args:
+        hint: the option to name in the error.
+        named: arguments that have an option each; an error that begins with one names that.
+    """
+    try:
+        yield
+    except REFUSALS as error:
+        first = str(error).partition(" ")[0]
+        hint = f"--{first}" if first in named else hint
+        raise Refusal(str(error), param_hint=hint) from None
+
+
+class Border(click.Choice[str]):
+    """A border; other libraries' words are answered with ours."""
+
+    def __init__(self) -> None:
+        super().__init__(BORDERS)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | None:
+        """Return the border if it is a known one."""
+        if value in BORDERS:
+            return str(value)
+        from imgkit.border import check_border_word
+
+        with usage("--border"):
+            value = check_border_word(value)
+        return str(value)
+
+
+def read_scale(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> str | tuple[float, float] | None:
+    """Read ``auto`` or ``A:B``."""
+    if value is None or value == "auto":
+        return value
+    try:
+        low, high = (float(part) for part in value.split(":"))
+        if low == high or not abs(low) + abs(high) < float("inf"):
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is neither auto nor two different numbers A:B", ctx, param
+        ) from None
+    return low, high
+
+
+def read_numbers(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> int | tuple[int, ...] | None:
+    """Read one integer, or several between commas."""
+    if value is None:
+        return None
+    try:
+        numbers = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither an integer nor H,W", ctx, param) from None
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def read_size(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    """Read H,W or one number for both."""
+    numbers = read_numbers(ctx, param, value)
+    if numbers is None:
+        return None
+    size = (numbers, numbers) if isinstance(numbers, int) else numbers
+    if len(size) != 2 or min(size) < 1:
+        raise click.BadParameter(f"{value!r} is not a size: write H,W, as 480,640", ctx, param)
+    return size[0], size[1]
+
+
+def read_bytes(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """Read ``1500M`` or ``2G``."""
+    if value is None:
+        return None
+    powers = {"K": 10, "M": 20, "G": 30}
+    text = value.upper().removesuffix("B").removesuffix("I")
+    try:
+        number = float(text[:-1]) * 2 ** powers[text[-1:]]
+        if not 2**24 <= number < 2**60:
+            raise ValueError
+    except (ValueError, KeyError):
+        raise click.BadParameter(
+            f"{value!r} is not a size of at least 16M, as 1500M or 2G", ctx, param
+        ) from None
+    return int(number)
+
+
+def read_failures(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, bool] | None:
+    """Read ``N`` or ``P%``."""
+    if value is None:
+        return None
+    share = value.endswith("%")
+    try:
+        number = float(value[:-1]) if share else int(value)
+        if not 0 <= number <= (100 if share else float("inf")):
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is neither a number of images nor a share like 5%", ctx, param
+        ) from None
+    return number, share
