@@ -83,8 +83,8 @@ def conv2d(
     strides = check_ints(stride, "stride", 2, 1, MAX_SIDE)
     dilations = check_ints(dilation, "dilation", 2, 1, MAX_SIDE)
     pads = _padding(mode, padding, taps.shape[2:], strides, dilations)
-    seen = tuple(n + sum(p) for n, p in zip(image.size, pads, strict=True))
-    check_fits(seen, tuple(taps.shape[2:]), dilations)
+    padded = tuple(n + sum(p) for n, p in zip(image.size, pads, strict=True))
+    check_fits(padded, tuple(taps.shape[2:]), dilations)
     with np.errstate(over="ignore", invalid="ignore"):  # inf, as in torch
         result = backend_of(image.is_tensor, "conv2d").conv2d(
             image.batch,

@@ -101,7 +101,7 @@ def as_problem(
     taps = as_kernel(frozen[0] if len(frozen) == 1 else np.ndarray(*frozen))
     work, final = dtypes(x_dtype, options.dtype)
     check_held(taps, "kernel", work)
-    words = _words(options)
+    choices = _choices(options)
     where = _axes(x, taps, options.axes)
     strides = check_ints(options.stride, "stride", taps.ndim, 1, MAX_SIDE)
     dilations = check_ints(options.dilation, "dilation", taps.ndim, 1, MAX_SIDE)
@@ -111,13 +111,13 @@ def as_problem(
         taps = taps[(slice(None, None, -1),) * taps.ndim]
     run = backend(x, "conv")
     problem = run.as_problem(shape, where, taps, strides, dilations)
-    problem = problem._replace(**words, dtype=dtype_name(work))
+    problem = problem._replace(**choices, dtype=dtype_name(work))
     if options.method == "separable":
         _check_separable(taps, run.explain(problem).costs)
     return x, problem, None if final == work else final
 
 
-def _words(options: Options) -> dict[str, Any]:
+def _choices(options: Options) -> dict[str, Any]:
     """Check the options that do not depend on the kernel."""
     return {
         "mode": check_choice(options.mode, "mode", MODES),

@@ -41,7 +41,7 @@ class Function(nn.Module, Generic[Result]):  # type: ignore[misc]  # torch is no
             elif isinstance(value, torch.Tensor):
                 self.register_buffer(name, value)
             else:
-                self.options[name] = _plain(value)
+                self.options[name] = _as_numbers(value)
 
     @overload
     def forward(self, x: Sequence[torch.Tensor]) -> list[Result]: ...
@@ -90,11 +90,11 @@ def _fixed(value: Any) -> Any:
     return float(value) if isinstance(value, torch.SymFloat) else value
 
 
-def _plain(value: Any) -> Any:
+def _as_numbers(value: Any) -> Any:
     """Return arrays and sequences as nested tuples of numbers."""
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
-    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
+    return tuple(map(_as_numbers, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _signature(function: str) -> inspect.Signature:

@@ -67,18 +67,18 @@ def pack(images: Iterable[Array], count: int, buffers: Buffers) -> Packed:
     for image in images:
         if not starts:
             flat = buffers.next(image.size * count, image.dtype)
-            seen = flat.numpy()
-        if image.dtype != seen.dtype:
+            view = flat.numpy()
+        if image.dtype != view.dtype:
             raise ValueError(
-                f"images of one batch have dtypes {seen.dtype} and {image.dtype}: convert them to "
+                f"images of one batch have dtypes {view.dtype} and {image.dtype}: convert them to "
                 "one"
             )
         start, end = end, end + image.size
-        if end > len(seen):
-            flat, short = buffers.larger(max(end, len(seen) * 5 // 4), image.dtype), seen[:start]
-            seen = flat.numpy()
-            seen[:start] = short
-        seen[start:end].reshape(image.shape)[...] = image
+        if end > len(view):
+            flat, short = buffers.larger(max(end, len(view) * 5 // 4), image.dtype), view[:start]
+            view = flat.numpy()
+            view[:start] = short
+        view[start:end].reshape(image.shape)[...] = image
         starts.append(start)
         shapes.append(image.shape)
     return Packed(flat[:end], tuple(starts), tuple(shapes))
@@ -89,9 +89,9 @@ def stack(images: Iterable[Array], count: int) -> torch.Tensor:
     for place, image in enumerate(images):
         if place == 0:
             batch = shared((count, *image.shape), image.dtype)
-            seen = batch.numpy()
-        check_alike([seen.shape[1:], image.shape])
-        seen[place] = image
+            view = batch.numpy()
+        check_alike([view.shape[1:], image.shape])
+        view[place] = image
     return batch
 
 

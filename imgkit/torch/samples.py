@@ -30,12 +30,7 @@ Path = tuple[Any, ...]
 MOVED = ("image", "mask", "masks", "boxes", "oriented_boxes", "polygons", "keypoints")
 ROWS = ("labels", "area", "iscrowd", "scores")
 KNOWN = (*MOVED, *ROWS)
-VIEWED = (
-    torch.uint8,
-    torch.uint16,
-    torch.float32,
-    torch.float64,
-)  # NumPy has them, too
+VIEWED = (torch.uint8, torch.uint16, torch.float32, torch.float64)  # NumPy has them, too
 
 
 class Part(NamedTuple):

@@ -56,11 +56,11 @@ class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read b
     def __getitems__(self, keys: list[tuple[int, int]]) -> Batch:
         rows: list[Any] = []
         paths: set[samples.Path] = set()
-        made = self._images(keys, rows, paths)
+        decoded = self._images(keys, rows, paths)
         if self.packs:
-            images: Any = pack(made, len(keys), self.buffers)
+            images: Any = pack(decoded, len(keys), self.buffers)
         else:
-            images = (stack if self.stack else listed)(made, len(keys))
+            images = (stack if self.stack else listed)(decoded, len(keys))
         if len(paths) > 1:
             raise ValueError(f"samples have their images at different paths: {sorted(paths)}")
         indices = tuple(index for _, index in keys)
