@@ -113,7 +113,7 @@ def test_06_07_a_signal_finishes_what_is_in_work(many, whole, tmp_path, number, 
         stdout, stderr = process.communicate(timeout=20)
     assert process.returncode == code, stderr
     assert "finishing the images in work" in stderr
-    assert "Interrupted: what is written is whole." in stderr
+    assert "Interrupted: every output that exists is whole." in stderr
     assert f"To go on:\n  imgkit run {many} {dst} --op " in stderr
     assert "Traceback" not in stderr
     summary = json.loads(stdout)
