@@ -29,11 +29,12 @@ def augment(
       imgkit augment photo.jpg out/ --op 'RandomResizedCrop size=224' --copies 20 --format webp
     """
     found, hint = options.read_pipeline(pipeline, ops)
+    from imgkit.augment.transforms.custom import Call
     from imgkit.cli.runner import execute
 
-    if not found.is_random:
+    if not found.is_random and all(isinstance(op, Call) for op in found):
         raise click.BadParameter(
-            "no operation draws, so all variants would be alike: use imgkit run",
+            "no operation is a transform, so all variants would be the same: use imgkit run",
             param_hint=hint,
         )
     return execute(run_options, found, hint, options.choose_seed(found, seeds))

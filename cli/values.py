@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 # What the library and the file system raise for wrong arguments; a full disk is not among them.
 REFUSALS = (ValueError, TypeError, EOFError, FileNotFoundError, FileExistsError, NotADirectoryError)
+
+
+PLACE = re.compile(r"ops\[0\]: \w+: ")  # where an error of a command with one operation happened
 
 
 class Refusal(click.BadParameter):
@@ -34,9 +38,10 @@ def usage(hint: str | None = None, named: Collection[str] = ()) -> Iterator[None
     try:
         yield
     except REFUSALS as error:
-        first = str(error).partition(" ")[0]
+        text = PLACE.sub("", str(error)) if named else str(error)
+        first = text.partition(" ")[0]
         hint = f"--{first}" if first in named else hint
-        raise Refusal(str(error), param_hint=hint) from None
+        raise Refusal(text, param_hint=hint) from None
 
 
 class Border(click.Choice[str]):

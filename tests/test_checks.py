@@ -123,7 +123,7 @@ def test_a_synonym_of_what_is_no_choice_here_is_not_suggested():
 
 
 def test_synonyms_lead_to_valid_calls_and_hide_no_name_of_ours():
-    own = {"".join(c for c in name.lower() if c.isalnum()) for name in PUBLIC}
+    own = {"".join(c for c in name.lower() if c.isalnum()) for name in OPERATIONS}
     assert not own & set(SYNONYMS)
     for texts in SYNONYMS.values():
         for text in texts:

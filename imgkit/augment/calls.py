@@ -60,11 +60,11 @@ class CallRunner:
             error.add_note(f"in {place}")
             raise
         shape = getattr(result, "shape", None)
-        if shape is None or len(shape) != image.ndim:
+        if shape is None or len(shape) not in (2, 3):
             what = type(result).__name__ if shape is None else f"shape {tuple(shape)}"
             raise TypeError(
                 f"{place} returned {what} for an image of shape {tuple(image.shape)}: it must "
-                "return an image of as many axes"
+                "return an image (H, W) or (H, W, C)"
             )
         return result
 
@@ -111,7 +111,7 @@ def _call(runner: CallRunner, image: Any, key: tuple[int, int]) -> Any:
         return image
     if not is_tensor(image) or runner.keep(image):
         return runner.run(image)
-    return backend(image, "plan").on_host(runner.run, image, runner.op.name)
+    return backend(image, "numpy_view").call_on_host(runner.run, image, runner.op.name)
 
 
 # --- planning -----------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def explain(runs: Runs, size: Any, key: Any, seed: int | None) -> str:
     blocks = []
     for each in runs:
         if isinstance(each, CallRunner):
-            blocks.append(f"{each.op!r}: a function, on the pixels as they are, on the host")
+            blocks.append(f"{each.op.written}: a function, on the pixels as they are")
             if size is not None:
                 size = _size_after(each, size, np.ones(1, bool))
             continue

@@ -98,7 +98,7 @@ def test_one_bad_image_is_one_line_and_exit_1(photos, tmp_path):
         (["run", "S", "D"], "either --pipeline FILE or at least one --op"),
         (["run", "S", "D", "--op", "max_pol size=2"], "for --op: unknown operation 'max_pol'"),
         (["run", "S", "D", "--op", "max_pool sise=2"], "no parameter 'sise': did you mean 'size'"),
-        (["run", "S", "D", "--op", "max_pool size=-2"], "for --op: size is -2"),
+        (["run", "S", "D", "--op", "max_pool size=-2"], "for --op: ops[0]: max_pool: size is -2"),
         (["run", "S", "D", "--pipeline", "nowhere.yaml"], "nowhere.yaml"),
         (["run", "nowhere", "D", "--op", "max_pool size=2"], "nowhere"),
         (["conv", "S", "D", "--kernel", "sobel"], "for --kernel: kernel is 'sobel'"),

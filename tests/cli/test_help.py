@@ -11,16 +11,25 @@ import click
 import pytest
 from click.testing import CliRunner
 
+import imgkit as ik
 from imgkit.augment.exchange.document import functions
 from imgkit.cli.main import COMMANDS, main
-from imgkit.registry import HOST_ONLY, TRANSFORMS
+from imgkit.registry import CONTROLS, HOST_ONLY, TRANSFORMS
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
+OPERATIONS = (*functions(), *TRANSFORMS, *CONTROLS)
 DOCS = (ROOT / "docs" / "cli.md").read_text()
 
 
 def command(name):
     return main.get_command(click.Context(main), name)
+
+
+def host_only():
+    """Return the operations without a device kernel, and why."""
+    reasons = {name: getattr(ik, name).host_only for name in TRANSFORMS}
+    reasons |= {name: why for name, why in HOST_ONLY.items() if name in OPERATIONS}
+    return {name: why for name, why in reasons.items() if why}
 
 
 def section(name):
@@ -77,11 +86,11 @@ def test_an_unknown_command_names_the_nearest():
 def test_ops_lists_every_operation_with_its_parameters_and_summary():
     result = CliRunner().invoke(main, ["ops"])
     assert result.exit_code == 0
-    for name in [*functions(), *TRANSFORMS]:
+    for name in OPERATIONS:
         assert re.search(rf"^  {name}( |$)", result.output, re.M)
     assert "max_pool size [stride=None]" in result.output
     assert "\n  JpegCompression [quality=40,95] [p=1.0]\n" in result.output
-    assert result.output.count("\n      ") == len(functions()) + len(TRANSFORMS)
+    assert result.output.count("\n      ") == len(OPERATIONS)
 
 
 def test_ops_marks_what_has_no_device_kernel():
@@ -91,8 +100,7 @@ def test_ops_marks_what_has_no_device_kernel():
         for before, line in itertools.pairwise(lines)
         if "Host only on CUDA" in line
     }
-    listed = {*functions(), *TRANSFORMS}
-    assert marked == {name: why for name, why in HOST_ONLY.items() if name in listed}
+    assert marked == host_only()
     assert {"canny", "CLAHE", "JpegCompression"} <= set(marked)
     assert "Host only on CUDA" in CliRunner().invoke(main, ["ops", "clahe"]).output
 
@@ -100,12 +108,10 @@ def test_ops_marks_what_has_no_device_kernel():
 def test_ops_as_json():
     result = CliRunner().invoke(main, ["ops", "--json"])
     entries = {entry["name"]: entry for entry in json.loads(result.stdout)}
-    assert set(entries) == {*functions(), *TRANSFORMS}
+    assert set(entries) == set(OPERATIONS)
     assert all(e["summary"] and e["family"] for e in entries.values())
-    assert {n for n, e in entries.items() if e["kind"] == "transform"} == set(TRANSFORMS)
-    assert {n: e["host_only"] for n, e in entries.items() if e["host_only"]} == {
-        name: why for name, why in HOST_ONLY.items() if name in entries
-    }
+    assert {n for n, e in entries.items() if e["kind"] == "transform"} == {*TRANSFORMS, *CONTROLS}
+    assert {n: e["host_only"] for n, e in entries.items() if e["host_only"]} == host_only()
     assert entries["max_pool"]["result"] == "input"
     assert entries["max_pool"]["parameters"][:2] == [
         {"name": "size", "required": True},

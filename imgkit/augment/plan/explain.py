@@ -250,7 +250,8 @@ def _color(group: FusedGroup, compiled: CompiledPipeline, plan: Plan, stage: sta
     """Return how many linear steps multiplied."""
     before = 0
     for node, index in group.entries:
-        op, numbers = compiled.nodes[node].op, plan.ops[node]
+        op = compiled.nodes[node].op
+        numbers = {k: v for k, v in plan.ops[node].items() if k not in ("op", "occurrence")}
         if op.happens(index, numbers)[0]:
             before += _busy(op.lower(index, numbers, plan.out_size)[0])
     after = _busy(stage.steps[0])

@@ -83,6 +83,12 @@ class Call(Transform, init=False, eq=False):
         return str(getattr(self.function, "__name__", type(self.function).__name__))
 
     @property
+    def written(self) -> str:
+        """The function and its options as the command line writes them."""
+        p = {} if self.p == 1 else {"p": f"{self.p:g}"}
+        return " ".join((self.name, *(f"{k}={v}" for k, v in {**self.options, **p}.items())))
+
+    @property
     def registered(self) -> str:
         """The function's name in the registry; empty if it is not imgkit's."""
         op = FUNCTIONS.get(self.name)

@@ -92,18 +92,31 @@ def on_host(family: str, name: str, keeps: bool = False) -> Callable[..., Any]:
     """
 
     def run(x: Tensor, *args: Any, **options: Any) -> Any:
-        refuse_gradient(x, name)
-        if torch.compiler.is_compiling() or not is_plain(x):
-            raise ValueError(
-                f"{name} runs on the host: it cannot be compiled, traced or transformed by "
-                "torch.func; call it outside"
-            )
-        held = x.detach().to("cpu", x.dtype if x.dtype in HELD else torch.float32)
+        held = _moved(x, name)
         result = through_array(family, name, held, True, *args, **options)
         return result.to(x.device, x.dtype if keeps else result.dtype)
 
     run.__name__ = name
     return run
+
+
+def call_on_host(function: Callable[[Array], Array], image: Tensor, name: str) -> Tensor:
+    """Run a function of an array on an image (H, W) or (C, H, W), which moves there and back."""
+    held = _moved(image, name)
+    array = held.numpy() if held.ndim == 2 else held.movedim(0, -1).numpy()
+    result = torch.from_numpy(np.ascontiguousarray(function(np.array(array, order="C"))))
+    return (result if result.ndim == 2 else result.movedim(-1, 0)).to(image.device)
+
+
+def _moved(x: Tensor, name: str) -> Tensor:
+    """Return a tensor on the host; refuse one that a function there cannot follow."""
+    refuse_gradient(x, name)
+    if torch.compiler.is_compiling() or not is_plain(x):
+        raise ValueError(
+            f"{name} runs on the host: it cannot be compiled, traced or transformed by "
+            "torch.func; call it outside"
+        )
+    return x.detach().to("cpu", x.dtype if x.dtype in HELD else torch.float32)
 
 
 def refuse_gradient(x: Tensor, name: str) -> None:

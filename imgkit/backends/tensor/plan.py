@@ -51,10 +51,10 @@ def run_batch(stages: Sequence[Stage], x: Tensor) -> Tensor | list[Tensor]:
         own = [take(stage, rows) for stage in stages]
         batch = run_stages(own, x[torch.from_numpy(rows).to(x.device)])
         images.update(zip(rows.tolist(), batch, strict=True))
-    return _stacked([images[row] for row in range(len(x))])
+    return stack([images[row] for row in range(len(x))])
 
 
-def _stacked(images: list[Tensor]) -> Tensor | list[Tensor]:
+def stack(images: list[Tensor]) -> Tensor | list[Tensor]:
     """Return images as one batch if their sizes are equal."""
     same = len({tuple(image.shape) for image in images}) == 1
     return torch.stack(images) if same else images
@@ -94,7 +94,7 @@ def run_packed(
     if device == "cuda" and launch.has_triton() and not fusion_blocker(stages):
         return launch.launch_packed(stages, packed, dtype, channels_last)
     images = [packed.image(sample) for sample in range(len(packed.sizes))]
-    batch = _stacked([run(stages, sample, image) for sample, image in enumerate(images)])
+    batch = stack([run(stages, sample, image) for sample, image in enumerate(images)])
     if isinstance(batch, list):
         sizes = sorted({tuple(result.shape) for result in batch})
         raise ValueError(f"the results have sizes {sizes}: end with one that has a `size`")

@@ -278,7 +278,7 @@ def test_an_operation_is_a_name_and_arguments():
         ("max_pool sise=2", "max_pool has no parameter 'sise': did you mean 'size'"),
         ("max_pool x=2 size=2", "max_pool has no parameter 'x'"),
         ("max_pool", "max_pool needs size: write size=..."),
-        ("max_pool 2", "'2' is no argument: write name=value"),
+        ("max_pool 2", "'2' is not an argument: write name=value"),
         ("max_pool size=2 size=3", "size is given twice"),
         ("max_pool 'size=2", "No closing quotation"),
     ],
