@@ -20,11 +20,14 @@ SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
 
 
 def apply(name: str, x: Array, top: float, numbers: dict[str, Any], dtype: np.dtype[Any]) -> Array:
-    """Run the filter of a name; the codec of "jpeg" is its own definition, and reads `dtype`."""
-    if name == "jpeg":
-        return array.jpeg(saturate(x, dtype)[None], **numbers)[0].astype(np.float64)
+    """Run the filter of a name; one that has no plain form is its own definition, in `dtype`."""
     own = FILTERS.get(name)
-    return layer_one("reference", name)(x, **numbers) if own is None else own(x, top, **numbers)
+    if own is not None:
+        return own(x, top, **numbers)
+    if name in array.FILTERS:  # a codec
+        return array.FILTERS[name](saturate(x, dtype)[None], **numbers)[0].astype(np.float64)
+    result: Array = layer_one("reference", name)(x, **numbers)
+    return result
 
 
 def _correlate(x: Array, taps: Array) -> Array:
