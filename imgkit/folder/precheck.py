@@ -40,7 +40,7 @@ def check_layout(pipeline: Pipeline, kind: str) -> None:
     """Raise if the pipeline puts the channels where the format does not have them."""
     if pipeline.channels_first and kind != "npy":
         raise ValueError(
-            f"ToCHW puts the channels first, which {kind} files do not: add --format npy, or "
+            f"ToCHW puts the channels first; {kind} files have them last: add --format npy, or "
             "leave it out"
         )
 

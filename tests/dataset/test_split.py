@@ -120,7 +120,7 @@ def test_presets_give_their_size(preset, size, shape):
 
 def test_presets_are_those_of_preprocess():
     preprocess = pytest.importorskip("imgkit.torch.preprocess", reason="needs torch")
-    for name, build_options in preprocess.RECIPES.items():
+    for name, build_options in preprocess.INPUT_SPECS.items():
         if name in PRESETS:
             theirs = preprocess.Preprocess(name).pipeline.ops
             mine = resized(name).ops

@@ -181,7 +181,7 @@ def test_errors_name_the_file(tmp_path, workers):
         list(Loader(tmp_path, AUG, 2, workers=workers))
     (tmp_path / "a" / "bad.jpg").unlink()
     crop = ik.Pipeline([ik.RandomCrop(64)], seed=7)
-    with pytest.raises(ValueError, match=r"a/good\.png: size is \(64, 64\)"):
+    with pytest.raises(ValueError, match=r"a/good\.png: ops\[0\]: RandomCrop: size is \(64, 64\)"):
         list(Loader(tmp_path, crop, 2, workers=workers))
     with pytest.raises(RuntimeError, match=r"sample 0 of _Broken: .*out of order"):
         list(Loader(_Broken(), AUG, 2, workers=workers))

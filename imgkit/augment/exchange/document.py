@@ -69,7 +69,13 @@ def write(document: Document) -> dict[str, Any]:
     """
     seed = {} if document.seed is None else {"seed": document.seed}
     canvas = {} if document.canvas == "cut" else {"canvas": document.canvas}
-    return {"version": VERSION, **seed, **canvas, "ops": [write_op(op) for op in document.ops]}
+    ops = []
+    for place, op in enumerate(document.ops):
+        try:
+            ops.append(write_op(op))
+        except ValueError as error:
+            raise ValueError(f"ops[{place}]: {error}") from None
+    return {"version": VERSION, **seed, **canvas, "ops": ops}
 
 
 def to_yaml(document: Document) -> str:

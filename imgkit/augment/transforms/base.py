@@ -69,6 +69,8 @@ class Transform:
         [62, 62, 62]
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_field_draws")  # the last apart from the fields
+
     # spelled out for type checkers, which know dataclasses.field alone
     p: float = field(
         default=1.0,
@@ -158,10 +160,17 @@ class Transform:
         drawn = any(spec.kind != "constant" for spec in self.field_draws)
         return drawn or self.draws_more or 0 < self.p < 1
 
-    @functools.cached_property
+    @property
     def field_draws(self) -> tuple[FieldDraw, ...]:
         """How each drawn field of this transform is drawn."""
-        return tuple(how(name, getattr(self, name)) for name, how in self.drawn_fields)
+        found: tuple[FieldDraw, ...] | None = getattr(self, "_field_draws", None)
+        if found is None:
+            found = tuple(how(name, getattr(self, name)) for name, how in self.drawn_fields)
+            object.__setattr__(self, "_field_draws", found)
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__
 
     def draw(self, rng: Any, size: Size) -> Numbers:
         """Draw more numbers than the fields, for images of `size`."""

@@ -60,6 +60,9 @@ def run_pixels(
     run: Callable[..., Any], name: str, value: Any, epoch: int, indices: Array | int
 ) -> Any:
     """Run a pipeline on the tensors of `image`, or on the frames of `images` with one draw."""
+    if name == "image" and isinstance(value, (list, tuple)):
+        rows = np.atleast_1d(indices).tolist()
+        return [run(image, key=(epoch, row)) for image, row in zip(value, rows, strict=True)]
     if name == "image":
         return run(value, key=(epoch, indices))
     if not isinstance(indices, int):

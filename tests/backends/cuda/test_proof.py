@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import imgkit as ik
-from imgkit.registry import HOST_ONLY, TRANSFORMS
+from imgkit.registry import TRANSFORMS
 
 torch = pytest.importorskip("torch")
 from torch._subclasses.fake_tensor import FakeTensorMode  # noqa: E402
@@ -21,7 +21,7 @@ from imgkit.backends.cuda import layout as fused_layout  # noqa: E402
 from imgkit.backends.tensor.numpy_view import native  # noqa: E402
 
 SIZE = (33, 40)
-HOST = [name for name in TRANSFORMS if name in HOST_ONLY]
+HOST = [name for name in TRANSFORMS if getattr(ik, name).host_only]
 PREPARING = r"fused_augment|_to_copy|view|slice|lift_fresh|detach|empty|prim.device"
 WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "unique", "equal.default")
 has_triton = pytest.mark.skipif(not fused.has_triton(), reason="Triton is not installed")
@@ -78,7 +78,7 @@ def test_filters_without_a_device_kernel_are_named(op):
     """They move to the host and back, which a fake tensor cannot: there and nowhere else."""
     aug = ik.Pipeline([getattr(ik, op)()], seed=3)
     stage = aug.plan(SIZE, (0, range(4))).stages[0]
-    assert stage.host_only == device.host_reason(stage) == HOST_ONLY[op]
+    assert stage.host_only == device.host_reason(stage) == getattr(ik, op).host_only
     with pytest.raises(RuntimeError, match="numpy"):
         run_fake(aug)
 
