@@ -37,7 +37,7 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
       imgkit replay out/sub/cat_0003.jpg --src /mnt/photos -o again.jpg
     """
     from imgkit.folder.journal import find
-    from imgkit.folder.run import rebuild
+    from imgkit.folder.replay import rebuild
     from imgkit.folder.task import sha256
     from imgkit.io.files import commit, printable_path
 

@@ -87,15 +87,16 @@ def versions() -> dict[str, str]:
     return found
 
 
-def new_run(src: str, done: Mapping[str, Any], limits: Mapping[str, Any]) -> Run:
+def new_run(src: str, done: Mapping[str, Any], limits: Mapping[str, Any], rule: str = "") -> Run:
     """Describe a run that starts now.
 
     Args:
         src: the folder that the paths of inputs are relative to.
         done: pipeline, epoch, quality, scale and fast_decode, which the op's hash is made of.
         limits: of inputs.
+        rule: by which the same pipeline has other numbers than before; part of the hash.
     """
-    text = json.dumps(done, sort_keys=True).encode()
+    text = json.dumps({**done, "rule": rule} if rule else done, sort_keys=True).encode()
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     op = hashlib.blake2b(text, digest_size=16).hexdigest()
     root = os.path.realpath(src)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imgkit.augment.pipeline import Pipeline
+from imgkit.augment.transforms.custom import Call
 from imgkit.folder.engines import local, ray
 from imgkit.folder.journal import Entry, Journal, Run, new_run
 from imgkit.folder.plan_outputs import Item, draw_index
@@ -25,13 +26,11 @@ from imgkit.folder.task import (
     ImageResult,
     Job,
     TaskLimits,
-    collect_warnings,
-    convert,
-    sha256,
 )
-from imgkit.io.decode import Limits
 from imgkit.io.files import printable_path
 
+# Behind a function, ops once had a seed of their own; such outputs are not mixed with these.
+DRAWS = "occurrences count over the whole list"
 ENGINES = {"local": local, "ray": ray}
 
 
@@ -215,7 +214,14 @@ def describe(job: Job, src: str) -> Run:
         "scale": job.scale,
         "fast_decode": job.shrink_to is not None,  # False where it changes nothing
     }
-    return new_run(src, done, job.limits._asdict() | {"allow": sorted(job.limits.allow)})
+    limits = job.limits._asdict() | {"allow": sorted(job.limits.allow)}
+    return new_run(src, done, limits, DRAWS if _draws_after_a_call(job.pipeline) else "")
+
+
+def _draws_after_a_call(pipeline: Pipeline) -> bool:
+    """Return whether a random op stands behind a function of the list."""
+    calls = [place for place, op in enumerate(pipeline) if isinstance(op, Call)]
+    return bool(calls) and any(op.is_drawing for op in pipeline.ops[calls[0] + 1 :])
 
 
 def _no_note(item: Item, result: ImageResult) -> None:
@@ -245,44 +251,3 @@ def _entry(this_run: Run, job: Job, item: Item, result: ImageResult, dst: str) -
         version=this_run.versions.get("imgkit-cv", ""),
         **result.facts._asdict(),
     )
-
-
-def rebuild(this_run: Run, entry: Entry, src: str | None = None) -> bytes:
-    """Make the bytes of an output again from its input and its journal entry.
-
-    Args:
-        this_run: the run of the entry.
-        entry: of the output.
-        src: the folder that holds the inputs now, if they were moved.
-
-    Raises:
-        ValueError: the run did not make this output, or the input has changed.
-        FileNotFoundError: the input is missing.
-    """
-    if entry.status != "ok":
-        raise ValueError(f"the run did not make this output: {entry.error}: {entry.message}")
-    scale = tuple(this_run.scale) if isinstance(this_run.scale, list) else this_run.scale
-    job = Job(
-        Pipeline.from_document(this_run.pipeline),
-        this_run.quality,
-        scale,
-        Limits(**this_run.limits),
-        this_run.epoch,
-        this_run.fast_decode,
-    )
-    source = os.path.join(src or this_run.src, entry.path)
-    try:
-        with open(source, "rb") as file:
-            data = file.read()
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"{printable_path(source)} is missing: restore it, or give the folder that holds the "
-            "inputs now"
-        ) from None
-    if sha256(data) != entry.source:
-        raise ValueError(
-            f"{printable_path(source)} has changed since the run: it had {entry.size} bytes and "
-            f"SHA-256 {entry.source[:12]}, it has {len(data)} and {sha256(data)[:12]}"
-        )
-    with collect_warnings():  # the run printed them
-        return convert(job, data, entry.kind, entry.index)

@@ -30,5 +30,5 @@ def test_probe_tells_the_result_type_and_refuses_what_no_image_makes_right():
 def test_channels_first_needs_a_format_that_has_them_so():
     check_layout(pipeline("ToCHW"), "npy")
     check_layout(pipeline("ToCHW p=0"), "png")
-    with pytest.raises(ValueError, match=r"ToCHW puts the channels first, .* add --format npy"):
+    with pytest.raises(ValueError, match=r"ToCHW puts the channels first; .* add --format npy"):
         check_layout(pipeline("Invert", "ToCHW"), "png")

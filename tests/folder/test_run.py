@@ -1,5 +1,7 @@
 """Every image becomes one result, and the bytes do not depend on the workers."""
 
+import hashlib
+import json
 import signal
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 import imgkit as ik
 from imgkit.folder.plan_outputs import plan_outputs
-from imgkit.folder.run import Report, run
+from imgkit.folder.run import Report, describe, run
 from imgkit.folder.scan import scan
 from imgkit.folder.task import ImageResult, Job
 from imgkit.io.decode import decode
@@ -84,3 +86,26 @@ def test_exit_codes():
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         report.interrupted = number
         assert report.exit_code == code
+
+
+def test_another_rule_of_draws_is_another_operation():
+    """Outputs drawn by the rule of an earlier version are not taken for these."""
+
+    def hash_of(*ops):
+        return describe(Job(ik.Pipeline(list(ops), seed=3)), "photos").op
+
+    plain = hash_of(ik.HorizontalFlip(p=0.5), ik.invert)
+    assert plain == old_hash([{"HorizontalFlip": {"p": 0.5}}, "invert"])
+    mixed = hash_of(ik.invert, ik.HorizontalFlip(p=0.5))
+    assert mixed != old_hash(["invert", {"HorizontalFlip": {"p": 0.5}}])
+    fixed = hash_of(ik.invert, ik.VerticalFlip())
+    assert fixed == old_hash(["invert", "VerticalFlip"])
+
+
+def old_hash(ops):
+    done = {
+        "pipeline": {"version": 1, "seed": 3, "ops": ops},
+        **{"epoch": 0, "quality": 95, "scale": None, "fast_decode": False},
+    }
+    text = json.dumps(done, sort_keys=True).encode()
+    return hashlib.blake2b(text, digest_size=16).hexdigest()

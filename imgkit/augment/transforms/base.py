@@ -66,7 +66,7 @@ class Transform:
         ...     def apply(self, image, numbers):
         ...         return (image * numbers["share"]).astype(image.dtype)
         >>> Shade((0.2, 0.8))(np.full((2, 2, 3), 100, np.uint8), key=3)[0, 0].tolist()
-        [62, 62, 62]
+        [47, 47, 47]
     """
 
     __slots__ = ("__dict__", "__weakref__", "_field_draws")  # the last apart from the fields
