@@ -137,11 +137,11 @@ class Color:
 
     def steps_of(self, sample: int) -> list[ColorStep]:
         """Return the steps that change a sample, in plain numbers."""
-        return [step for step in _plain(self.steps, sample) if not is_identity(step)]
+        return changing(_plain(self.steps, sample))
 
     def acts(self, sample: int) -> bool:
         """Return whether the stage changes a sample."""
-        return not all(map(is_identity, _plain(self.steps, sample)))
+        return bool(changing(_plain(self.steps, sample)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,9 +288,13 @@ STAGES: dict[str, type] = {
 }
 
 
-def is_identity(step: ColorStep) -> bool:
-    """Return whether a linear step in plain numbers changes nothing."""
-    return step is IDENTITY_ROWS or tuple(map(tuple, step)) == IDENTITY_ROWS
+def changing(steps: Sequence[ColorStep]) -> list[ColorStep]:
+    """Return those of some linear steps in plain numbers that are not identities."""
+    return [
+        step
+        for step in steps
+        if step is not IDENTITY_ROWS and tuple(map(tuple, step)) != IDENTITY_ROWS
+    ]
 
 
 def gives_floats(stages: Sequence[Stage]) -> bool:
