@@ -82,7 +82,8 @@ def resolve(declared: Sequence[GeometricStep], sample: int) -> Sampling:
         only = steps[0].declared
         if only.kind == "move" and not only.outside and steps[0].out_size == source:
             # a flip or a turn of the whole canvas: its matrix is the answer
-            matrix = matrices.array(_matrix(steps[0]))
+            assert steps[0].matrix is not None  # a move has one
+            matrix = matrices.array(steps[0].matrix)
             return Sampling("move", (0, 0, *source), NO_PAD, matrix, source)
     lead, leading, window, pad = _leading_moves(steps, source)
     rest = steps[lead:]
@@ -112,7 +113,8 @@ def moving_steps(declared: Sequence[GeometricStep], sample: int) -> list[SampleS
                 moved = None if step.field is None else displacement(step.field, sample, in_size)
                 steps.append(SampleStep(step, None, moved, in_size, size))
             continue
-        matrix = step.matrix_of(sample)
+        own = step.matrix[sample]
+        matrix = own if isinstance(own, tuple) else step.matrix_of(sample)
         if matrix != IDENTITY_MATRIX or size != in_size:
             steps.append(SampleStep(step, matrix, None, in_size, size))
     return steps
@@ -200,7 +202,8 @@ def _matrix_run(
     total = IDENTITY_MATRIX
     for place in range(len(rest) - 1, -1, -1):
         step = rest[place]
-        total = product(total, _matrix(step))
+        assert step.matrix is not None  # runs with fields are resolved elsewhere
+        total = product(total, step.matrix)
         if place and (step.declared.kind == "warp" or step.declared.outside):
             back = inverse(total)
             if not _covers(back, step.in_size, out_size):

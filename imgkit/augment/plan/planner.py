@@ -103,7 +103,10 @@ class Planner:
         batched = x.ndim == 4
         if not (batched or image.is_tensor):
             epoch, index = one_key(self._calls, key)
-            return run_stages(self.single.sample_plan(epoch, index, image.size), 0, x)
+            stages = self.single.sample_plan(epoch, index, image.size)
+            if x.ndim == 2:
+                return run_stages(stages, 0, x)
+            return module("array", "plan").run(stages, 0, x)
         plan = self.plan(image.size, self.keys(key, len(x) if batched else None))
         if image.is_tensor:
             result = backend(x, "plan").run_batch(plan.stages, as_batch(x))
@@ -124,10 +127,8 @@ class Planner:
 
 def run_stages(stages: Sequence[Stage], sample: int, image: Array) -> Array:
     """Run the stages of one sample on its image (H, W) or (H, W, C)."""
-    run = backend(image, "plan").run
-    if image.ndim == 3:
-        return run(stages, sample, image)
-    return like_image(run(stages, sample, image[:, :, None]), image.ndim, stages)
+    pixels = image if image.ndim == 3 else image[:, :, None]
+    return like_image(backend(image, "plan").run(stages, sample, pixels), image.ndim, stages)
 
 
 def one_key(calls: Calls, key: Any) -> tuple[int, int]:

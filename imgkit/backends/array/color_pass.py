@@ -27,13 +27,14 @@ DType = np.dtype[Any]  # of the image that entered the plan
 
 STRIP_BYTES = 200_000  # benchmarks/pipelines.py, "color chain": flat from 100 kB to 400 kB
 WHOLE_BYTES = 1_000_000  # up to which a normalization alone is one pass (benchmarks/pipelines.py)
+JOINING = ("color", "hue", "curve", "normalize")  # kinds of stages that may join a pass
 
 
 def pass_end(stages: Sequence[Stage], start: int, sample: int) -> int:
     """Return the end of the stages from `start` on that can be one pass over strips."""
     for place in range(start, len(stages)):
         stage = stages[place]
-        joins = isinstance(stage, (Color, Hue))
+        joins = stage.kind in JOINING
         if isinstance(stage, Curve):
             joins = not any(name in WHOLE_IMAGE_CURVES for name, _ in stage.curves_of(sample))
         elif isinstance(stage, Normalize):

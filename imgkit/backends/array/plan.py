@@ -45,7 +45,9 @@ def run(stages: Sequence[Stage], sample: int, image: Array) -> Array:
     index = 0
     while index < len(stages):
         stage = stages[index]
-        end = color_pass.pass_end(stages, index, sample) if x.shape[-1] == 3 else index
+        end = index
+        if stage.kind in color_pass.JOINING and x.shape[-1] == 3:
+            end = color_pass.pass_end(stages, index, sample)
         if end > index:  # neighboring color stages are one pass
             x = color_pass.run(stages[index:end], sample, x, dtype, _unrounded(stages, end))
             index = end
