@@ -69,7 +69,7 @@ class ImageInfo(NamedTuple):
 
 def inspect_image(x: Any, name: str = "x") -> ImageInfo:
     """Check that `x` is an image or a batch of images of one size, and return its layout."""
-    tensor = is_tensor(x)
+    tensor = type(x) is not np.ndarray and is_tensor(x)  # spares arrays the call
     (_check_tensor if tensor else _check_ndarray)(x, name)
     shape = x.shape
     rank = len(shape)

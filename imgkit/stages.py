@@ -87,7 +87,8 @@ class GeometricStep:
         if self.matrix is None:
             field = self.field
             return field is None or bool(field.amount[sample] != 0 or field.nodes[sample].any())
-        if self.matrix_of(sample) != IDENTITY_MATRIX:
+        own = self.matrix[sample]
+        if (own if isinstance(own, tuple) else self.matrix_of(sample)) != IDENTITY_MATRIX:
             return True
         same = self.in_size is self.out_size
         return not same and size_of(self.in_size, sample) != size_of(self.out_size, sample)
@@ -137,11 +138,13 @@ class Color:
 
     def steps_of(self, sample: int) -> list[ColorStep]:
         """Return the steps that change a sample, in plain numbers."""
-        return [step for step in _plain(self.steps, sample) if not is_identity(step)]
+        own = self.steps[sample]
+        steps = own.tolist() if isinstance(own, np.ndarray) else own
+        return [step for step in steps if tuple(map(tuple, step)) != IDENTITY_ROWS]
 
     def acts(self, sample: int) -> bool:
         """Return whether the stage changes a sample."""
-        return not all(map(is_identity, _plain(self.steps, sample)))
+        return bool(self.steps_of(sample))
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,11 +289,6 @@ STAGES: dict[str, type] = {
     stage.kind: stage
     for stage in (Resample, Color, Hue, Curve, Filter, Call, Noise, Erase, Mix, Normalize)
 }
-
-
-def is_identity(step: ColorStep) -> bool:
-    """Return whether a linear step in plain numbers changes nothing."""
-    return step is IDENTITY_ROWS or tuple(map(tuple, step)) == IDENTITY_ROWS
 
 
 def gives_floats(stages: Sequence[Stage]) -> bool:

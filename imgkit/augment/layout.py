@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from imgkit.augment.plan.plan import Plan
-from imgkit.image import Array, is_tensor
+from imgkit.image import Array
 from imgkit.stages import Normalize, Stage
 
 
@@ -49,9 +49,7 @@ def _empty(x: Array, plan: Plan) -> Array:
 
 def warn_range(x: Any) -> bool:
     """Warn about floats outside 0..1, which color ops will clip; return whether it did."""
-    if is_tensor(x):  # asking a device would wait for it
-        return False
-    if x.dtype.kind == "f" and x.size and not (x.min() >= 0 and x.max() <= 1):
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
         warnings.warn(
             f"image has values from {x.min():g} to {x.max():g}: floats mean 0..1, and color ops "
             "clip to it; divide by 255 if they are 0..255",

@@ -17,7 +17,12 @@ from imgkit.registry import FUNCTIONS
 
 def backend(x: Any, family: str) -> Any:
     """Return the module that runs a family of operations (``"conv"``) on the type of `x`."""
-    kind = "tensor" if is_tensor(x) else "array"
+    return module("tensor" if is_tensor(x) else "array", family)
+
+
+@functools.cache
+def module(kind: str, family: str) -> Any:
+    """Return the module of a backend (``"array"``) that runs a family of operations."""
     return importlib.import_module(f"imgkit.backends.{kind}.{family}")
 
 
@@ -25,7 +30,5 @@ def backend(x: Any, family: str) -> Any:
 def layer_one(kind: str, name: str) -> Callable[..., Any]:
     """Return the function of a backend (``"array"``) that does the work of a layer-one function."""
     family = FUNCTIONS[name].family
-    function: Callable[..., Any] = getattr(
-        importlib.import_module(f"imgkit.backends.{kind}.{family}"), name
-    )
+    function: Callable[..., Any] = getattr(module(kind, family), name)
     return function

@@ -254,6 +254,10 @@ class ScalarDraw:
 
     def bernoulli(self, p: float) -> bool:
         """Return True with probability `p`; one word."""
+        place = self._position
+        if place < len(self._words):  # the usual: a word that is known
+            self._position = place + 1
+            return self._words[place] < p * 2.0**32
         return self.words(1)[0] < p * 2.0**32
 
     def integers(self, low: int, high: int) -> int:

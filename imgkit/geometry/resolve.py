@@ -12,12 +12,13 @@ from imgkit.geometry import matrix as matrices
 from imgkit.geometry.fields import displacement
 from imgkit.geometry.matrix import EXACT, inverse, product, shift
 from imgkit.image import Array
-from imgkit.stages import IDENTITY_MATRIX, Entries, GeometricStep, size_of
+from imgkit.stages import IDENTITY_MATRIX, Entries, GeometricStep, Size, size_of
 
 IDENTITY = np.eye(3)
 IDENTITY.flags.writeable = False
 Window = tuple[int, int, int, int]  # top, left, height, width
 Pad = tuple[str, tuple[float, ...]]  # a border and its fill
+NO_PAD: Pad = ("constant", (0.0,))  # of a window within the source
 
 
 class Canvas(NamedTuple):
@@ -75,8 +76,15 @@ class SampleStep(NamedTuple):
 
 def resolve(declared: Sequence[GeometricStep], sample: int) -> Sampling:
     """Resolve a run of steps for one of its N samples."""
-    source = size_of(declared[0].in_size, sample)
     steps = moving_steps(declared, sample)
+    source = steps[0].in_size if steps else size_of(declared[0].in_size, sample)
+    if len(steps) == 1:
+        only = steps[0].declared
+        if only.kind == "move" and not only.outside and steps[0].out_size == source:
+            # a flip or a turn of the whole canvas: its matrix is the answer
+            assert steps[0].matrix is not None  # a move has one
+            matrix = matrices.array(steps[0].matrix)
+            return Sampling("move", (0, 0, *source), NO_PAD, matrix, source)
     lead, leading, window, pad = _leading_moves(steps, source)
     rest = steps[lead:]
     out_size = rest[-1].out_size if rest else _turned(leading, window)
@@ -91,16 +99,25 @@ def resolve(declared: Sequence[GeometricStep], sample: int) -> Sampling:
 
 def moving_steps(declared: Sequence[GeometricStep], sample: int) -> list[SampleStep]:
     """Return the steps that change a sample, with its numbers."""
-    return [_step_of(step, sample) for step in declared if step.moves(sample)]
-
-
-def _step_of(declared: GeometricStep, sample: int) -> SampleStep:
-    """Return a step with the numbers of one of its samples."""
-    in_size = size_of(declared.in_size, sample)
-    same = declared.out_size is declared.in_size
-    out_size = in_size if same else size_of(declared.out_size, sample)
-    moved = None if declared.field is None else displacement(declared.field, sample, in_size)
-    return SampleStep(declared, declared.matrix_of(sample), moved, in_size, out_size)
+    steps = []
+    canvas: Size | None = None  # as declared; `size` is that of the sample
+    size = (0, 0)
+    for step in declared:
+        if step.in_size is not canvas:
+            size = size_of(step.in_size, sample)
+        in_size, canvas = size, step.out_size
+        if canvas is not step.in_size:
+            size = size_of(canvas, sample)
+        if step.matrix is None:
+            if step.moves(sample):
+                moved = None if step.field is None else displacement(step.field, sample, in_size)
+                steps.append(SampleStep(step, None, moved, in_size, size))
+            continue
+        own = step.matrix[sample]
+        matrix = own if isinstance(own, tuple) else step.matrix_of(sample)
+        if matrix != IDENTITY_MATRIX or size != in_size:
+            steps.append(SampleStep(step, matrix, None, in_size, size))
+    return steps
 
 
 def _leading_moves(
@@ -108,7 +125,7 @@ def _leading_moves(
 ) -> tuple[int, Entries, Window, Pad]:
     """Fold the moves that a run begins with into a window of the source."""
     matrix = IDENTITY_MATRIX
-    pad: Pad = ("constant", (0.0,))
+    pad = NO_PAD
     window = whole = (0, 0, *source)
     for count, step in enumerate(steps):
         if step.declared.kind != "move" or step.matrix is None:
@@ -185,7 +202,8 @@ def _matrix_run(
     total = IDENTITY_MATRIX
     for place in range(len(rest) - 1, -1, -1):
         step = rest[place]
-        total = product(total, _matrix(step))
+        assert step.matrix is not None  # runs with fields are resolved elsewhere
+        total = product(total, step.matrix)
         if place and (step.declared.kind == "warp" or step.declared.outside):
             back = inverse(total)
             if not _covers(back, step.in_size, out_size):

@@ -12,7 +12,7 @@ import numpy as np
 
 from imgkit.geometry.matrix import products
 from imgkit.image import Array
-from imgkit.stages import IDENTITY_ROWS, IDENTITY_STEP, is_identity
+from imgkit.stages import IDENTITY_ROWS, IDENTITY_STEP
 
 CLIP_FREE = 1e-9  # how far a step may leave 0..1 by rounding alone
 ColorStep = Sequence[Sequence[float]]  # 3 rows of 7
@@ -72,7 +72,7 @@ def merge(steps: list[ColorStep]) -> list[ColorStep]:
     """Multiply neighboring steps into one where no value can be clipped between."""
     merged: list[ColorStep] = []
     for step in steps:
-        if is_identity(step):
+        if tuple(map(tuple, step)) == IDENTITY_ROWS:
             continue
         if merged and _stays_in_range(merged[-1]):
             merged[-1] = _compose(merged[-1], step)

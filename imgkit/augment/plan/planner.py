@@ -12,9 +12,9 @@ from imgkit.augment.plan.plan import Plan
 from imgkit.augment.plan.single import single_planner
 from imgkit.augment.transforms.base import Transform
 from imgkit.augment.transforms.output import PRESETS
-from imgkit.backends import backend
-from imgkit.draws import Calls, Key, parse_key
-from imgkit.image import Array, as_batch, channels, check_image, image_size, is_tensor, like_input
+from imgkit.backends import backend, module
+from imgkit.draws import EPOCH_BITS, INDEX_BITS, Calls, Key, parse_key
+from imgkit.image import Array, ImageInfo, as_batch, inspect_image, like_input
 from imgkit.stages import Size, Stage
 
 
@@ -56,10 +56,13 @@ class Planner:
 
     # --- checks and keys ---
 
-    def check(self, x: Any) -> None:
-        """Raise unless the transforms can run on `x`; warn about floats out of range."""
-        check_image(x)
-        found = channels(x)
+    def check(self, x: Any) -> ImageInfo:
+        """Raise unless the transforms can run on `x`, and return its layout.
+
+        It warns about floats out of range, once.
+        """
+        image = inspect_image(x)
+        found = image.channels
         if self._colorful is not None and found not in (1, 3):
             where, name = self._colorful.where, self._colorful.op.name
             raise ValueError(
@@ -70,7 +73,9 @@ class Planner:
                 raise ValueError(
                     f"{where}: image has {found} channels: {name} has values for {count}"
                 )
-        self._warned = self._warned or warn_range(x)
+        if not (self._warned or image.is_tensor) and x.dtype.kind == "f":
+            self._warned = warn_range(x)  # asking a tensor's device would wait for it
+        return image
 
     def keys(self, key: Any, samples: int | None) -> Key:
         """Return the key of a call, checked against the number of samples."""
@@ -94,26 +99,28 @@ class Planner:
 
     def run(self, x: Any, key: Any) -> Any:
         """Run on an image or batch, array or tensor."""
-        self.check(x)
-        if x.ndim < 4 and not is_tensor(x):
-            keys = self.keys(key, None)
-            stages = self.single.sample_plan(keys.epoch, int(keys.indices[0]), image_size(x))
-            return run_stages(stages, 0, x)
+        image = self.check(x)
         batched = x.ndim == 4
-        plan = self.plan(image_size(x), self.keys(key, len(x) if batched else None))
-        if is_tensor(x):
+        if not (batched or image.is_tensor):
+            epoch, index = one_key(self._calls, key)
+            stages = self.single.sample_plan(epoch, index, image.size)
+            if x.ndim == 2:
+                return run_stages(stages, 0, x)
+            return module("array", "plan").run(stages, 0, x)
+        plan = self.plan(image.size, self.keys(key, len(x) if batched else None))
+        if image.is_tensor:
             result = backend(x, "plan").run_batch(plan.stages, as_batch(x))
             return result if isinstance(result, list) else like_input(result, x)
-        run = backend(x, "plan").run
-        return stack([run(plan.stages, i, image) for i, image in enumerate(x)], x, plan)
+        run = module("array", "plan").run
+        return stack([run(plan.stages, i, pixels) for i, pixels in enumerate(x)], x, plan)
 
     def reference(self, x: Array, key: Any, fuse: bool = True) -> Any:
         """Run in float64 with SciPy, slowly and plainly: the oracle."""
         from imgkit.backends.reference import plan as oracle
 
-        self.check(x)
+        size = self.check(x).size
         batched = x.ndim == 4
-        plan = self.plan(image_size(x), self.keys(key, len(x) if batched else None), fuse)
+        plan = self.plan(size, self.keys(key, len(x) if batched else None), fuse)
         results = [oracle.run(plan.stages, i, image) for i, image in enumerate(as_batch(x))]
         return stack(results, x, plan) if batched else like_image(results[0], x.ndim, plan.stages)
 
@@ -122,6 +129,17 @@ def run_stages(stages: Sequence[Stage], sample: int, image: Array) -> Array:
     """Run the stages of one sample on its image (H, W) or (H, W, C)."""
     pixels = image if image.ndim == 3 else image[:, :, None]
     return like_image(backend(image, "plan").run(stages, sample, pixels), image.ndim, stages)
+
+
+def one_key(calls: Calls, key: Any) -> tuple[int, int]:
+    """Return the epoch and index of the key of one image; without one the next."""
+    if type(key) is tuple and len(key) == 2:
+        epoch, index = key
+        plain = type(epoch) is type(index) is int
+        if plain and not (epoch >> EPOCH_BITS or index >> INDEX_BITS):  # of a negative it is -1
+            return epoch, index  # the usual form, which needs no further check
+    keys = checked_key(calls, key, None)
+    return keys.epoch, int(keys.indices[0])
 
 
 def checked_key(calls: Calls, key: Any, samples: int | None) -> Key:

@@ -34,7 +34,29 @@ class SinglePlanner(NamedTuple):
 
     def sample_plan(self, epoch: int, index: int, size: Size) -> list[Stage]:
         """Draw one sample's numbers and build its stages."""
-        return _sample_plan(self, epoch, index, size)
+        nodes, streams = self.compiled.nodes, self.streams
+        words = first_words(self.blocks, epoch, index) if self.drawing else []
+        draws = {
+            place: ScalarDraw(streams[place], epoch, index, known)
+            for place, known in zip(self.drawing, words, strict=True)
+        }
+        drawn: dict[int, Numbers] = {}
+        arrays: BatchDraw | None = None
+        built: list[Stage] = []
+        for group in self.compiled.groups:
+            if group.built is not None:
+                built.append(group.built)
+                continue
+            stage: Stage | None
+            if group.entries[0][0] in self.scalar:
+                stage, size = _plain_group(self, group, draws, drawn, size)
+            else:
+                if arrays is None:
+                    arrays = BatchDraw(nodes, streams, epoch, np.array([index], np.uint64))
+                stage, size = build_group(group, nodes, arrays, size)
+            if stage is not None:
+                built.append(stage)
+        return built
 
 
 def single_planner(compiled: CompiledPipeline, streams: tuple[Stream, ...]) -> SinglePlanner:
@@ -53,32 +75,6 @@ def single_planner(compiled: CompiledPipeline, streams: tuple[Stream, ...]) -> S
     return SinglePlanner(compiled, streams, frozenset(scalar), drawing, layout)
 
 
-def _sample_plan(planner: SinglePlanner, epoch: int, index: int, size: Size) -> list[Stage]:
-    nodes, streams = planner.compiled.nodes, planner.streams
-    words = first_words(planner.blocks, epoch, index) if planner.drawing else []
-    draws = {
-        place: ScalarDraw(streams[place], epoch, index, known)
-        for place, known in zip(planner.drawing, words, strict=True)
-    }
-    drawn: dict[int, Numbers] = {}
-    arrays: BatchDraw | None = None
-    built: list[Stage] = []
-    for group in planner.compiled.groups:
-        if group.built is not None:
-            built.append(group.built)
-            continue
-        stage: Stage | None
-        if group.entries[0][0] in planner.scalar:
-            stage, size = _plain_group(planner, group, draws, drawn, size)
-        else:
-            if arrays is None:
-                arrays = BatchDraw(nodes, streams, epoch, np.array([index], np.uint64))
-            stage, size = build_group(group, nodes, arrays, size)
-        if stage is not None:
-            built.append(stage)
-    return built
-
-
 def _plain_group(
     planner: SinglePlanner,
     group: FusedGroup,
@@ -95,7 +91,7 @@ def _plain_group(
             if place not in drawn:
                 drawn[place] = _numbers(op, draws.get(place), size)
             numbers = drawn[place]
-            if not op.happens(index, numbers):
+            if not (op.happens(index, numbers) if op.happens_apart else numbers["active"]):
                 continue
             fragment = op.lower(index, numbers, size)
         except (TypeError, ValueError) as error:

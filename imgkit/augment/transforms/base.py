@@ -94,6 +94,7 @@ class Transform:
     specs: ClassVar[tuple[dataclasses.Field[Any], ...]] = ()  # the fields, as declared
     drawn_fields: ClassVar[tuple[tuple[str, Any], ...]] = ()  # (name, how it is drawn)
     draws_more: ClassVar[bool] = False  # has a `draw` of its own
+    happens_apart: ClassVar[bool] = False  # has a `happens` of its own
 
     def __init_subclass__(cls, init: bool = True, eq: bool = True) -> None:
         super().__init_subclass__()
@@ -107,6 +108,7 @@ class Transform:
             if spec.metadata.get("drawn") is not None
         )
         cls.draws_more = cls.draw is not Transform.draw
+        cls.happens_apart = cls.happens is not Transform.happens
         if init:
             cls.__init__ = _explaining(cls)  # type: ignore[method-assign]
         given = [name for name in GIVES if callable(getattr(cls, name, None))]

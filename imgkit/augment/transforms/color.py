@@ -7,6 +7,7 @@ clipped afterwards; the rows of its (3, 7) matrix are [A | B | c].
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from imgkit.augment.transforms.base import Array, Numbers, Transform, is_scalar, samples_of
 from imgkit.augment.transforms.fields import Param, integer, largest, number
 from imgkit.checks import check_number
+from imgkit.draws import FieldDraw
 from imgkit.stages import IDENTITY_STEP, Size
 
 GRAY = (0.2989, 0.587, 0.114)  # ITU-R BT.601 luma, rounded as torchvision rounds it
@@ -32,18 +34,22 @@ def brightness_rows(factor: Any, offset: Any = 0.0) -> Rows:
 
 def contrast_rows(factor: Any) -> Rows:
     """Blend with the mean of the gray image: ``f x + (1 - f) mean(gray)``."""
-    rows = brightness_rows(factor)
-    for row in rows:
-        row[3:6] = [(1 - factor) * share for share in GRAY]
-    return rows
+    mean = [(1 - factor) * share for share in GRAY]
+    return [
+        [factor, 0.0, 0.0, *mean, 0.0],
+        [0.0, factor, 0.0, *mean, 0.0],
+        [0.0, 0.0, factor, *mean, 0.0],
+    ]
 
 
 def saturation_rows(factor: Any) -> Rows:
     """Blend with the gray image: ``f x + (1 - f) gray(x)``."""
-    rows = brightness_rows(factor)
-    for row in rows:
-        row[:3] = [v + (1 - factor) * share for v, share in zip(row[:3], GRAY, strict=True)]
-    return rows
+    red, green, blue = [(1 - factor) * share for share in GRAY]
+    return [
+        [factor + red, green, blue, 0.0, 0.0, 0.0, 0.0],
+        [red, factor + green, blue, 0.0, 0.0, 0.0, 0.0],
+        [red, green, factor + blue, 0.0, 0.0, 0.0, 0.0],
+    ]
 
 
 ROWS = {
@@ -233,15 +239,21 @@ class ColorJitter(Transform):
 
     def draw(self, rng: Any, size: Size) -> Numbers:
         """Draw three factors, a shift and the order."""
-        numbers = {name: rng.uniform(*getattr(self, name)) for name in (*JITTER, "hue")}
-        return numbers | {"order": rng.permutation(4)}  # (N, 4), 3 is the hue
+        numbers: Numbers = rng.fields(self._ranges)
+        numbers["order"] = rng.permutation(4)  # (N, 4), 3 is the hue
+        return numbers
+
+    @functools.cached_property
+    def _ranges(self) -> tuple[FieldDraw, ...]:
+        """The three factors and the shift, each drawn from its range."""
+        return tuple(FieldDraw(name, "uniform", *getattr(self, name)) for name in (*JITTER, "hue"))
 
     def lower(self, stage_index: int, numbers: Numbers, size: Size) -> Any:
         """Return the steps before the hue, its shift, or the steps after it."""
         if stage_index == 1:
             return numbers["hue"]
         order: Any = numbers["order"]
-        if is_scalar(numbers):
+        if isinstance(order, list):
             return self._scalar_steps(stage_index, numbers, order)
         rows = [ROWS[name](numbers[name]) for name in JITTER]
         options = np.empty((len(order), 4, 3, 7))
@@ -256,7 +268,7 @@ class ColorJitter(Transform):
 
     def _scalar_steps(self, stage_index: int, numbers: Numbers, order: list[int]) -> list[Rows]:
         """Return the steps of one sample."""
-        if len(self.stage_kinds) > 1:
+        if self.hue != (0.0, 0.0):
             turn = order.index(3)
             order = order[:turn] if stage_index == 0 else order[turn + 1 :]
         return [ROWS[JITTER[step]](numbers[JITTER[step]]) for step in order if step < 3]

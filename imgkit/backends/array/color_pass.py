@@ -27,35 +27,42 @@ DType = np.dtype[Any]  # of the image that entered the plan
 
 STRIP_BYTES = 200_000  # benchmarks/pipelines.py, "color chain": flat from 100 kB to 400 kB
 WHOLE_BYTES = 1_000_000  # up to which a normalization alone is one pass (benchmarks/pipelines.py)
+JOINING = ("color", "hue", "curve", "normalize")  # kinds of stages that may join a pass
 
 
-def joins(stage: Stage, sample: int) -> bool:
-    """Return whether a stage can join a pass over strips."""
-    if isinstance(stage, Curve):
-        return not any(name in WHOLE_IMAGE_CURVES for name, _ in stage.curves_of(sample))
-    if isinstance(stage, Normalize):
-        return stage.to_float
-    return isinstance(stage, (Color, Hue))
+def pass_end(stages: Sequence[Stage], start: int, sample: int) -> int:
+    """Return the end of the stages from `start` on that can be one pass over strips."""
+    for place in range(start, len(stages)):
+        stage = stages[place]
+        joins = stage.kind in JOINING
+        if isinstance(stage, Curve):
+            joins = not any(name in WHOLE_IMAGE_CURVES for name, _ in stage.curves_of(sample))
+        elif isinstance(stage, Normalize):
+            joins = stage.to_float
+        if not joins:
+            return place
+    return len(stages)
 
 
 def run(stages: Sequence[Stage], sample: int, x: Array, dtype: DType, unrounded: bool) -> Array:
-    """Run stages that `joins` accepts on an RGB image (H, W, 3).
+    """Run stages that `pass_end` accepts on an RGB image (H, W, 3).
 
     `unrounded` leaves fractions to the stage that follows.
     """
     steps: list[StripStep] = []
+    top = full_range(dtype)
     if x.flags.c_contiguous is False and len(stages) > 1:  # planes of a resize
         x = np.ascontiguousarray(x)
     for stage in stages:
         if isinstance(stage, Color):
-            x = _add_linear(steps, stage.steps_of(sample), x, dtype)
+            x = _add_linear(steps, stage.steps_of(sample), x, dtype, top)
         elif isinstance(stage, Hue):
-            _add_hue(steps, float(stage.shift[sample]), dtype)
+            _add_hue(steps, float(stage.shift[sample]), top if dtype.kind == "f" else None)
         elif isinstance(stage, Curve):
             _add_curve(steps, stage.curves_of(sample), dtype)
     last = stages[-1]
     if isinstance(last, Normalize):
-        return _normalized(steps, last, x, dtype)
+        return _normalized(steps, last, x, dtype, top)
     if not steps:
         return x
     whole = last.kind == "curve" or not unrounded
@@ -109,14 +116,13 @@ class LinearStep:
 
 
 def _add_linear(
-    steps: list[StripStep], colors: Sequence[ColorStep], x: Array, dtype: DType
+    steps: list[StripStep], colors: Sequence[ColorStep], x: Array, dtype: DType, top: float
 ) -> Array:
-    """Append linear steps, each with its clipping where a value can leave the range.
+    """Append linear steps, each with its clipping where a value can leave 0 to `top`.
 
     Returns:
         The image that the steps read: the result of the steps so far, where a step needs a mean.
     """
-    top = full_range(dtype)
     for color in colors:
         matrix = [[*row[:3], row[6] * top] for row in color]
         if any(row[3] or row[4] or row[5] for row in color):
@@ -162,9 +168,8 @@ def _mean(steps: list[StripStep], x: Array) -> tuple[Array, Sequence[float]]:
     return result, (total / len(x)).tolist()
 
 
-def _add_hue(steps: list[StripStep], shift: float, dtype: DType) -> None:
-    loose = full_range(dtype) if dtype.kind == "f" else None
-    steps.append(partial(_hue, degrees=360 * (shift % 1.0), top=loose))
+def _add_hue(steps: list[StripStep], shift: float, top: float | None) -> None:
+    steps.append(partial(_hue, degrees=360 * (shift % 1.0), top=top))
 
 
 def _hue(strip: Array, degrees: float, top: float | None) -> Array:
@@ -240,10 +245,12 @@ CURVES: dict[str, Callable[..., Array]] = {
 # --- normalization ---------------------------------------------------------------------------
 
 
-def _normalized(steps: list[StripStep], stage: Normalize, x: Array, dtype: DType) -> Array:
+def _normalized(
+    steps: list[StripStep], stage: Normalize, x: Array, dtype: DType, top: float
+) -> Array:
     """Run the steps and write ``(value / full - mean) / std``, channels first if asked."""
     kind = float_dtype(dtype)
-    matrix = alone = normalizing(stage.mean, stage.std, full_range(dtype), 3)
+    matrix = alone = normalizing(stage.mean, stage.std, top, 3)
     last = steps[-1] if steps else None
     if (
         isinstance(last, LinearStep) and last.low is None and last.high is None

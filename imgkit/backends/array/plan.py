@@ -45,7 +45,9 @@ def run(stages: Sequence[Stage], sample: int, image: Array) -> Array:
     index = 0
     while index < len(stages):
         stage = stages[index]
-        end = _pass_end(stages, index, sample) if x.shape[-1] == 3 else index
+        end = index
+        if stage.kind in color_pass.JOINING and x.shape[-1] == 3:
+            end = color_pass.pass_end(stages, index, sample)
         if end > index:  # neighboring color stages are one pass
             x = color_pass.run(stages[index:end], sample, x, dtype, _unrounded(stages, end))
             index = end
@@ -60,14 +62,6 @@ def run(stages: Sequence[Stage], sample: int, image: Array) -> Array:
     if x.dtype != dtype and not gives_floats(stages):
         x = saturate(x, dtype)
     return x.copy() if np.may_share_memory(x, image) else x
-
-
-def _pass_end(stages: Sequence[Stage], index: int, sample: int) -> int:
-    """Return the end of the run of stages that can be one pass over strips."""
-    end = index
-    while end < len(stages) and color_pass.joins(stages[end], sample):
-        end += 1
-    return end
 
 
 def _unrounded(stages: Sequence[Stage], index: int) -> bool:
@@ -87,7 +81,7 @@ def _keeps_fractions(stages: Sequence[Stage], index: int, sample: int) -> bool:
         return False
     if isinstance(stage, Color) and len(stage.steps_of(sample)) > 1:
         return True
-    return _unrounded(stages, index + 1)
+    return index + 1 < len(stages) and _unrounded(stages, index + 1)
 
 
 # --- geometry -----------------------------------------------------------------------------

@@ -37,12 +37,14 @@ def sample_map(
         return _resized(sampling, view, dtype, fractions)
     fill = in_units(sampling.fill, x.shape[-1], dtype)
     if sampling.kind == "warp" and fractions and x.dtype.kind in "iu" and _is_plain(sampling):
-        return _cut(_warp_as_float(view, sampling, fill), sampling, dtype)
+        warped = _warp_as_float(view, sampling, fill)
+        return _cut(warped, sampling, dtype) if sampling.canvases else warped
     if fractions:
         view = as_float(view)
     if sampling.kind == "field":
         return _along_links(sampling, view, fill, dtype)
-    return _cut(_warp(view, sampling, fill), sampling, dtype)
+    warped = _warp(view, sampling, fill)
+    return _cut(warped, sampling, dtype) if sampling.canvases else warped
 
 
 def _window(x: Array, sampling: geometry.Sampling, dtype: npt.DTypeLike) -> Array:
@@ -186,8 +188,6 @@ def _warp_widened(window: Array, back: Array, out: Array, border: str, fill: Arr
 
 def _cut(x: Array, sampling: geometry.Sampling, dtype: npt.DTypeLike) -> Array:
     """Blend with the fills where the canvases of a run do not cover the output."""
-    if not sampling.canvases:
-        return x
     fills = [in_units(canvas.fill, x.shape[-1], dtype) for canvas in sampling.canvases]
     if x.shape[0] * x.shape[1] <= SMALL:
         mixed = x.astype(np.float64)

@@ -51,7 +51,10 @@ def mirror(batch: Array, horizontal: bool, vertical: bool) -> Array:
             :, step if vertical else slice(None), step if horizontal else slice(None)
         ].copy()
     code = -1 if vertical else 1
-    return _each(lambda im: cv2.flip(im, code).reshape(im.shape), batch, batch.shape[1:3])
+    out = np.empty(batch.shape, batch.dtype)
+    for image, result in zip(batch, out, strict=True):
+        cv2.flip(image, code, dst=result)
+    return out
 
 
 def place(batch: Array, top: int, left: int, size: Size, border: str, fill: Array) -> Array:

@@ -1,5 +1,6 @@
 """One sample in plain numbers is the plan of one sample in arrays, bit for bit."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -110,6 +111,46 @@ def test_an_image_alone_is_the_image_of_a_batch():
     together = aug(x, key=(0, [7, 8]))
     assert np.array_equal(together[0], aug(x[0], key=(0, 7)))
     assert np.array_equal(together[1], aug(x[1], key=(0, 8)))
+
+
+def test_every_form_of_a_key_gives_the_same_image():
+    x = np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8)
+    aug = ik.Pipeline([OPS["Affine"], OPS["ColorJitter"]], seed=1)
+    forms = [(3, np.int64(5)), (np.uint32(3), 5), (3, [5]), (3, np.array(5))]
+    for key in forms:
+        assert np.array_equal(aug(x, key=key), aug(x, key=(3, 5)))
+    top = 2**32 - 1, 2**64 - 1
+    assert np.array_equal(aug(x, key=top), aug(x, key=(top[0], [top[1]])))
+
+
+@pytest.mark.parametrize("key", [(True, 1), (0, True), (-1, 0), (0, -1), (2**32, 0), (0, 2**64)])
+def test_a_key_of_one_image_is_checked_as_that_of_a_batch(key):
+    aug, x = ik.Pipeline([ik.HorizontalFlip()], seed=1), np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises((TypeError, ValueError)) as alone:
+        aug(x, key=key)
+    with pytest.raises(type(alone.value)) as checked:
+        aug.keys(key, None)
+    assert str(alone.value) == str(checked.value)
+
+
+def test_a_transform_tells_itself_where_it_happens():
+    class Never(ik.HorizontalFlip):
+        def happens(self, stage_index, numbers):
+            return False & numbers["active"]
+
+    x = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    assert np.array_equal(Never()(x, key=0), x)
+
+
+@pytest.mark.parametrize("name", ["HorizontalFlip", "VerticalFlip", "Rotate90", "Transpose"])
+def test_one_move_of_the_whole_canvas_resolves_as_a_run_of_moves_does(name):
+    op = dataclasses.replace(OPS[name], p=1.0)
+    (stage,) = ik.Pipeline([op], seed=1).plan((6, 6), (0, 2)).stages
+    alone = geometry.resolve(stage.geometric_steps, 0)
+    fifth = geometry.resolve(stage.geometric_steps * 5, 0)  # each repeats after four at most
+    assert np.array_equal(alone.matrix, fifth.matrix)
+    assert (alone.kind, alone.window, alone.pad) == (fifth.kind, fifth.window, fifth.pad)
+    assert alone.out_size == fifth.out_size
 
 
 def test_an_op_beside_one_that_is_not_plain_is_not_plain_either():

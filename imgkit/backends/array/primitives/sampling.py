@@ -50,10 +50,10 @@ def _bychannel_groups(
     image: Array, size: Size, interpolation: str, fill: Array, call: Callable[..., Array]
 ) -> Array:
     """Call a sampler of OpenCV on groups of channels with their border values."""
-    groups = channel_groups(image.shape[-1])
     if interpolation == "bilinear" and widens(image.shape, size, image.itemsize):
         found = call(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), borderValue=[*fill.tolist(), 0])
         return cv2.cvtColor(found, cv2.COLOR_RGBA2RGB).reshape(*size, 3)
+    groups = channel_groups(image.shape[-1])
     if len(groups) == 1:
         return call(image, borderValue=fill.tolist()).reshape(*size, -1)
     out = np.empty((*size, image.shape[-1]), image.dtype)
