@@ -7,15 +7,13 @@ clipped afterwards; the rows of its (3, 7) matrix are [A | B | c].
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any, ClassVar
 
 import numpy as np
 
 from imgkit.augment.transforms.base import Array, Numbers, Transform, is_scalar, samples_of
-from imgkit.augment.transforms.fields import Param, integer, largest, number
+from imgkit.augment.transforms.fields import Param, draw_number, integer, largest, number
 from imgkit.checks import check_number
-from imgkit.draws import FieldDraw
 from imgkit.stages import IDENTITY_STEP, Size
 
 GRAY = (0.2989, 0.587, 0.114)  # ITU-R BT.601 luma, rounded as torchvision rounds it
@@ -210,7 +208,8 @@ def _around(center: float, limit: float) -> Any:
 def jitter(center: float, limit: float) -> Any:
     """Declare a range about `center`."""
     return dataclasses.field(
-        default=(center, center), metadata={"check": _around(center, limit), "center": center}
+        default=(center, center),
+        metadata={"check": _around(center, limit), "center": center, "drawn": draw_number},
     )
 
 
@@ -238,15 +237,8 @@ class ColorJitter(Transform):
         return ("color",) if self.hue == (0.0, 0.0) else ("color", "hue", "color")
 
     def draw(self, rng: Any, size: Size) -> Numbers:
-        """Draw three factors, a shift and the order."""
-        numbers: Numbers = rng.fields(self._ranges)
-        numbers["order"] = rng.permutation(4)  # (N, 4), 3 is the hue
-        return numbers
-
-    @functools.cached_property
-    def _ranges(self) -> tuple[FieldDraw, ...]:
-        """The three factors and the shift, each drawn from its range."""
-        return tuple(FieldDraw(name, "uniform", *getattr(self, name)) for name in (*JITTER, "hue"))
+        """Draw the order of the three factors and the shift, which are drawn before."""
+        return {"order": rng.permutation(4)}  # (N, 4), 3 is the hue
 
     def lower(self, stage_index: int, numbers: Numbers, size: Size) -> Any:
         """Return the steps before the hue, its shift, or the steps after it."""
