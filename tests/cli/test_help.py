@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 import imgkit as ik
 from imgkit.augment.exchange.document import functions
+from imgkit.augment.transforms import custom
 from imgkit.cli.main import COMMANDS, main
 from imgkit.registry import CONTROLS, HOST_ONLY, TRANSFORMS
 
@@ -23,6 +24,12 @@ DOCS = (ROOT / "docs" / "cli.md").read_text()
 
 def command(name):
     return main.get_command(click.Context(main), name)
+
+
+@pytest.fixture(autouse=True)
+def _no_transforms_of_users(monkeypatch):
+    """Hide what other tests of this process registered."""
+    monkeypatch.setattr(custom, "_REGISTERED", {})
 
 
 def host_only():
