@@ -231,7 +231,7 @@ def import_module(ctx: click.Context, param: click.Parameter, values: tuple[str,
             sys.path.insert(0, os.getcwd())
         try:
             importlib.import_module(name)
-        except ImportError as error:
+        except Exception as error:
             raise click.BadParameter(f"{name!r} cannot be imported: {error}", ctx, param) from None
 
 

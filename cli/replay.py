@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from imgkit.cli import options
 from imgkit.cli.values import usage
 
 
@@ -25,6 +26,7 @@ from imgkit.cli.values import usage
     type=click.Path(dir_okay=False, allow_dash=True),
     help="Write the rebuilt output; '-' is stdout.",
 )
+@options.import_option
 def replay(outfile: str, src: str | None, output: str | None) -> int:
     """Make OUTFILE again from its input and the journal, and compare the bytes.
 

@@ -304,4 +304,6 @@ def batched(values: Array | Sequence[Any]) -> Array:
 def _plain(values: Any, sample: int) -> Any:
     """Return one sample's numbers without NumPy's types."""
     own = values[sample]
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        return own  # as a user's `draw` gave it
     return own.tolist() if isinstance(own, (np.ndarray, np.generic)) else own

@@ -14,13 +14,13 @@ import numpy as np
 from imgkit.augment.plan import explain as explanations
 from imgkit.augment.plan.compile import CompiledPipeline
 from imgkit.augment.plan.plan import Plan
-from imgkit.augment.plan.planner import checked_key
+from imgkit.augment.plan.planner import Planner, checked_key, refuse_moving_calls
 from imgkit.augment.targets.invert import invert_targets
 from imgkit.augment.targets.run import run_targets as run_planned_targets
 from imgkit.augment.targets.sample import OPTIONS, batch_size, read_targets, split
-from imgkit.augment.transforms.base import AppliedTransform
+from imgkit.augment.transforms.base import AppliedTransform, errors_at
 from imgkit.backends import backend
-from imgkit.draws import Calls, Draw, Key
+from imgkit.draws import Calls, Draw, Key, parse_key
 from imgkit.image import Array, check_image, image_size, is_tensor
 from imgkit.stages import Call as CallStage
 from imgkit.stages import Size
@@ -49,16 +49,15 @@ class CallRunner:
             return np.full(len(indices), self.op.p == 1)
         return Draw(self.stream, epoch, indices).bernoulli(self.op.p)
 
+    def active_at(self, key: tuple[int, int]) -> Array:
+        """Return whether the function runs for one sample, (1,)."""
+        return self.active(key[0], np.array([key[1]], np.uint64))
+
     def run(self, image: Any) -> Any:
         """Return what the function makes of one image, or of a batch that it takes whole."""
         place = f"{self.node.where}: {self.op.name}"
-        try:
+        with errors_at(place):
             result = self.op.apply(image, {})
-        except Exception as error:
-            if type(error) in (ValueError, TypeError):
-                raise type(error)(f"{place}: {error}") from error
-            error.add_note(f"in {place}")
-            raise
         shape = getattr(result, "shape", None)
         if shape is None or len(shape) not in (2, 3):
             what = type(result).__name__ if shape is None else f"shape {tuple(shape)}"
@@ -86,7 +85,7 @@ def run(
     if not batched:
         return _run_one(runs, x, (keys.epoch, int(keys.indices[0])), reference, fuse)
     if not len(x):
-        return x
+        return _run_empty(runs, x)
     results = [
         _run_one(runs, image, (keys.epoch, int(index)), reference, fuse)
         for image, index in zip(x, keys.indices, strict=True)
@@ -94,6 +93,19 @@ def run(
     if len({tuple(result.shape) for result in results}) > 1:
         return results
     return backend(x, "plan").stack(results) if is_tensor(x) else np.stack(results)
+
+
+def _run_empty(runs: Runs, x: Any) -> Any:
+    """Run on a batch of no images: functions are tried on a black image for shape and dtype."""
+    for each in runs:
+        if isinstance(each, CallRunner):
+            black = x.new_zeros(x.shape[1:]) if is_tensor(x) else np.zeros(x.shape[1:], x.dtype)
+            if each.op.p:
+                black = _applied(each, black)
+            x = black[None][:0]
+        else:
+            x = each.run(x, (0, []))
+    return x
 
 
 def _run_one(runs: Runs, image: Any, key: tuple[int, int], reference: bool, fuse: bool) -> Any:
@@ -106,11 +118,18 @@ def _run_one(runs: Runs, image: Any, key: tuple[int, int], reference: bool, fuse
 
 
 def _call(runner: CallRunner, image: Any, key: tuple[int, int]) -> Any:
+    """Run a call on one image where the key says so; the result has memory of its own."""
+    if runner.active_at(key)[0]:
+        return _applied(runner, image)
+    return image.clone() if is_tensor(image) else image.copy()
+
+
+def _applied(runner: CallRunner, image: Any) -> Any:
     """Run a call on one image; a tensor goes to the host and back unless the function is ours."""
-    if not runner.active(key[0], np.array([key[1]], np.uint64))[0]:
-        return image
-    if not is_tensor(image) or runner.keep(image):
+    if runner.keep(image):
         return runner.run(image)
+    if not is_tensor(image):  # a user's function may write to it
+        return runner.run(image if runner.op.registered else image.copy())
     return backend(image, "numpy_view").call_on_host(runner.run, image, runner.op.name)
 
 
@@ -197,23 +216,33 @@ def run_targets(runs: Runs, counter: Calls, key: Any, targets: dict[str, Any]) -
 def _run_row(
     runs: Runs, row: dict[str, Any], key: tuple[int, int], options: dict[str, Any]
 ) -> dict[str, Any]:
+    """Run on the targets of one sample; without an image, `size` follows from op to op."""
+    size = options.get("size")
+    if isinstance(runs[0], CallRunner):  # the targets are checked as by any transform
+        row = run_planned_targets(Planner((), 0, "cut", Calls(True)), key, row | options)
     for each in runs:
         if isinstance(each, CallRunner):
             row = _call_images(each, row, key)
-        else:
-            row = run_planned_targets(each, key, row | options)
+            size = None if size is None else _size_after(each, size, each.active_at(key))
+            continue
+        here = options if size is None else options | {"size": size}
+        row = run_planned_targets(each, key, row | here)
+        size = None if size is None else plain_size(each.plan(size, parse_key(key)).out_size)
     return row
+
+
+def plain_size(size: Size) -> tuple[int, int]:
+    """Return the size of one sample as integers."""
+    height, width = (int(np.ravel(side)[0]) for side in size)
+    return height, width
 
 
 def _call_images(runner: CallRunner, row: dict[str, Any], key: tuple[int, int]) -> dict[str, Any]:
     """Run a call on the images of a sample; refuse to leave labels behind."""
     labels = [name for name in row if name not in ("image", "images", "labels")]
     name = f"{runner.node.where}: {runner.op.name}"
-    if labels and runner.op.moves_pixels:
-        raise ValueError(
-            f"{name} moves pixels, and {labels[0]} would stay behind: use a transform, such as "
-            "Resize, RandomCrop or Rotate"
-        )
+    if labels:
+        refuse_moving_calls(runner.nodes, labels)
     changed = dict(row)
     for target in ("image", "images"):
         if target in row:
@@ -224,39 +253,54 @@ def _call_images(runner: CallRunner, row: dict[str, Any], key: tuple[int, int]) 
                 image_size(a) != image_size(b) for a, b in zip(after, before, strict=True)
             ):
                 raise ValueError(f"{name} changed the image's size, and {labels[0]} would not fit")
-            changed[target] = after if several else after[0]
-            if several and isinstance(row[target], np.ndarray):
-                changed[target] = np.stack(after)
+            changed[target] = _joined(row[target], after) if several else after[0]
     return changed
 
 
 def _joined(value: Any, column: list[Any]) -> Any:
-    """Return a batch as it came: an array where the results are of one shape, else a list."""
+    """Return a batch as it came: one array or tensor where the results are of one shape."""
     shapes = {getattr(v, "shape", None) for v in column}
-    if isinstance(value, np.ndarray) and len(shapes) == 1 and None not in shapes:
-        return np.stack(column)
+    if len(shapes) == 1 and None not in shapes:
+        if isinstance(value, np.ndarray):
+            return np.stack(column)
+        if is_tensor(value):
+            return backend(value, "plan").stack(column)
     return column
 
 
 def invert(runs: Runs, size: Size, key: Any, targets: dict[str, Any]) -> dict[str, Any]:
     """Map predictions back through the transforms; functions that move pixels are refused."""
+    named, _ = read_targets(targets)
+    options = {name: value for name, value in targets.items() if name in OPTIONS}
+    keys = parse_key(key)
+    if len(keys.indices) != 1:
+        raise ValueError(
+            f"key has {len(keys.indices)} indices: a pipeline with functions inverts one sample "
+            "at a time"
+        )
     sizes = []
     for each in runs:
         if isinstance(each, CallRunner):
-            if each.op.moves_pixels:
-                raise ValueError(f"{each.node.where}: {each.op.name} cannot be inverted")
+            refuse_moving_calls(each.nodes, list(named))
+            after = _size_after(each, size, each.active(keys.epoch, keys.indices))
+            if plain_size(after) != plain_size(size):
+                raise ValueError(
+                    f"{each.node.where}: {each.op.name} changes the image's size: it cannot be "
+                    "inverted"
+                )
             continue
         sizes.append((each, size))
-        size = each.plan(size, checked_key(Calls(True), key, None)).out_size
+        size = plain_size(each.plan(size, keys).out_size)
     valid: dict[str, Any] = {}
-    for each, source in reversed(sizes):
-        found = invert_targets(each, source, key, targets)
-        targets = {name: value for name, value in found.items() if not _is_valid(name)}
+    planners = sizes or [(Planner((), 0, "cut", Calls(True)), size)]  # checks the targets
+    for each, source in reversed(planners):
+        found = invert_targets(each, source, key, named | options)
+        named = {name: value for name, value in found.items() if not _is_valid(name)}
         for name in filter(_is_valid, found):
             valid[name] = (
                 found[name] & valid[name] if name in valid and name != "valid" else found[name]
             )
-    return targets | valid
+    return named | valid
 
 
 def _is_valid(name: str) -> bool:

@@ -5,7 +5,6 @@ The key ``(epoch, index)`` decides every number, whoever runs the pipeline: see 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
@@ -274,7 +273,7 @@ class Pipeline:
     @classmethod
     def from_document(cls, content: Any) -> Pipeline:
         """Read a pipeline from the plain mapping of `to_document`."""
-        return cls._read(document.read(json.loads(json.dumps(content))))
+        return cls._read(document.read(content))
 
     @classmethod
     def _read(cls, read: document.Document) -> Pipeline:

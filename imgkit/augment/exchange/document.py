@@ -207,13 +207,24 @@ def read_op(item: Any, where: str) -> Transform:
     parameters = {} if parameters is None else parameters
     if not isinstance(parameters, dict):
         raise ValueError(f"{where}: {name} has {parameters!r}: write {{parameter: value}}")
-    values = {str(key): read_value(value) for key, value in parameters.items()}
+    texts = _text_fields(str(name))
+    values = {
+        str(key): value if key in texts and isinstance(value, str) else read_value(value)
+        for key, value in parameters.items()
+    }
     return build_op(str(name), values, where)
+
+
+def _text_fields(name: str) -> set[str]:
+    """Return the fields of a user's transform that hold text, numbers as text included."""
+    known = name in TRANSFORMS or name in CONTROLS or name in FUNCTIONS
+    kind = None if known else registered(name)
+    return set() if kind is None else {s.name for s in kind.specs if s.type in (str, "str")}
 
 
 def read_value(value: Any) -> Any:
     """Return lists as tuples, and numbers that YAML 1.1 takes for words (1e-3) as numbers."""
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return tuple(read_value(part) for part in value)
     if isinstance(value, str) and NUMBER.fullmatch(value):
         return float(value)

@@ -89,7 +89,10 @@ class BatchDraw:
         for sample, index in enumerate(self.indices.tolist()):
             here: Any = tuple(v[sample] if isinstance(v, np.ndarray) else v for v in size)
             rows.append(draw_one(op, ScalarDraw(stream, self.epoch, index), here)[1])
-        return {name: _column([row[name] for row in rows]) for name in (rows[0] if rows else ())}
+        names = list(rows[0]) if rows else []
+        if any(list(row) != names for row in rows):
+            raise ValueError("draw returned other names for some samples: all have the same")
+        return {name: _column([row[name] for row in rows]) for name in names}
 
 
 def draw_one(op: Transform, rng: ScalarDraw, size: Size) -> tuple[bool, Numbers]:
@@ -100,7 +103,8 @@ def draw_one(op: Transform, rng: ScalarDraw, size: Size) -> tuple[bool, Numbers]
 
 def _column(values: list[Any]) -> Array:
     """Return one number of N samples as an array; what is no number as objects."""
-    if all(isinstance(v, (bool, int, float, np.number, np.bool_)) for v in values):
+    plain = all(isinstance(v, (bool, int, float, np.number, np.bool_)) for v in values)
+    if plain and len({type(v) for v in values}) <= 1:
         return np.array(values)
     column = np.empty(len(values), object)
     column[:] = values

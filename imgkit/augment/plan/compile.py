@@ -67,13 +67,33 @@ class _Draft(NamedTuple):
     reason: str
 
 
-@functools.lru_cache(maxsize=256)
 def compile_ops(
     ops: tuple[Transform, ...],
     fuse: bool = True,
     canvas: str = "cut",
     before: tuple[tuple[str, int], ...] = (),
     first: int = 0,
+) -> CompiledPipeline:
+    """Compile a list of ops; lists of imgkit's transforms alone are compiled once.
+
+    What a user's op or function holds may have no hash, or be equal (1 and True) and not the same.
+    """
+    run = _compile_cached if all(map(_is_declared, ops)) else _compile
+    return run(ops, fuse, canvas, before, first)
+
+
+def _is_declared(op: Transform) -> bool:
+    """Return whether an op and its children are transforms of imgkit, whose fields are plain."""
+    own = type(op).__module__.startswith("imgkit.") and "call" not in op.stage_kinds
+    return own and all(map(_is_declared, op.children))
+
+
+def _compile(
+    ops: tuple[Transform, ...],
+    fuse: bool,
+    canvas: str,
+    before: tuple[tuple[str, int], ...],
+    first: int,
 ) -> CompiledPipeline:
     """Flatten control transforms and group neighbors into stages.
 
@@ -104,6 +124,9 @@ def compile_ops(
                 "the end"
             )
     return CompiledPipeline(tuple(nodes), groups, canvas)
+
+
+_compile_cached = functools.lru_cache(maxsize=256)(_compile)
 
 
 def _flatten(

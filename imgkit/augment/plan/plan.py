@@ -154,6 +154,10 @@ def _back(value: Any) -> Any:
         return tuple(_back(v) for v in value["tuple"])
     if "dict" in value:
         return {k: _back(v) for k, v in value["dict"].items()}
+    if value.get("dtype") == "object":  # of a user's `draw`: one value of any form a sample
+        column = np.empty(len(value["data"]), object)
+        column[:] = value["data"]
+        return column
     if "dtype" in value:
         return np.array(value["data"], value["dtype"]).reshape(value["shape"])
     if value.get("kind") not in RECORDS:

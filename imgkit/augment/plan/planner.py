@@ -11,6 +11,7 @@ from imgkit.augment.plan.compile import CompiledPipeline, Node, compile_ops
 from imgkit.augment.plan.plan import Plan
 from imgkit.augment.plan.single import single_planner
 from imgkit.augment.transforms.base import Transform
+from imgkit.augment.transforms.custom import Call
 from imgkit.augment.transforms.output import PRESETS
 from imgkit.backends import backend, module
 from imgkit.draws import EPOCH_BITS, INDEX_BITS, Calls, Key, parse_key
@@ -123,6 +124,16 @@ class Planner:
         plan = self.plan(size, self.keys(key, len(x) if batched else None), fuse)
         results = [oracle.run(plan.stages, i, image) for i, image in enumerate(as_batch(x))]
         return stack(results, x, plan) if batched else like_image(results[0], x.ndim, plan.stages)
+
+
+def refuse_moving_calls(nodes: Sequence[Node], labels: Sequence[str]) -> None:
+    """Raise if a function moves pixels, which labels cannot follow."""
+    for node in nodes:
+        if isinstance(node.op, Call) and node.op.p and node.op.moves_pixels:
+            raise ValueError(
+                f"{node.where}: {node.op.name} moves pixels, and {labels[0]} would stay behind: "
+                "use a transform, such as Resize, RandomCrop or Rotate"
+            )
 
 
 def run_stages(stages: Sequence[Stage], sample: int, image: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit import geometry
-from imgkit.augment.plan.planner import Planner
+from imgkit.augment.plan.planner import Planner, refuse_moving_calls
 from imgkit.augment.targets import boxes
 from imgkit.augment.targets.run import check_fill, transform_shapes
 from imgkit.augment.targets.sample import (
@@ -61,6 +61,7 @@ def invert_targets(planner: Planner, size: Any, key: Any, targets: Named) -> Nam
         ([[10.0, 5.0], [60.0, 5.0]], [True, False])
     """
     named, options = read_targets(targets)
+    refuse_moving_calls(planner.nodes, list(named))
     keys = parse_key(key)
     samples = None if keys.scalar else len(keys.indices)
     rows = [named] if samples is None else split(named, samples)

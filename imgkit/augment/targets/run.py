@@ -41,7 +41,7 @@ import numpy.typing as npt
 
 from imgkit import geometry
 from imgkit.augment.layout import stack
-from imgkit.augment.plan.planner import Planner, run_stages
+from imgkit.augment.plan.planner import Planner, refuse_moving_calls, run_stages
 from imgkit.augment.targets import boxes
 from imgkit.augment.targets.sample import (
     PIXELS,
@@ -89,6 +89,9 @@ def run_targets(planner: Planner, key: Any, targets: Named) -> Named:
         [[19.0, 0.0]]
     """
     named, options = read_targets(targets)
+    labels = [name for name in named if name not in ("image", "images", "labels")]
+    if labels:
+        refuse_moving_calls(planner.nodes, labels)
     samples = batch_size(named, key)
     tensor = next((v for value in named.values() if (v := a_tensor(value)) is not None), None)
     if tensor is not None:

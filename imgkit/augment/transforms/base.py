@@ -10,6 +10,7 @@ sample: then "active" is a bool, and fragments hold lists of one sample in place
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import inspect
@@ -102,6 +103,9 @@ class Transform:
         dataclasses.dataclass(frozen=True, init=init, eq=eq, repr=False)(cls)
         del cls.__setattr__, cls.__delattr__  # so that a decorated subclass is one as well
         cls.specs = dataclasses.fields(cls)
+        for spec in cls.specs:
+            if spec.name != "p" and (spec.name == "active" or hasattr(Transform, spec.name)):
+                raise TypeError(f"{cls.__name__}.{spec.name}: that name is taken, choose another")
         cls.drawn_fields = tuple(
             (spec.name, spec.metadata["drawn"])
             for spec in cls.specs
@@ -280,8 +284,9 @@ class AppliedTransform:
 
     def __call__(self, image: Array, numbers: Numbers) -> Array:
         """Return the pixels that the transform makes of an image (H, W, C)."""
-        result = self.op.apply(image, _given(self.op) | numbers)
         place = f"{self.where}: {self.op.name}" if self.where else self.op.name
+        with errors_at(place):
+            result = self.op.apply(image, _given(self.op) | numbers)
         if not isinstance(result, np.ndarray):
             raise TypeError(
                 f"{place} returned {type(result).__name__}: it must return an array (H, W, C)"
@@ -292,6 +297,18 @@ class AppliedTransform:
                 f"{image.shape} and dtype {image.dtype}: it must keep both"
             )
         return result
+
+
+@contextlib.contextmanager
+def errors_at(place: str) -> Iterator[None]:
+    """Name the place of an op in the errors of a user's function."""
+    try:
+        yield
+    except Exception as error:
+        if type(error) in (ValueError, TypeError):
+            raise type(error)(f"{place}: {error}") from error
+        error.add_note(f"in {place}")
+        raise
 
 
 def _given(op: Transform) -> Numbers:

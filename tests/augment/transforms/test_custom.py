@@ -1,10 +1,12 @@
 """Transforms of a user's own keep every law of imgkit's; functions stand in lists."""
 
+import dataclasses
 import functools
 import importlib.metadata
 import json
 import pathlib
 import pickle
+from typing import Any
 
 import numpy as np
 import own_ops
@@ -313,3 +315,146 @@ def test_errors_of_functions_name_their_place():
         ik.Call(ik.box_blur, sice=3)
     with pytest.raises(TypeError, match=r"gradient does not return an image"):
         ik.Pipeline([ik.gradient])
+
+
+# --- what a user's ops may hold and do ----------------------------------------------------
+
+
+class Holds(ik.Transform):
+    value: Any = None
+
+    def apply(self, image, numbers):
+        return np.full_like(image, 1 if numbers["value"] is True else 2)
+
+
+@dataclasses.dataclass
+class Callable:
+    level: int = 255
+
+    def __call__(self, image):
+        return self.level - image
+
+
+def test_ops_may_hold_anything_and_equal_ones_are_not_the_same():
+    x = images(1)[0]
+    assert [Holds(v)(x, key=0).max() for v in (True, 1, np.eye(3), [1])] == [1, 2, 2, 2]
+    assert np.array_equal(ik.Pipeline([Callable()])(x, key=0), 255 - x)
+
+
+def test_functions_never_write_to_the_input():
+    def zero(image):
+        image[:] = 0
+        return image
+
+    x = images(2)
+    x.flags.writeable = False
+    aug = ik.Pipeline([zero])
+    assert aug(x[0], key=0).max() == aug(x, key=(0, [0, 1])).max() == 0
+    kept = ik.Pipeline([ik.Call(negative, p=0.0)])(x[0], key=0)
+    assert np.array_equal(kept, x[0])
+    assert not np.shares_memory(kept, x)
+
+
+def test_choices_do_not_leave_labels_behind():
+    flip = ik.Call(ik.flip, axis="horizontal")
+    aug = ik.Pipeline([ik.OneOf([flip, ik.Invert()])])
+    with pytest.raises(ValueError, match=r"flip moves pixels, and boxes would stay behind"):
+        aug(image=images()[0], boxes=[[0, 0, 4, 4]], key=0)
+    with pytest.raises(ValueError, match=r"flip moves pixels, and keypoints would stay behind"):
+        aug.invert(keypoints=[[1, 1]], size=SIZE, key=0)
+    idle = ik.Pipeline([ik.Call(ik.flip, p=0.0)])
+    assert idle(image=images()[0], boxes=[[0, 0, 4, 4]], key=0)["boxes"].tolist() == [[0, 0, 4, 4]]
+
+
+def test_labels_beside_functions_are_as_without_them():
+    ops = [ik.HorizontalFlip(), ik.Resize((12, 16)), ik.VerticalFlip()]
+    plain = ik.Pipeline(ops, seed=1)
+    mixed = ik.Pipeline([ops[0], negative, ops[1], negative, ops[2]], seed=1)
+    for labels in (
+        {"keypoints": [[3, 3.0]]},
+        {"boxes": [[1, 1, 5, 5.0]], "box_format": "xywh"},
+        {"boxes": [[0.1, 0.1, 0.5, 0.5]], "box_normalized": True},
+    ):
+        name = next(iter(labels))
+        for call in (mixed.invert, mixed):
+            other = plain.invert if call == mixed.invert else plain
+            mine, theirs = (run(size=SIZE, key=0, **labels)[name] for run in (call, other))
+            np.testing.assert_allclose(mine, theirs)
+    with pytest.raises(ValueError, match="boxes"):
+        ik.Pipeline([negative])(image=images()[0], boxes="abc", key=0)
+    with pytest.raises(ValueError, match="halved changes the image's size"):
+        ik.Pipeline([ik.Invert(), halved]).invert(keypoints=[[0, 0]], size=SIZE, key=0)
+
+
+def test_batches_keep_their_container():
+    torch = pytest.importorskip("torch", reason="needs torch")
+    aug, x = ik.Pipeline([ik.Resize((8, 9)), ik.sobel]), images()
+    tensor = torch.from_numpy(x).permute(0, 3, 1, 2)
+    assert isinstance(aug(image=tensor, key=(0, range(6)))["image"], torch.Tensor)
+    assert isinstance(aug(images=tensor, key=0)["images"], torch.Tensor)
+    empty, full = aug(x[:0], key=(0, [])), aug(x, key=(0, range(6)))
+    assert (empty.shape[1:], empty.dtype) == (full.shape[1:], full.dtype)
+
+
+class Mixed(ik.Transform):
+    def draw(self, rng, size):
+        return {"k": rng.choice([1, 2.5]), "places": [rng.integers(0, 9) for _ in range(3)]}
+
+    def apply(self, image, numbers):
+        level = 10 if isinstance(numbers["k"], int) else 20
+        return np.full_like(image, level + numbers["places"][0])
+
+
+def test_drawn_numbers_keep_their_type(monkeypatch):
+    monkeypatch.setattr(custom, "_REGISTERED", {"Mixed": Mixed})
+    aug, x = ik.Pipeline([Mixed()], seed=1), images()
+    batch = aug(x, key=(0, range(6)))
+    assert all(np.array_equal(batch[i], aug(x[i], key=(0, i))) for i in range(6))
+    assert len({int(image[0, 0, 0]) // 10 for image in batch}) == 2
+    plan = aug.plan(SIZE, (0, range(6)))
+    back = ik.Plan.from_json(plan.to_json())
+    assert np.array_equal(aug.run(back, 3, x[3]), batch[3])
+
+
+class Label(ik.Transform):
+    mode: str = "a"
+
+    def apply(self, image, numbers):
+        return image
+
+
+def test_text_that_looks_like_a_number_stays_text(monkeypatch):
+    monkeypatch.setattr(custom, "_REGISTERED", {"Label": Label})
+    for mode in ("5", "1e3", "007"):
+        aug = ik.Pipeline([Label(mode)])
+        assert ik.Pipeline.from_yaml(aug.to_yaml()) == aug
+        assert ik.Pipeline.from_json(aug.to_json()) == aug
+
+
+class Broken(ik.Transform):
+    def apply(self, image, numbers):
+        return int("x")
+
+
+def test_errors_inside_an_own_op_name_it():
+    with pytest.raises(ValueError, match=r"ops\[1\]: Broken: invalid literal"):
+        ik.Pipeline([ik.Invert(), Broken()])(images()[0], key=0)
+    with pytest.raises(ValueError, match=r"ops\[0\] is a function: a document holds names"):
+        ik.Pipeline.from_document({"version": 1, "ops": [negative]})
+    with pytest.raises(TypeError, match=r"Named.name: that name is taken"):
+        type("Named", (ik.Transform,), {"__annotations__": {"name": str}, "name": "q"})
+
+
+def test_a_run_with_own_ops_can_be_replayed(tmp_path, monkeypatch):
+    from imgkit.cli.main import main
+
+    monkeypatch.setattr(custom, "_REGISTERED", {})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ops_to_replay.py").write_text(pathlib.Path(own_ops.__file__).read_text())
+    (tmp_path / "photos").mkdir()
+    ik.write(tmp_path / "photos" / "a.png", images()[0])
+    words = ["--import", "ops_to_replay", "--op", "Shade share=0.2,0.6", "--workers", "1"]
+    assert CliRunner().invoke(main, ["run", "photos", "out", *words]).exit_code == 0
+    done = CliRunner().invoke(main, ["replay", "out/a.png", "--import", "ops_to_replay"])
+    assert done.exit_code == 0, done.stderr
+    assert "the bytes agree" in done.stderr
