@@ -14,16 +14,17 @@ import numpy as np
 from imgkit.augment.plan import explain as explanations
 from imgkit.augment.plan.compile import CompiledPipeline
 from imgkit.augment.plan.plan import Plan
-from imgkit.augment.plan.planner import Planner, checked_key, refuse_moving_calls
+from imgkit.augment.plan.planner import Planner, checked_key, refuse_moving_calls, run_stages
 from imgkit.augment.targets.invert import invert_targets
 from imgkit.augment.targets.run import run_targets as run_planned_targets
 from imgkit.augment.targets.sample import OPTIONS, batch_size, read_targets, split
 from imgkit.augment.transforms.base import AppliedTransform, errors_at
+from imgkit.augment.transforms.custom import Call
 from imgkit.backends import backend
 from imgkit.draws import Calls, Draw, Key, parse_key
 from imgkit.image import Array, check_image, image_size, is_tensor
 from imgkit.stages import Call as CallStage
-from imgkit.stages import Size
+from imgkit.stages import Size, Stage
 
 Runs = Sequence[Any]  # planners and call runners, in order
 
@@ -133,6 +134,21 @@ def _applied(runner: CallRunner, image: Any) -> Any:
     return backend(image, "numpy_view").call_on_host(runner.run, image, runner.op.name)
 
 
+def run_plan(stages: Sequence[Stage], sample: int, image: Array) -> Array:
+    """Run one sample of a plan; a function's result may have another size and dtype."""
+    waiting: list[Stage] = []
+    for stage in stages:
+        op = stage.function.op if isinstance(stage, CallStage) else None  # type: ignore[attr-defined]
+        if not isinstance(op, Call):
+            waiting.append(stage)
+        elif stage.acts(sample):
+            image = run_stages(waiting, sample, image) if waiting else image.copy()
+            waiting = []
+            with errors_at(f"{stage.function.where}: {op.name}"):  # type: ignore[union-attr]
+                image = op.apply(image, {})
+    return run_stages(waiting, sample, image)
+
+
 # --- planning -----------------------------------------------------------------------------
 
 
@@ -180,12 +196,13 @@ def _probe(runner: CallRunner, size: Size) -> tuple[int, int]:
 
 def explain(runs: Runs, size: Any, key: Any, seed: int | None) -> str:
     """Explain the transforms between the functions, and name the functions."""
-    blocks = []
+    blocks, keys = [], parse_key(key)
     for each in runs:
         if isinstance(each, CallRunner):
             blocks.append(f"{each.op.written}: a function, on the pixels as they are")
             if size is not None:
-                size = _size_after(each, size, np.ones(1, bool))
+                active = each.active(keys.epoch, keys.indices[:1])
+                size = plain_size(_size_after(each, size, active))
             continue
         blocks.append(explanations.explain(each, size, key, seed))
         if size is not None:

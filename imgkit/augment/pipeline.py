@@ -176,7 +176,8 @@ class Pipeline:
 
     def run(self, plan: Plan, sample: int, image: Array) -> Array:
         """Run one sample of a plan on its image (H, W) or (H, W, C)."""
-        return run_stages(plan.stages, sample, image)
+        run = calls.run_plan if self._planner is None else run_stages
+        return run(plan.stages, sample, image)
 
     def _ragged(self, images: Sequence[Any], key: Any) -> list[Any]:
         keys = self.keys(key, len(images))

@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.augment.transforms import fields
-from imgkit.checks import check_number, suggest
+from imgkit.border import check_border_word
+from imgkit.checks import check_choice, check_number, suggest
 from imgkit.draws import FieldDraw
 from imgkit.registry import public
 from imgkit.stages import IDENTITY_STEP, GeometricStep, Size
@@ -116,6 +117,10 @@ class Transform:
         if init:
             cls.__init__ = _explaining(cls)  # type: ignore[method-assign]
         given = [name for name in GIVES if callable(getattr(cls, name, None))]
+        if cls.vectorized and any(name in cls.__dict__ for name in GIVES) and not _is_imgkits(cls):
+            raise TypeError(
+                f"{cls.__name__} defines a result anew: derive it from imgkit.Transform"
+            )
         if given and not cls.vectorized:
             cls.stage_kinds = tuple(GIVES[name] for name in given)
             cls.colors = cls.colors or "color" in given
@@ -198,16 +203,24 @@ def _refuse(self: Transform, name: str, *value: Any) -> None:
 Transform.__setattr__ = Transform.__delattr__ = _refuse  # type: ignore[assignment, method-assign]
 
 
+def _is_imgkits(cls: type) -> bool:
+    return cls.__module__.startswith("imgkit.")
+
+
 def _declare_annotated(cls: type) -> None:
     """Declare the fields annotated `float` or `int` as drawn numbers."""
     for name, annotation in inspect.get_annotations(cls).items():
         default = cls.__dict__.get(name, dataclasses.MISSING)
+        by_name = False
         if isinstance(default, dataclasses.Field):
-            continue
+            if default.metadata:
+                continue
+            by_name = default.kw_only is True
+            default = default.default
         if annotation in (float, "float"):
-            setattr(cls, name, fields.number(default))
+            setattr(cls, name, fields.number(default, kw_only=by_name))
         elif annotation in (int, "int"):
-            setattr(cls, name, fields.integer(default))
+            setattr(cls, name, fields.integer(default, kw_only=by_name))
 
 
 def _explaining(cls: type[Transform]) -> Any:
@@ -335,7 +348,11 @@ def _lower_apply(op: Any, numbers: Numbers, size: Size) -> tuple[Any, Numbers]:
 
 
 def _lower_matrix(op: Any, numbers: Numbers, size: Size) -> GeometricStep:
-    """Return a warp by the matrix of each sample."""
+    """Return a warp by the matrix of each sample, with the sampling that fields of the op name."""
+    fill = getattr(op, "fill", 0.0)
+    fill = tuple(fill) if isinstance(fill, (tuple, list)) else (check_number(fill, "fill", 0, 1),)
+    interpolation = getattr(op, "interpolation", "bilinear")
+    check_choice(interpolation, "interpolation", fields.INTERPOLATIONS)
     rows = []
     for sample, mine in _each(op, numbers):
         here = tuple(int(v[sample]) if isinstance(v, np.ndarray) else int(v) for v in size)
@@ -345,9 +362,8 @@ def _lower_matrix(op: Any, numbers: Numbers, size: Size) -> GeometricStep:
         entries = [tuple(rows[0].ravel().tolist())]
     return GeometricStep(
         op.name, "warp", size, size, entries,
-        interpolation=getattr(op, "interpolation", "bilinear"),
-        antialias=getattr(op, "antialias", True), border=getattr(op, "border", "constant"),
-        fill=getattr(op, "fill", (0.0,)),
+        interpolation=interpolation, antialias=getattr(op, "antialias", True),
+        border=check_border_word(getattr(op, "border", "constant")), fill=fill,
     )  # fmt: skip
 
 

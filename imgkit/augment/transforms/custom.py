@@ -55,9 +55,13 @@ class Call(Transform, init=False, eq=False):
         if isinstance(function, type) or not callable(function):
             raise TypeError(f"function is {function!r}: it must be a callable of one image")
         _check_options(function, options)
+        self._set(function, check_number(p, "p", 0, 1), options)
+
+    def _set(self, function: Any, p: float, options: dict[str, Any]) -> None:
+        """Set the fields; an option may be called `p` or `function` as well."""
         object.__setattr__(self, "function", function)
         object.__setattr__(self, "options", MappingProxyType(options))
-        object.__setattr__(self, "p", check_number(p, "p", 0, 1))
+        object.__setattr__(self, "p", p)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -109,7 +113,9 @@ class Call(Transform, init=False, eq=False):
 
 
 def _call(function: Callable[..., Any], p: float, options: dict[str, Any]) -> Call:
-    return Call(function, p, **options)
+    call = object.__new__(Call)
+    call._set(function, p, options)
+    return call
 
 
 def _same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

@@ -458,3 +458,41 @@ def test_a_run_with_own_ops_can_be_replayed(tmp_path, monkeypatch):
     done = CliRunner().invoke(main, ["replay", "out/a.png", "--import", "ops_to_replay"])
     assert done.exit_code == 0, done.stderr
     assert "the bytes agree" in done.stderr
+
+
+class Fields(ik.Transform):
+    level: float = dataclasses.field(default=0.5, kw_only=True)
+
+    def apply(self, image, numbers):
+        return np.full_like(image, int(numbers["level"] * 100))
+
+
+class Filled(ik.Transform):
+    fill: float = 0.5
+    border: str = "constant"
+
+    def matrix(self, numbers, size):
+        return ik.translation(5, 0)
+
+
+def test_declarations_mean_what_they_say():
+    drawn = {int(Fields(level=(0.2, 0.8))(images(1)[0], key=i).max()) for i in range(8)}
+    assert len(drawn) > 2
+    assert drawn <= set(range(20, 80))
+    assert Filled()(images(1)[0], key=0)[0, 0].tolist() == [128, 128, 128]
+    with pytest.raises(ValueError, match=r"border is 'replicate': did you mean 'edge'"):
+        Filled(border="replicate")(images(1)[0], key=0)
+    with pytest.raises(TypeError, match=r"derive it from imgkit\.Transform"):
+        type("Other", (ik.HorizontalFlip,), {"apply": lambda self, image, numbers: image})
+
+
+def test_a_plan_runs_functions_of_any_result():
+    x = images(1)[0]
+    aug = ik.Pipeline([ik.HorizontalFlip(), ik.to_float, halved, ik.VerticalFlip()], seed=1)
+    assert np.array_equal(aug.run(aug.plan(SIZE, 0), 0, x), aug(x, key=0))
+    again = pickle.loads(pickle.dumps(ik.Call(functools.partial(with_p, p=0.3))))
+    assert np.array_equal(again(x, key=0), with_p(x, 0.3))
+
+
+def with_p(image, p):
+    return (image * p).astype(image.dtype)
