@@ -206,8 +206,7 @@ def explain(runs: Runs, size: Any, key: Any, seed: int | None) -> str:
             continue
         blocks.append(explanations.explain(each, size, key, seed))
         if size is not None:
-            height, width = each.plan(size, checked_key(Calls(True), key, None)).out_size
-            size = int(np.ravel(height)[0]), int(np.ravel(width)[0])
+            size = plain_size(each.plan(size, keys).out_size)
     return "\n\n".join(blocks)
 
 

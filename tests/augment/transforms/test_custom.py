@@ -496,3 +496,8 @@ def test_a_plan_runs_functions_of_any_result():
 
 def with_p(image, p):
     return (image * p).astype(image.dtype)
+
+
+def test_of_several_samples_the_first_is_explained():
+    aug = ik.Pipeline([ik.RandomResizedCrop(9), halved, ik.Rotate((-5, 5))], seed=1)
+    assert "5 x 5 -> 5 x 5" in aug.explain(SIZE, key=(0, [4, 5]))
