@@ -94,6 +94,7 @@ def prep(
     """
     if split is not None and folds is not None:
         raise click.UsageError("--split and --folds exclude each other")
+    from imgkit.dataset import presets
     from imgkit.dataset import split as splitting
     from imgkit.folder.scan import scan
     from imgkit.io.files import printable_path
@@ -102,7 +103,7 @@ def prep(
         split_rule = (
             splitting.folds(folds, seed) if folds else splitting.split(split or "80/10/10", seed)
         )
-    if size is not None and splitting.PRESETS[preset] is None:
+    if size is not None and presets.PRESETS[preset] is None:
         raise click.BadParameter("images keep their size under --preset none", param_hint="--size")
     build = splitting.BuildOptions(
         split_rule, preset, size, form, image_format, quality, per_shard, max_pixels

@@ -32,7 +32,6 @@ from imgkit.augment.transforms.exact import RandomCrop as RandomCrop
 from imgkit.augment.transforms.exact import Rotate90 as Rotate90
 from imgkit.augment.transforms.exact import Transpose as Transpose
 from imgkit.augment.transforms.exact import VerticalFlip as VerticalFlip
-from imgkit.augment.transforms.fields import Choice as Choice
 from imgkit.augment.transforms.filters import BoxBlur as BoxBlur
 from imgkit.augment.transforms.filters import CLAHE as CLAHE
 from imgkit.augment.transforms.filters import Emboss as Emboss
@@ -49,6 +48,7 @@ from imgkit.augment.transforms.noise import SaltPepper as SaltPepper
 from imgkit.augment.transforms.output import Normalize as Normalize
 from imgkit.augment.transforms.output import ToCHW as ToCHW
 from imgkit.augment.transforms.output import ToFloat as ToFloat
+from imgkit.augment.transforms.parameters import Choice as Choice
 from imgkit.augment.transforms.policy import AugMix as AugMix
 from imgkit.augment.transforms.policy import AutoAugment as AutoAugment
 from imgkit.augment.transforms.policy import RandAugment as RandAugment
@@ -89,6 +89,8 @@ from imgkit.ops.conv import convolve as convolve
 from imgkit.ops.conv import correlate as correlate
 from imgkit.ops.conv import explain_convolve as explain_convolve
 from imgkit.ops.conv2d import conv2d as conv2d
+from imgkit.ops.conv_matrix import convolution_matrix as convolution_matrix
+from imgkit.ops.deconvolve import deconvolve as deconvolve
 from imgkit.ops.edges import canny as canny
 from imgkit.ops.edges import corners as corners
 from imgkit.ops.edges import gradient as gradient
@@ -110,8 +112,6 @@ from imgkit.ops.resample import pad as pad
 from imgkit.ops.resample import resize as resize
 from imgkit.ops.resample import rotate as rotate
 from imgkit.ops.resample import warp as warp
-from imgkit.ops.restore import convolution_matrix as convolution_matrix
-from imgkit.ops.restore import deconvolve as deconvolve
 from imgkit.ops.tone import adjust_gamma as adjust_gamma
 from imgkit.ops.tone import autocontrast as autocontrast
 from imgkit.ops.tone import clahe as clahe

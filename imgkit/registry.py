@@ -90,8 +90,8 @@ FUNCTIONS: dict[str, Op] = {
         Op("explain_convolve", "conv", "other"),
         Op("conv_output_size", "arithmetic", "other"),
         Op("receptive_field", "arithmetic", "other"),
-        Op("convolution_matrix", "restore", "other"),
-        Op("deconvolve", "restore", "float", {"kernel": "gaussian", "regularization": 0.1}),
+        Op("convolution_matrix", "conv_matrix", "other"),
+        Op("deconvolve", "deconvolve", "float", {"kernel": "gaussian", "regularization": 0.1}),
     )
 }
 
@@ -207,7 +207,7 @@ PUBLIC: dict[str, str] = {
     "about": "imgkit.geometry.matrix",
     **{name: "imgkit.io.image_file" for name in FILES},
     "kernel": "imgkit.kernels",
-    "Choice": "imgkit.augment.transforms.fields",
+    "Choice": "imgkit.augment.transforms.parameters",
     "Transform": "imgkit.augment.transforms.base",
     "Call": "imgkit.augment.transforms.custom",
     "register": "imgkit.augment.transforms.custom",

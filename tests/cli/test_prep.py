@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from imgkit.cli import prep as command
 from imgkit.cli.main import main
-from imgkit.dataset import split as prep
+from imgkit.dataset.presets import PRESETS
+from imgkit.dataset.split import split
 from imgkit.io.encode import encode
 
 
@@ -35,7 +36,7 @@ def files(folder):
 
 
 def test_the_help_page_knows_the_presets():
-    assert tuple(prep.PRESETS) == command.PRESETS
+    assert tuple(PRESETS) == command.PRESETS
 
 
 def test_a_data_set_and_its_card(photos, tmp_path):
@@ -73,7 +74,7 @@ def test_the_same_command_gives_the_same_bytes(photos, tmp_path, form):
 def test_dry_run_names_the_part_of_each_image_and_writes_nothing(photos, tmp_path):
     result = invoke(photos, tmp_path / "out", "--dry-run")
     assert result.exit_code == 0
-    law = prep.split("80/10/10")
+    law = split("80/10/10")
     lines = result.stdout.splitlines()
     assert len(lines) == 30
     assert f"cat/0.png -> {law.part('cat/0.png')}" in lines

@@ -13,7 +13,8 @@ import pytest
 from imgkit.dataset import build as dataset
 from imgkit.dataset import card, staging
 from imgkit.dataset.build import as_rgb, build
-from imgkit.dataset.split import BuildOptions, folds, plan, resized, split
+from imgkit.dataset.presets import preset_pipeline
+from imgkit.dataset.split import BuildOptions, folds, plan, split
 from imgkit.dataset.staging import Record
 from imgkit.dataset.stats import Bad, Figures, measure
 from imgkit.folder.scan import scan
@@ -163,7 +164,7 @@ def test_arrays_hold_images_labels_and_where_they_came_from(photos, tmp_path):
             assert len(array) == len(labels) == len(rows) <= 9
             assert labels.tolist() == [told["classes"][row["label"]] for row in rows]
             first = decode((photos / rows[0]["path"]).read_bytes())
-            expected = as_rgb(resized("imagenet", 16)(first, key=(0, 0)))
+            expected = as_rgb(preset_pipeline("imagenet", 16)(first, key=(0, 0)))
             assert np.array_equal(array[0], expected)
             count += len(array)
     assert count == 40

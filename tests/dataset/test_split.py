@@ -1,9 +1,8 @@
 """The split: a path alone determines the part, shares are close, presets give their size."""
 
-import numpy as np
 import pytest
 
-from imgkit.dataset.split import PRESETS, BuildOptions, SplitRule, folds, plan, resized, split
+from imgkit.dataset.split import BuildOptions, SplitRule, folds, plan, split
 from imgkit.folder.scan import Source
 
 SPLIT = split("80/10/10")
@@ -99,40 +98,3 @@ def test_dst_and_src_do_not_lie_in_each_other(tmp_path):
         plan(sources("a/1.jpg"), str(tmp_path), str(tmp_path / "dst"), small())
     with pytest.raises(ValueError, match="lies inside DST"):
         plan(sources("a/1.jpg"), str(tmp_path / "src"), str(tmp_path), small())
-
-
-@pytest.mark.parametrize(
-    ("preset", "size", "shape"),
-    [
-        ("imagenet", None, (224, 224)),
-        ("imagenet", 112, (112, 112)),
-        ("clip", None, (224, 224)),
-        ("siglip", 50, (50, 50)),
-        ("inception", None, (299, 299)),
-        ("cifar10", None, (32, 32)),
-        ("letterbox", 64, (64, 64)),
-    ],
-)
-def test_presets_give_their_size(preset, size, shape):
-    image = np.zeros((60, 90, 3), np.uint8)
-    assert resized(preset, size)(image, key=(0, 0)).shape == (*shape, 3)
-
-
-def test_presets_are_those_of_preprocess():
-    preprocess = pytest.importorskip("imgkit.torch.preprocess", reason="needs torch")
-    for name, build_options in preprocess.INPUT_SPECS.items():
-        if name in PRESETS:
-            theirs = preprocess.Preprocess(name).pipeline.ops
-            mine = resized(name).ops
-            assert [repr(op) for op in theirs[: len(mine)]] == [repr(op) for op in mine], (
-                build_options
-            )
-
-
-def test_imagenet_is_resize_and_a_crop_of_the_middle():
-    import imgkit as ik
-
-    image = np.random.default_rng(0).integers(0, 256, (400, 600, 3), np.uint8)
-    expected = ik.resize(image, (256, 384))[16:240, 80:304]
-    result = resized("imagenet")(image, key=(0, 0)).astype(int)
-    assert np.abs(result - expected).max() <= 1

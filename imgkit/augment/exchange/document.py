@@ -30,7 +30,7 @@ import numpy as np
 
 from imgkit.augment.transforms.base import Transform
 from imgkit.augment.transforms.custom import Call, registered, registered_names
-from imgkit.augment.transforms.fields import Choice
+from imgkit.augment.transforms.parameters import Choice
 from imgkit.checks import check_choice, suggest
 from imgkit.registry import CONTROLS, FUNCTIONS, TRANSFORMS, public
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from imgkit.augment.transforms import control, exact, output
 from imgkit.augment.transforms.base import Transform
-from imgkit.augment.transforms.fields import Param
+from imgkit.augment.transforms.parameters import Param
 from imgkit.checks import suggest
 
 Ops = list[Transform]

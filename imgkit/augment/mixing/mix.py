@@ -36,7 +36,7 @@ from imgkit.augment.mixing.batch import (
     uncover,
     visible,
 )
-from imgkit.augment.transforms.fields import count, declare, fixed, image_size
+from imgkit.augment.transforms.parameters import count, declare, fixed, image_size
 from imgkit.backends import backend
 from imgkit.draws import SEED_BITS, Calls, Draw, check_bits, parse_key, stream
 

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, dataclass_transform
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.augment.transforms import fields
+from imgkit.augment.transforms import parameters
 from imgkit.border import check_border_word
 from imgkit.checks import check_choice, check_number, suggest
 from imgkit.draws import FieldDraw
@@ -218,9 +218,9 @@ def _declare_annotated(cls: type) -> None:
             by_name = default.kw_only is True
             default = default.default
         if annotation in (float, "float"):
-            setattr(cls, name, fields.number(default, kw_only=by_name))
+            setattr(cls, name, parameters.number(default, kw_only=by_name))
         elif annotation in (int, "int"):
-            setattr(cls, name, fields.integer(default, kw_only=by_name))
+            setattr(cls, name, parameters.integer(default, kw_only=by_name))
 
 
 def _explaining(cls: type[Transform]) -> Any:
@@ -352,7 +352,7 @@ def _lower_matrix(op: Any, numbers: Numbers, size: Size) -> GeometricStep:
     fill = getattr(op, "fill", 0.0)
     fill = tuple(fill) if isinstance(fill, (tuple, list)) else (check_number(fill, "fill", 0, 1),)
     interpolation = getattr(op, "interpolation", "bilinear")
-    check_choice(interpolation, "interpolation", fields.INTERPOLATIONS)
+    check_choice(interpolation, "interpolation", parameters.INTERPOLATIONS)
     rows = []
     for sample, mine in _each(op, numbers):
         here = tuple(int(v[sample]) if isinstance(v, np.ndarray) else int(v) for v in size)

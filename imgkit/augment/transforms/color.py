@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from imgkit.augment.transforms.base import Array, Numbers, Transform, is_scalar, samples_of
-from imgkit.augment.transforms.fields import Param, draw_number, integer, largest, number
+from imgkit.augment.transforms.parameters import Param, draw_number, integer, largest, number
 from imgkit.checks import check_number
 from imgkit.stages import IDENTITY_STEP, Size
 

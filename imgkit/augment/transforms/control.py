@@ -9,7 +9,7 @@ import numpy as np
 
 from imgkit.augment.transforms.base import Array, Numbers, Transform
 from imgkit.augment.transforms.custom import as_ops
-from imgkit.augment.transforms.fields import declare
+from imgkit.augment.transforms.parameters import declare
 from imgkit.checks import check_int, check_number
 from imgkit.stages import Size
 

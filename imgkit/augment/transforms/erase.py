@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from imgkit.augment.transforms.base import Array, Numbers, Transform
-from imgkit.augment.transforms.fields import Param, count, fill, interval, number
+from imgkit.augment.transforms.parameters import Param, count, fill, interval, number
 from imgkit.augment.transforms.resizes import fit_box
 from imgkit.stages import Size
 

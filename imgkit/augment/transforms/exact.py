@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from imgkit.augment.transforms.base import Array, Numbers, Transform, matrices
-from imgkit.augment.transforms.fields import (
+from imgkit.augment.transforms.parameters import (
     Param,
     border,
     count,

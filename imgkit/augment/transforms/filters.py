@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from imgkit.augment.transforms.base import Numbers, Transform, samples_of
-from imgkit.augment.transforms.fields import Param, count, flag, integer, number
+from imgkit.augment.transforms.parameters import Param, count, flag, integer, number
 from imgkit.stages import Size
 
 

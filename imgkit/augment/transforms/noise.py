@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from imgkit.augment.transforms.base import Array, Numbers, Transform
-from imgkit.augment.transforms.fields import Param, number
+from imgkit.augment.transforms.parameters import Param, number
 from imgkit.stages import Size
 
 

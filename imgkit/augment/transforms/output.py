@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar
 
 from imgkit.augment.transforms.base import Numbers, Transform
-from imgkit.augment.transforms.fields import declare
+from imgkit.augment.transforms.parameters import declare
 from imgkit.checks import check_choice, check_number
 from imgkit.ops.tone import LEAST_STD
 from imgkit.ops.tone import PRESETS as PRESETS

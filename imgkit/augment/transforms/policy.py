@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from imgkit.augment.transforms.base import Array, Numbers
-from imgkit.augment.transforms.fields import (
+from imgkit.augment.transforms.magnitudes import AUGMIX, RAND, TRIVIAL, Table, policy_table
+from imgkit.augment.transforms.parameters import (
     Param,
     count,
     draw_integer,
@@ -25,7 +26,6 @@ from imgkit.augment.transforms.fields import (
     integer,
     one_of,
 )
-from imgkit.augment.transforms.magnitudes import AUGMIX, RAND, TRIVIAL, Table, policy_table
 from imgkit.augment.transforms.policy_base import Policy, own, slot_numbers, uniforms
 from imgkit.checks import check_number
 from imgkit.draws import WORD, inverse_normal

@@ -15,8 +15,8 @@ import numpy as np
 
 from imgkit.augment.transforms.base import Array, Numbers, Transform
 from imgkit.augment.transforms.color import brightness_rows, contrast_rows, saturation_rows, stacked
-from imgkit.augment.transforms.fields import INTERPOLATIONS, declare
 from imgkit.augment.transforms.magnitudes import OPS, Table, values
+from imgkit.augment.transforms.parameters import INTERPOLATIONS, declare
 from imgkit.checks import check_choice, check_number
 from imgkit.draws import WORD
 from imgkit.stages import IDENTITY_STEP, GeometricStep, Size

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from imgkit.augment.transforms.base import Numbers, Transform, is_scalar, matrices
-from imgkit.augment.transforms.fields import (
+from imgkit.augment.transforms.noise import draw_key
+from imgkit.augment.transforms.parameters import (
     INTERPOLATIONS,
     Param,
     border,
@@ -23,7 +24,6 @@ from imgkit.augment.transforms.fields import (
     number,
     one_of,
 )
-from imgkit.augment.transforms.noise import draw_key
 from imgkit.geometry.entries import RADIANS, about_entries, corner_entries, like_number, turn
 from imgkit.stages import Field, GeometricStep, Size
 

@@ -10,7 +10,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from imgkit.backends.tensor.primitives.fields import LINK_NUMBERS, between_nodes, elastic, field_at
+from imgkit.backends.tensor.primitives.displacement import (
+    LINK_NUMBERS,
+    between_nodes,
+    elastic,
+    field_at,
+)
 from imgkit.backends.tensor.primitives.gather import floats, fold_any, interpolate, source_of
 from imgkit.backends.tensor.primitives.pixels import movable
 from imgkit.backends.tensor.primitives.positions import (

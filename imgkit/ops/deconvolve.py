@@ -1,4 +1,4 @@
-"""Convolution as a matrix, and its inversion.
+"""The inversion of a convolution.
 
 Values are in the array's own units; results are floats (float32, or float64 for float64) and are
 neither clipped nor rounded. Modes, borders and the position of `same` are those of `convolve`; a
@@ -7,13 +7,12 @@ constant border is 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from imgkit.border import MODES, check_border_word
-from imgkit.checks import check_choice, check_int, check_ints, check_number, printable
+from imgkit.checks import check_choice, check_int, check_number
 from imgkit.image import Array, inspect_image
 from imgkit.kernels import as_kernel
 from imgkit.ops.conv_plan import check_held
@@ -21,60 +20,6 @@ from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
 
 ITERATIONS = {"lsqr": 500, "richardson-lucy": 30, "wiener": 1}
-
-
-def convolution_matrix(
-    kernel: Any,
-    shape: int | Sequence[int],
-    mode: str = "same",
-    border: str = "constant",
-) -> Any:
-    """Return the sparse matrix with ``matrix @ x.ravel() == convolve(x, kernel, ...).ravel()``.
-
-    Args:
-        kernel: taps of 1 to 3 dimensions, or a kernel's name.
-        shape: of `x`, one size for each axis of the kernel; a 1-D kernel also runs along the
-            rows of a shape (H, W).
-        mode: ``valid``, ``same`` or ``full``.
-        border: ``constant`` (with 0), ``edge``, ``reflect``, ``symmetric`` or ``wrap``.
-
-    Returns:
-        `scipy.sparse.csr_array` of float64, a row for each output and a column for each pixel.
-
-    Raises:
-        ValueError: a shape that does not match the kernel, a kernel larger than the image in
-            mode valid, an unknown mode or border.
-        TypeError: a shape that does not hold integers.
-
-    >>> import imgkit as ik
-    >>> ik.convolution_matrix([1, 10], 3, "full").toarray()
-    array([[ 1.,  0.,  0.],
-           [10.,  1.,  0.],
-           [ 0., 10.,  1.],
-           [ 0.,  0., 10.]])
-    """
-    taps = as_kernel(kernel)
-    sizes = _sizes(shape, taps)
-    taps = taps.reshape((1,) * (len(sizes) - taps.ndim) + taps.shape)
-    check_choice(mode, "mode", MODES)
-    check_border_word(border)
-    if mode == "valid" and any(k > n for k, n in zip(taps.shape, sizes, strict=True)):
-        raise ValueError(
-            f"kernel has shape {taps.shape}: mode 'valid' needs it to fit into the shape {sizes}; "
-            "modes 'same' and 'full' take any kernel"
-        )
-    return backend_of(False, "restore").convolution_matrix(taps, sizes, mode, border)
-
-
-def _sizes(shape: Any, taps: Array) -> tuple[int, ...]:
-    """Return the sizes of the image's axes, one for each axis of the kernel."""
-    count = len(shape) if isinstance(shape, (Sequence, np.ndarray)) else taps.ndim
-    if count != taps.ndim and (taps.ndim, count) != (1, 2):
-        raise ValueError(
-            f"shape is {printable(shape)}: the kernel has {taps.ndim} axes, so give {taps.ndim} "
-            "sizes; an image of several channels has one matrix for each"
-        )
-    return check_ints(shape, "shape", count, 1)
 
 
 @ragged
@@ -142,7 +87,7 @@ def deconvolve(
     rounds = ITERATIONS[method] if iterations is None else check_int(iterations, "iterations", 1)
     if method == "richardson-lucy":
         _check_poisson(b, taps, regularization)
-    solve = getattr(backend_of(image.is_tensor, "restore"), method.replace("-", "_"))
+    solve = getattr(backend_of(image.is_tensor, "deconvolve"), method.replace("-", "_"))
     return image.restore(solve(image.batch, taps, mode, border, regularization, rounds))
 
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from imgkit.backends.tensor.numpy_view import on_host
 
-lsqr = on_host("restore", "lsqr")
-wiener = on_host("restore", "wiener")
-richardson_lucy = on_host("restore", "richardson_lucy")
+lsqr = on_host("deconvolve", "lsqr")
+wiener = on_host("deconvolve", "wiener")
+richardson_lucy = on_host("deconvolve", "richardson_lucy")

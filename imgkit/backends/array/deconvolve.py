@@ -1,4 +1,4 @@
-"""Sparse convolution matrices and deconvolution, on SciPy's and scikit-image's solvers."""
+"""Deconvolution by SciPy's and scikit-image's solvers."""
 
 from __future__ import annotations
 
@@ -13,49 +13,12 @@ import scipy.sparse
 from scipy.sparse.linalg import LinearOperator
 from scipy.sparse.linalg import lsqr as scipy_lsqr
 
+from imgkit.backends.array.conv_matrix import positions
 from imgkit.border import BORDERS, source_index
 from imgkit.image import Array, float_dtype
 
 # Where the squared spectrum falls below this part of its maximum a frequency counts as lost.
 WIENER_FLOOR = 1e-4
-
-
-# --- the matrix --------------------------------------------------------------------------
-
-
-def convolution_matrix(taps: Array, shape: tuple[int, ...], mode: str, border: str) -> Any:
-    """Return the CSR matrix of a convolution of arrays of one shape."""
-    axes = [
-        source_index(_positions(n, k, mode), n, border)
-        for n, k in zip(shape, taps.shape, strict=True)
-    ]  # each (outputs, taps)
-    columns: Array = np.zeros((1, 1), np.int64)
-    inside = np.ones((1, 1), bool)
-    for source, size in zip(axes, shape, strict=True):
-        columns = _outer(columns * size, source, np.add)
-        inside = _outer(inside, source >= 0, np.logical_and)
-    weights = taps.ravel()
-    inside &= weights != 0
-    data = np.broadcast_to(weights, inside.shape)[inside]
-    rows = np.concatenate([[0], np.cumsum(inside.sum(1))])
-    matrix = scipy.sparse.csr_array(
-        (data, columns[inside], rows), shape=(len(inside), math.prod(shape))
-    )
-    matrix.sum_duplicates()  # a border shows some pixels twice
-    return matrix
-
-
-def _positions(size: int, taps: int, mode: str) -> Array:
-    """Return where on an endless axis each output (rows) meets each tap (columns)."""
-    start = {"full": 0, "same": (taps - 1) // 2, "valid": taps - 1}[mode]
-    outputs = {"full": size + taps - 1, "same": size, "valid": size - taps + 1}[mode]
-    return np.arange(outputs)[:, None] + start - np.arange(taps)
-
-
-def _outer(left: Array, right: Array, combine: Callable[[Array, Array], Array]) -> Array:
-    """Combine every row and column of one table with every one of the other, as `kron` does."""
-    table = combine(left[:, None, :, None], right[None, :, None, :])
-    return table.reshape(len(left) * len(right), -1)
 
 
 # --- iterations --------------------------------------------------------------------------
@@ -147,7 +110,7 @@ def _method(size: tuple[int, ...], taps: Array) -> str:
 
 def _continuation(size: int, taps: int, mode: str, border: str) -> Any:
     """Return the sparse matrix that continues an axis as far as a convolution sees."""
-    reached = _positions(size, taps, mode)
+    reached = positions(size, taps, mode)
     source = source_index(np.arange(reached.min(), reached.max() + 1), size, border)
     rows = np.flatnonzero(source >= 0)
     return scipy.sparse.csr_array(
