@@ -56,6 +56,16 @@ def gaussian_taps(sigma: float, size: int | None = None) -> Array:
     return np.asarray(taps / taps.sum())
 
 
+def gaussian_taps_of_each(sigma: Array) -> tuple[Array, Array]:
+    """Return the taps of Gaussians of each sigma (N,), (N, 2 R + 1), and their radii (N,)."""
+    radius = (TRUNCATE * sigma + 0.5).astype(np.int64)
+    widest = int(radius.max(initial=0))
+    at = np.arange(-widest, widest + 1)
+    narrow = np.where(radius > 0, sigma, 1.0)[:, None]
+    taps = np.exp(-0.5 * (at / narrow) ** 2) * (np.abs(at) <= radius[:, None])
+    return taps / taps.sum(axis=1, keepdims=True), radius
+
+
 def log_taps(sigma: float) -> tuple[Array, Array]:
     """Return the taps of a Gaussian and of its second derivative.
 

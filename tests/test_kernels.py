@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import correlate as nd_correlate
 
 import imgkit as ik
-from imgkit.kernels import KERNELS, as_kernel, gaussian_taps
+from imgkit.kernels import KERNELS, as_kernel, gaussian_taps, gaussian_taps_of_each
 
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
@@ -45,6 +45,16 @@ def test_gaussian_is_the_outer_product_of_scipys():
     taps = gaussian_filter1d(impulse, 1.0, truncate=4.0)
     np.testing.assert_allclose(ik.kernel("gaussian", sigma=1.0), np.outer(taps, taps), atol=1e-15)
     np.testing.assert_array_equal(gaussian_taps(0, 3), [0, 1, 0])
+
+
+def test_gaussians_of_several_sigmas_are_those_of_one():
+    sigmas = np.array([0.0, 0.3, 1.0, 2.5])
+    taps, radius = gaussian_taps_of_each(sigmas)
+    middle = taps.shape[1] // 2
+    for sigma, row, reach in zip(sigmas, taps, radius, strict=True):
+        inside = row[middle - reach : middle + reach + 1]
+        np.testing.assert_allclose(inside, gaussian_taps(sigma), rtol=0, atol=1e-15)
+        assert np.isclose(inside.sum(), 1)
 
 
 def test_log_is_a_sampled_laplacian_of_gaussian():

@@ -355,13 +355,3 @@ def _mean_reach(matrix: Array, in_size: Array, out_size: Array) -> Array:
     total = np.where(visible, np.linalg.inv(forward), 0).sum(axis=1)
     count = visible.sum(axis=1)
     return np.where(count > 0, total / np.maximum(count, 1), np.eye(2))
-
-
-def gaussians(sigma: Array) -> tuple[Array, Array]:
-    """Return the taps of Gaussians of each sigma (N,), (N, 2 R + 1), and their radii (N,)."""
-    radius = (4.0 * sigma + 0.5).astype(np.int64)
-    widest = int(radius.max(initial=0))
-    at = np.arange(-widest, widest + 1)
-    narrow = np.where(radius > 0, sigma, 1.0)[:, None]
-    taps = np.exp(-0.5 * (at / narrow) ** 2) * (np.abs(at) <= radius[:, None])
-    return taps / taps.sum(axis=1, keepdims=True), radius

@@ -2,48 +2,13 @@
 
 import numpy as np
 import pytest
+from mixed_pipelines import GEOMETRIC, SIZE
 
 import imgkit as ik
 from imgkit import geometry
 
 torch = pytest.importorskip("torch")
 from imgkit.geometry import resolve_batch as resolve  # noqa: E402
-
-SIZE = (33, 40)
-
-
-GEOMETRIC = {
-    "flips": [ik.HorizontalFlip(p=0.5), ik.VerticalFlip(p=0.5)],
-    "turns and padded crops": [ik.Rotate90(p=0.7), ik.RandomCrop(20, padding=5, border="reflect")],
-    "resized crops, some turned": [
-        ik.RandomResizedCrop(24),
-        ik.HorizontalFlip(p=0.5),
-        ik.Rotate((-15, 15), p=0.5),
-    ],
-    "resized crops on their side": [
-        ik.RandomResizedCrop((20, 28)),
-        ik.Rotate90(k=1),
-        ik.Transpose(p=0.5),
-    ],
-    "pads, then a resize": [ik.Pad(4, p=0.5, fill=0.5), ik.Resize(20), ik.Perspective(0.3, p=0.5)],
-    "many canvases": [
-        ik.Rotate(30, p=0.5, fill=0.5),
-        ik.Translate((-0.3, 0.3), p=0.5),
-        ik.Scale((0.5, 2), p=0.5),
-        ik.CenterCrop(20),
-        ik.Shear(10, fill=0.2),
-    ],
-    "flips, then resized crops": [ik.HorizontalFlip(p=0.5), ik.RandomResizedCrop(24)],
-    "letterbox": [ik.Letterbox(30, fill=0.4), ik.Rotate((-20, 20), p=0.5)],
-    "fields": [
-        ik.HorizontalFlip(p=0.5),
-        ik.Elastic((0, 4), p=0.6, fill=0.3),
-        ik.Rotate((-10, 10), p=0.5),
-        ik.GridDistortion(p=0.5),
-        ik.Resize(20),
-    ],
-    "sizes that vary": [ik.RandomCrop(20, p=0.5), ik.Contrast((0.5, 1.5)), ik.Equalize(p=0.5)],
-}
 
 
 @pytest.mark.parametrize("name", GEOMETRIC)

@@ -304,13 +304,14 @@ fill=(0.0,), p=1.0)
     if not words:
         raise ValueError("op is empty: write a name and name=value arguments")
     values: dict[str, Any] = {}
+    texts = _text_fields(words[0])
     for word in words[1:]:
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
             raise ValueError(f"{words[0]}: {word!r} is not an argument: write name=value")
         if name in values:
             raise ValueError(f"{words[0]}: {name} is given twice")
-        values[name] = parse_value(value)
+        values[name] = value if name in texts else parse_value(value)
     return build_op(words[0], values)
 
 

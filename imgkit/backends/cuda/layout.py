@@ -15,6 +15,7 @@ from imgkit.backends.tensor import prepare
 from imgkit.border import BORDERS
 from imgkit.geometry import resolve_batch as resolve
 from imgkit.image import Array
+from imgkit.kernels import gaussian_taps_of_each
 from imgkit.stages import GeometricStep, Resample, Stage
 
 FIXED = 33  # columns before the Gaussians: see `fused_kernel`
@@ -180,7 +181,7 @@ def _source(
     shrink = np.maximum(maps.window[:, :1:-1] / np.maximum(maps.resized[:, ::-1], 1), 1.0)
     stretch = np.where(smooth[:, None], shrink, 1.0)
     sigma = np.zeros((samples, 2)) if reach == 0 else resolve.sigmas(maps, inverse)
-    (taps_x, wide), (taps_y, tall) = (resolve.gaussians(s) for s in sigma.T)
+    (taps_x, wide), (taps_y, tall) = (gaussian_taps_of_each(s) for s in sigma.T)
     spread = max(taps_x.shape[1], taps_y.shape[1]) // 2
     radius = np.where(sigma.max(axis=1)[:, None] > 0, np.stack([wide, tall], axis=1), -1)
     taps = (

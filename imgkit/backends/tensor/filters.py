@@ -21,9 +21,8 @@ from imgkit.backends.tensor import blur, edges
 from imgkit.backends.tensor.numpy_view import HELD, native, refuse_gradient
 from imgkit.backends.tensor.primitives.pixels import depthwise, margin
 from imgkit.backends.tensor.primitives.positions import Numbers
-from imgkit.geometry.resolve_batch import gaussians
 from imgkit.image import Array, full_range
-from imgkit.kernels import EMBOSS, kernel
+from imgkit.kernels import EMBOSS, gaussian_taps_of_each, kernel
 from imgkit.stages import Call, Filter, batched
 
 SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
@@ -203,11 +202,11 @@ def _nothing() -> dict[str, Array]:
 
 DEVICE: dict[str, DeviceFilter] = {
     "gaussian_blur": DeviceFilter(
-        lambda sigma: {"taps": gaussians(sigma)[0]},
+        lambda sigma: {"taps": gaussian_taps_of_each(sigma)[0]},
         lambda x, numbers: blur.separable(x, numbers["taps"].to(x.dtype)),
     ),
     "sharpen": DeviceFilter(
-        lambda amount: {"taps": gaussians(np.ones(1))[0][0], "amount": amount},
+        lambda amount: {"taps": gaussian_taps_of_each(np.ones(1))[0][0], "amount": amount},
         lambda x, numbers: blur.sharpened(
             x, numbers["taps"].to(x.dtype), numbers["amount"].to(x.dtype)[:, None, None, None]
         ),

@@ -20,6 +20,7 @@ from imgkit.backends.tensor.primitives.positions import Link, Path
 from imgkit.geometry import resolve_batch as resolve
 from imgkit.geometry.resolve_batch import FIELD, RESIZE, Maps
 from imgkit.image import Array
+from imgkit.kernels import gaussian_taps_of_each
 from imgkit.stages import (
     IDENTITY_STEP,
     Call,
@@ -155,7 +156,7 @@ def _position(
     numbers["inverse"] = inverse
     sigma = resolve.sigmas(maps, inverse)
     if sigma.any():
-        (taps_x, wide), (taps_y, tall) = (resolve.gaussians(s) for s in sigma.T)
+        (taps_x, wide), (taps_y, tall) = (gaussian_taps_of_each(s) for s in sigma.T)
         numbers |= {"taps_x": taps_x, "taps_y": taps_y}
         spec["reach"] = int(tall.max()), int(wide.max())
         spec["resized"] = tuple(maps.window[:, 2:].max(axis=0).tolist())

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 import imgkit as ik
+from imgkit.augment.exchange.document import parse_op
 from imgkit.augment.transforms import custom
 
 OWN = {
@@ -429,6 +430,7 @@ def test_text_that_looks_like_a_number_stays_text(monkeypatch):
         aug = ik.Pipeline([Label(mode)])
         assert ik.Pipeline.from_yaml(aug.to_yaml()) == aug
         assert ik.Pipeline.from_json(aug.to_json()) == aug
+        assert parse_op(f"Label mode={mode}") == Label(mode)
 
 
 class Broken(ik.Transform):
