@@ -6,6 +6,8 @@ import pytest
 import imgkit as ik
 
 torch = pytest.importorskip("torch")
+from tensors_as_arrays import same  # noqa: E402
+
 from imgkit.backends.tensor.numpy_view import native  # noqa: E402
 
 
@@ -13,19 +15,6 @@ from imgkit.backends.tensor.numpy_view import native  # noqa: E402
 def _native():
     with native():
         yield
-
-
-def planar(x):
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, -1, -3)))
-
-
-def same(run, x, atol, *args, **options):
-    """Compare the tensor's way with the array's."""
-    expected = run(x, *args, **options)
-    found = np.moveaxis(run(planar(x), *args, **options).numpy(), -3, -1)
-    assert found.shape == expected.shape
-    assert found.dtype == expected.dtype
-    assert np.abs(found.astype(float) - expected.astype(float)).max() <= atol
 
 
 def test_equalize_spreads_a_ramp():
