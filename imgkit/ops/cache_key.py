@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from imgkit.image import Array, is_tensor
+from imgkit.kernels import as_kernel
+
 PLAIN = frozenset((str, int, float, bool, type(None)))  # hashable as they are
 
 
@@ -39,3 +42,25 @@ def _hashable(option: Any) -> Any:
             raise TypeError("not of integers alone")
         return _Whole(map(int, items))
     return option
+
+
+def kernel_key(kernel: Any) -> tuple[Any, ...]:
+    """Return a kernel as a cache key: its name, or shape, dtype and bytes."""
+    if isinstance(kernel, str):
+        return (kernel,)
+    if is_tensor(kernel):
+        kernel = _on_host(kernel)
+    if type(kernel) is not np.ndarray or kernel.dtype.hasobject:
+        kernel = as_kernel(kernel)
+    return kernel.shape, kernel.dtype, kernel.tobytes()
+
+
+def _on_host(kernel: Any) -> Array:
+    """Return a kernel given as a tensor."""
+    if kernel.device.type != "cpu" or kernel.requires_grad:
+        held = "requires a gradient" if kernel.requires_grad else f"is on {kernel.device}"
+        raise ValueError(
+            f"kernel {held}: routes are planned on the host; pass kernel.detach().cpu(), or use "
+            "conv2d, whose weight may lie on the device of x and be trained"
+        )
+    return np.asarray(kernel.double().numpy())

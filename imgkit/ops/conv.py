@@ -24,8 +24,9 @@ import numpy as np
 from imgkit.backends import backend
 from imgkit.checks import check_ints, printable
 from imgkit.image import Array, check_array, is_tensor, saturate
+from imgkit.ops.cache_key import kernel_key
 from imgkit.ops.conv_plan import METHODS as METHODS
-from imgkit.ops.conv_plan import Options, as_problem, frozen_kernel, planned
+from imgkit.ops.conv_plan import Options, as_problem, planned
 from imgkit.ops.ragged import ragged, takes_lists
 
 
@@ -193,7 +194,7 @@ def explain_convolve(
     check_array(x)
     given = (mode, border, value, stride, dilation, axes, method, dtype)
     options = Options(*given)
-    _, problem, _ = as_problem(x.shape, x.dtype, frozen_kernel(kernel), True, options)
+    _, problem, _ = as_problem(x.shape, x.dtype, kernel_key(kernel), True, options)
     route, costs, why = backend(x, "conv").explain(problem)
     return Explanation(route, dict(costs), why)
 

@@ -23,7 +23,7 @@ from imgkit.image import (
     spatial_axes,
 )
 from imgkit.kernels import as_kernel
-from imgkit.ops.cache_key import cache_key
+from imgkit.ops.cache_key import cache_key, kernel_key
 
 METHODS = ("auto", "direct", "separable", "low-rank", "shift-add", "fft", "overlap-add")
 CACHED = 1 << 20  # bytes; the checks of larger kernels are not cached
@@ -45,32 +45,10 @@ class Options(NamedTuple):
 
 def planned(x: Array, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Planned:
     """Return the function that convolves the image, and the dtype to cast to, if any."""
-    taps = frozen_kernel(kernel)
+    taps = kernel_key(kernel)
     key = cache_key(options)
     plan = _plan if key is not None and len(taps[-1]) <= CACHED else _plan.__wrapped__
     return plan(x.shape, x.dtype, taps, flip, *(options if key is None else key))
-
-
-def frozen_kernel(kernel: Any) -> tuple[Any, ...]:
-    """Return a kernel as a cache key: its name, or shape, dtype and bytes."""
-    if isinstance(kernel, str):
-        return (kernel,)
-    if is_tensor(kernel):
-        kernel = _on_host(kernel)
-    if type(kernel) is not np.ndarray or kernel.dtype.hasobject:
-        kernel = as_kernel(kernel)
-    return kernel.shape, kernel.dtype, kernel.tobytes()
-
-
-def _on_host(kernel: Any) -> Array:
-    """Return a kernel given as a tensor."""
-    if kernel.device.type != "cpu" or kernel.requires_grad:
-        held = "requires a gradient" if kernel.requires_grad else f"is on {kernel.device}"
-        raise ValueError(
-            f"kernel {held}: routes are planned on the host; pass kernel.detach().cpu(), or use "
-            "conv2d, whose weight may lie on the device of x and be trained"
-        )
-    return np.asarray(kernel.double().numpy())
 
 
 def _stand_in(shape: tuple[int, ...], dtype: Any) -> Any:

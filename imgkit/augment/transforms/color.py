@@ -6,14 +6,12 @@ clipped afterwards; the rows of its (3, 7) matrix are [A | B | c].
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, ClassVar
 
 import numpy as np
 
 from imgkit.augment.transforms.base import Array, Numbers, Transform, is_scalar, samples_of
-from imgkit.augment.transforms.parameters import Param, draw_number, integer, largest, number
-from imgkit.checks import check_number
+from imgkit.augment.transforms.parameters import Param, integer, jitter, largest, number
 from imgkit.stages import IDENTITY_STEP, Size
 
 GRAY = (0.2989, 0.587, 0.114)  # ITU-R BT.601 luma, rounded as torchvision rounds it
@@ -182,35 +180,6 @@ class Hue(Transform):
     def lower(self, stage_index: int, numbers: Numbers, size: Size) -> Any:
         """Return the shift."""
         return numbers["shift"]
-
-
-def _around(center: float, limit: float) -> Any:
-    """Check a jitter as torchvision reads it: a number spreads around `center`, a pair bounds."""
-
-    def check(value: Any, name: str) -> tuple[float, float]:
-        if isinstance(value, (list, tuple)):
-            if len(value) != 2:
-                raise ValueError(f"{name} is {value!r}: it takes a number or a pair (low, high)")
-            low, high = (check_number(v, f"{name}[{i}]") for i, v in enumerate(value))
-        else:
-            spread = check_number(value, name, 0)
-            low, high = center - spread, center + spread
-            if center:
-                low = max(low, 0.0)
-        bottom = 0.0 if center else -limit
-        if not bottom <= low <= high <= limit:
-            raise ValueError(f"{name} is {value!r}: it must lie in {bottom:g}..{limit:g}")
-        return low, high
-
-    return check
-
-
-def jitter(center: float, limit: float) -> Any:
-    """Declare a range about `center`."""
-    return dataclasses.field(
-        default=(center, center),
-        metadata={"check": _around(center, limit), "center": center, "drawn": draw_number},
-    )
 
 
 class ColorJitter(Transform):

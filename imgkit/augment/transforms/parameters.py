@@ -190,6 +190,35 @@ def one_of(choices: Sequence[str], default: Any, kw_only: bool = True) -> Any:
     )  # fmt: skip
 
 
+def _around(center: float, limit: float) -> Any:
+    """Check a jitter as torchvision reads it: a number spreads around `center`, a pair bounds."""
+
+    def check(value: Any, name: str) -> tuple[float, float]:
+        if isinstance(value, (list, tuple)):
+            if len(value) != 2:
+                raise ValueError(f"{name} is {value!r}: it takes a number or a pair (low, high)")
+            low, high = (check_number(v, f"{name}[{i}]") for i, v in enumerate(value))
+        else:
+            spread = check_number(value, name, 0)
+            low, high = center - spread, center + spread
+            if center:
+                low = max(low, 0.0)
+        bottom = 0.0 if center else -limit
+        if not bottom <= low <= high <= limit:
+            raise ValueError(f"{name} is {value!r}: it must lie in {bottom:g}..{limit:g}")
+        return low, high
+
+    return check
+
+
+def jitter(center: float, limit: float) -> Any:
+    """Declare a range about `center`."""
+    return field(
+        default=(center, center),
+        metadata={"check": _around(center, limit), "center": center, "drawn": draw_number},
+    )
+
+
 def border(default: str = "constant") -> Any:
     """Declare what lies beyond the canvas."""
     from_numpy = ("constant", "edge", "reflect", "symmetric", "wrap")
