@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from imgkit.io.files import OWN, printable_path
+from imgkit.io.files import OWN, check_target, printable_path
 
 NAME = "journal.jsonl"
 RUN = b'{"line": "run"'  # the start of a run's line
@@ -154,6 +154,26 @@ class OtherVersion(ValueError):
     """A journal that another version of imgkit wrote, with other fields."""
 
 
+def check_own(dst: str, *names: str) -> None:
+    """Raise if imgkit's folder in a destination, or one of its files there, is something else.
+
+    A FIFO would block for ever, and what a link leads to would be written over.
+
+    Raises:
+        NotADirectoryError: DST/.imgkit is not a folder.
+        NotAFile: one of the files is not a regular file.
+    """
+    folder = os.path.join(dst, OWN)
+    if not os.path.lexists(folder):
+        return
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(
+            f"{printable_path(folder)} is not a folder: imgkit keeps its journal there; remove it"
+        )
+    for name in names or (NAME,):
+        check_target(os.path.join(folder, name), "imgkit's own file")
+
+
 def check(dst: str) -> None:
     """Raise if another version wrote the journal of a destination, where there is one.
 
@@ -223,6 +243,7 @@ def read(dst: str) -> tuple[dict[str, Run], dict[str, Entry]]:
 
 def _opened(dst: str) -> BinaryIO:
     """Open the journal of a destination for reading."""
+    check_own(dst)
     try:
         return open(os.path.join(dst, OWN, NAME), "rb")
     except FileNotFoundError:

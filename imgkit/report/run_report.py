@@ -136,11 +136,8 @@ def _counts(summary: dict[str, Any]) -> str:
 def _facts(dst: str, done: Finished) -> str:
     assert done.last is not None
     run = done.last
-    steps = [
-        f"{name} {_arguments(v)}".strip() for op in run.pipeline["ops"] for name, v in op.items()
-    ]
     facts = {
-        "pipeline": " → ".join(steps),
+        "pipeline": " → ".join(_op(op) for op in run.pipeline["ops"]),
         "seed": run.pipeline.get("seed", "no draws"),
         "from": printable_path(run.src),
         "to": printable_path(os.path.realpath(dst)),
@@ -150,6 +147,13 @@ def _facts(dst: str, done: Finished) -> str:
         "made by": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
     }
     return "".join(f"<div><dt>{_text(k)}</dt><dd>{_text(v)}</dd></div>" for k, v in facts.items())
+
+
+def _op(op: str | dict[str, Any]) -> str:
+    """Return an op of a document as text; one without arguments is its name alone."""
+    if isinstance(op, str):
+        return op
+    return " ".join(f"{name} {_arguments(v)}".strip() for name, v in op.items())
 
 
 def _arguments(arguments: dict[str, Any]) -> str:

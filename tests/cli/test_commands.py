@@ -299,8 +299,8 @@ def test_a_pipe_reads_and_writes_one_image(photos, tmp_path):
     result = invoke("pool", "-", tmp_path / "x.tif", data=data)
     assert np.array_equal(read(tmp_path / "x.tif"), expected)
     result = invoke("pool", "-", photos / "a.png" / "x.png", data=data)
-    assert result.exit_code == 1
-    assert result.stderr.startswith("failed: stdin: ")
+    assert result.exit_code == 2  # known before any work
+    assert "Not a directory" in result.stderr
     result = invoke("pool", "-", "-", data=data[:-30])
     assert (result.exit_code, result.stdout_bytes) == (1, b"")
     assert result.stderr.startswith("failed: stdin: truncated: ")
