@@ -53,4 +53,5 @@ def report(dst: str, output: str | None, count: int, as_json: bool) -> int:
             commit(target, page)
     if as_json:
         click.echo(json.dumps(done.summary()))
+    click.echo(done.outcome.text(), err=True)
     return 0

@@ -114,6 +114,7 @@ def _run(run_options: RunOptions, items: list[Item], job: Job) -> Report:
             engine=run_options.engine,
             force=run_options.force,
             max_failures=_allowed(run_options, len(items)),
+            only=os.path.basename(run_options.src) if os.path.isfile(run_options.src) else "",
             on_signal=_announce_stop,
         )
 
@@ -225,7 +226,9 @@ def _finish(run_options: RunOptions, report: Report, job: Job) -> None:
         command = shlex.join(printable_path(word) for word in sys.argv[1:])
         click.echo(f"{report.total - report.done} images are not begun. To go on:", err=True)
         click.echo(f"  imgkit {command}", err=True)
-    click.echo(f"{report.total} images: {_counts(report)}, {summary['seconds']:.1f} s", err=True)
+    planned = " planned" if report.outcome.missing else ""
+    counts = f"{report.total} images{planned}: {_counts(report)}"
+    click.echo(f"{counts}, {summary['seconds']:.1f} s", err=True)
     if run_options.json:
         click.echo(json.dumps(summary))
 
@@ -236,4 +239,5 @@ def _counts(report: Report) -> str:
     counts = [f"{report.ok} ok{partial}", f"{failures} failed"]
     counts += [f"{report.skipped} done before"] if report.skipped else []
     counts += [f"{report.quarantined} quarantined"] if report.quarantined else []
+    counts += [f"{report.outcome.missing} missing"] if report.outcome.missing else []
     return ", ".join(counts)

@@ -79,6 +79,9 @@ def test_one_bad_image_is_one_line_and_exit_1(photos, tmp_path):
         "ok": 2,
         "partial": 0,
         "skipped": 0,
+        "planned": 3,
+        "done": 2,
+        "missing": 0,
         "failed": 1,
         "quarantined": 0,
         "failures": [

@@ -36,6 +36,9 @@ def test_the_report_as_json(dst):
     size = sum(path.stat().st_size for path in dst.rglob("*.png"))
     assert facts == {
         "runs": 1,
+        "planned": 6,
+        "done": 5,
+        "missing": 0,
         "total": 6,
         "ok": 5,
         "failed": 1,
