@@ -28,7 +28,7 @@ from imgkit.folder.task import (
     output_kind,
 )
 from imgkit.io.encode import HOLD_FLOATS, WRITABLE
-from imgkit.io.files import commit
+from imgkit.io.files import commit, resolve_target
 from imgkit.io.header import sniff
 
 # One image is processed in this process, and always again.
@@ -46,6 +46,7 @@ def by_pipe(run_options: RunOptions, job: Job, kind: str, dtype: Any, seeds: See
         seeds: the seed to print.
     """
     _check(run_options)
+    target = _target(run_options)
     name = "stdin" if run_options.src == "-" else os.path.basename(run_options.src)
     with click.open_file(run_options.src, "rb") as file:
         data = file.read()
@@ -56,7 +57,7 @@ def by_pipe(run_options: RunOptions, job: Job, kind: str, dtype: Any, seeds: See
         output_kind(kind, dtype, run_options.scale)
     seeds.echo()
     report = Report(1)
-    result = _process_with_warnings(run_options, job, name, data, kind)
+    result = _process_with_warnings(target, job, name, data, kind)
     report.add(result)
     if result.status != "ok":
         echo_failure(result)
@@ -100,27 +101,35 @@ def _format(run_options: RunOptions, kind: str, data: bytes) -> str:
     return here if here in WRITABLE else "png"
 
 
+def _target(run_options: RunOptions) -> str | None:
+    """Return the file to write; None is stdout."""
+    if run_options.dst == "-":
+        return None
+    with usage("DST"):
+        return resolve_target(run_options.dst, "DST")
+
+
 def _process_with_warnings(
-    run_options: RunOptions, job: Job, name: str, data: bytes, kind: str
+    target: str | None, job: Job, name: str, data: bytes, kind: str
 ) -> ImageResult:
     with collect_warnings() as messages:
-        result = _process(run_options, job, name, data, kind)
+        result = _process(target, job, name, data, kind)
     return result._replace(warning=messages[0]) if messages else result
 
 
-def _process(run_options: RunOptions, job: Job, name: str, data: bytes, kind: str) -> ImageResult:
+def _process(target: str | None, job: Job, name: str, data: bytes, kind: str) -> ImageResult:
     try:
         decoded = decode(job, data)
         output = finish(job, decoded.image, kind, draw_index(name))
     except Exception as error:  # decoders and operations raise any type; each becomes a result
         return failed(name, error)
     result = ImageResult(name, facts=FileFacts(partial=decoded.partial))
-    if run_options.dst == "-":
+    if target is None:
         sys.stdout.buffer.write(output)
         sys.stdout.buffer.flush()
         return result
     try:
-        commit(run_options.dst, output)
+        commit(target, output)
     except OSError as error:
         return failed(name, error, fatal=error.errno in ENVIRONMENT)
     return result

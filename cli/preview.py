@@ -70,7 +70,7 @@ def preview(
     from imgkit.folder.precheck import probe
     from imgkit.folder.task import collect_warnings
     from imgkit.io.encode import encode
-    from imgkit.io.files import commit
+    from imgkit.io.files import commit, resolve_target
     from imgkit.report import contact_sheet as sheet
     from imgkit.report import pictures
 
@@ -85,6 +85,9 @@ def preview(
     with usage("SRC"):
         root, paths = choose(src, count)
     check_labels(known, root, labels)
+    with usage("-o"):
+        inputs = [*(os.path.join(root, path) for path in paths), pipeline, *filter(None, [labels])]
+        target = resolve_target(output, "-o", inputs)
     seeds.echo()
     with collect_warnings() as messages:
         shown_rows = [show(found, root, path, variants, epoch, known) for path in paths]
@@ -101,7 +104,7 @@ def preview(
     else:
         data = sheet.page(rows, title, facts, notes).encode("utf-8", "backslashreplace")
     with usage("-o"):
-        commit(output, data)
+        commit(target, data)
     return 0 if len(rows) == len(paths) else 1
 
 

@@ -41,17 +41,21 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
     from imgkit.folder.journal import find
     from imgkit.folder.replay import rebuild
     from imgkit.folder.task import sha256
-    from imgkit.io.files import commit, printable_path
+    from imgkit.io.files import commit, printable_path, resolve_target
 
     with usage("OUTFILE"):
         _dst, run, entry = find(outfile)
+    target = None
+    if output not in (None, "-"):
+        with usage("--output"):
+            target = resolve_target(output, "--output", [os.path.join(src or run.src, entry.path)])
     with usage("--src" if src else "OUTFILE"):
         rebuilt = rebuild(run, entry, src)
     if output == "-":
         sys.stdout.buffer.write(rebuilt)
-    elif output:
+    elif target is not None:
         with usage("--output"):
-            commit(output, rebuilt)
+            commit(target, rebuilt)
     found = read(outfile)
     key = f"seed {entry.seed}, epoch {entry.epoch}, index {entry.index}"
     click.echo(

@@ -36,15 +36,22 @@ def report(dst: str, output: str | None, count: int, as_json: bool) -> int:
     """
     if output is None and not as_json:
         raise click.UsageError("give -o FILE.html, or --json")
-    from imgkit.io.files import commit
+    if output is not None and not output.lower().endswith((".html", ".htm")):
+        raise click.BadParameter(
+            f"{output!r} ends in neither .html nor .htm: --json prints the figures", param_hint="-o"
+        )
+    from imgkit.io.files import commit, resolve_target
     from imgkit.report import run_report
 
     with usage("DST"):
         done = run_report.gather(dst)
     if output is not None:
+        with usage("-o"):
+            target = resolve_target(output, "-o")
         page = run_report.page(dst, done, count).encode("utf-8", "backslashreplace")
         with usage("-o"):
-            commit(output, page)
+            commit(target, page)
     if as_json:
         click.echo(json.dumps(done.summary()))
+    click.echo(done.outcome.text(), err=True)
     return 0

@@ -17,9 +17,10 @@ from imgkit.cli.options import RunOptions, SeedOptions, with_seed
 from imgkit.cli.pipe import by_pipe
 from imgkit.cli.progress import RunProgress, cores, summarize
 from imgkit.cli.values import usage
-from imgkit.folder.journal import Journal, check, set_aside
+from imgkit.folder import journal, lock
+from imgkit.folder.journal import Journal, check_own, set_aside
 from imgkit.folder.lock import locked
-from imgkit.folder.plan_outputs import Item, numbered, plan_file, plan_outputs
+from imgkit.folder.plan_outputs import Item, plan_copies, plan_outputs
 from imgkit.folder.precheck import check_layout, probe
 from imgkit.folder.resume import last_seed, unfinished
 from imgkit.folder.run import Report, describe, run
@@ -43,9 +44,10 @@ def execute(
     name the option `hint`, or the option of an argument in `named`.
     """
     seeds = seeds or SeedOptions()
-    if not run_options.force:
-        with usage("DST"):
-            check(run_options.dst)
+    with usage("DST"):
+        check_own(run_options.dst, journal.NAME, lock.NAME)
+        if not run_options.force and os.path.isdir(run_options.dst):
+            journal.check(run_options.dst)
     job = _job(run_options, pipeline, seeds)
     if seeds.new:
         seeds, job = _same_seed(run_options, seeds, job)
@@ -100,18 +102,19 @@ def _run(run_options: RunOptions, items: list[Item], job: Job) -> Report:
         if not os.path.isfile(run_options.src) or run_options.dst.endswith(os.sep):
             os.makedirs(run_options.dst, exist_ok=True)
     workers = run_options.workers or cores()
-    with _journal(run_options) as journal, RunProgress(len(items)) as progress:
+    with _journal(run_options) as kept, RunProgress(len(items)) as progress:
         return run(
             items,
             job,
             workers,
             progress.show,
-            journal,
+            kept,
             _root(run_options),
             task_limits=TaskLimits(run_options.timeout, run_options.memory or _memory() // workers),
             engine=run_options.engine,
             force=run_options.force,
             max_failures=_allowed(run_options, len(items)),
+            only=os.path.basename(run_options.src) if os.path.isfile(run_options.src) else "",
             on_signal=_announce_stop,
         )
 
@@ -125,8 +128,8 @@ def _journal(run_options: RunOptions) -> Iterator[Journal | None]:
     with locked(run_options.dst):
         if run_options.force:
             set_aside(run_options.dst)
-        with Journal(run_options.dst) as journal:
-            yield journal
+        with Journal(run_options.dst) as kept:
+            yield kept
 
 
 def _root(run_options: RunOptions) -> str:
@@ -172,9 +175,15 @@ def _announce_stop(number: int) -> None:
 
 def _plan(run_options: RunOptions, kind: str, copies: int) -> list[Item]:
     if os.path.isfile(run_options.src):
-        return numbered(plan_file(run_options.src, run_options.dst, kind), copies)
-    if os.path.exists(run_options.dst) and not os.path.isdir(run_options.dst):
-        raise ValueError(f"{printable_path(run_options.dst)} is a file, and SRC is a folder")
+        return plan_copies(run_options.src, run_options.dst, kind, copies)
+    if not os.path.isdir(run_options.src):
+        raise click.BadParameter(
+            f"{printable_path(run_options.src)} is neither a file nor a folder: '-' reads stdin",
+            param_hint="SRC",
+        )
+    if os.path.lexists(run_options.dst) and not os.path.isdir(run_options.dst):
+        found = "a file" if os.path.isfile(run_options.dst) else "not a folder"
+        raise ValueError(f"{printable_path(run_options.dst)} is {found}, and SRC is a folder")
     found = scan(run_options.src, run_options.allow_format)
     for path, reason in found.left_out:
         click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
@@ -217,7 +226,9 @@ def _finish(run_options: RunOptions, report: Report, job: Job) -> None:
         command = shlex.join(printable_path(word) for word in sys.argv[1:])
         click.echo(f"{report.total - report.done} images are not begun. To go on:", err=True)
         click.echo(f"  imgkit {command}", err=True)
-    click.echo(f"{report.total} images: {_counts(report)}, {summary['seconds']:.1f} s", err=True)
+    planned = " planned" if report.outcome.missing else ""
+    counts = f"{report.total} images{planned}: {_counts(report)}"
+    click.echo(f"{counts}, {summary['seconds']:.1f} s", err=True)
     if run_options.json:
         click.echo(json.dumps(summary))
 
@@ -228,4 +239,5 @@ def _counts(report: Report) -> str:
     counts = [f"{report.ok} ok{partial}", f"{failures} failed"]
     counts += [f"{report.skipped} done before"] if report.skipped else []
     counts += [f"{report.quarantined} quarantined"] if report.quarantined else []
+    counts += [f"{report.outcome.missing} missing"] if report.outcome.missing else []
     return ", ".join(counts)

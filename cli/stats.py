@@ -40,7 +40,7 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
     from imgkit.cli.progress import FileProgress, cores
     from imgkit.dataset import stats as stats_of
     from imgkit.folder.scan import scan
-    from imgkit.io.files import printable_path
+    from imgkit.io.files import printable_path, resolve_target
 
     found = scan(src)
     for path, reason in found.left_out:
@@ -48,6 +48,9 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
     if not found.images:
         raise click.BadParameter(f"{printable_path(src)} has no images", param_hint="SRC")
     paths = [image.path for image in found.images]
+    if plot is not None:
+        with usage("--plot"):
+            plot = resolve_target(plot, "--plot", (os.path.join(src, path) for path in paths))
     with FileProgress(len(paths)) as progress:
         figures, wrong = stats_of.collect(src, paths, workers or cores(), max_pixels, progress.show)
     facts = stats_of.summary(figures, wrong)

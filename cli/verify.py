@@ -24,8 +24,9 @@ MEANINGS = {
 def verify(dst: str, as_json: bool) -> int:
     """Read every output in DST and compare its SHA-256 with the one in the journal.
 
-    Exit code 0: every output is as it was written; 1: some are changed or missing, or there are
-    files that no run wrote.
+    Exit code 0: every planned image has a result and every output is as it was written; 1: a run
+    was stopped before its end, outputs are changed or missing, or there are files that no run
+    wrote.
 
     \b
     Examples:
@@ -47,4 +48,7 @@ def verify(dst: str, as_json: bool) -> int:
             click.echo(f"{len(paths)} {name}: {meaning}", err=True)
     is_intact = "all as they were written" if verdict.is_intact else "not all is as it was written"
     click.echo(f"{verdict.outputs} outputs: {is_intact}; {verdict.failed} images failed", err=True)
-    return 0 if verdict.is_intact else 1
+    if verdict.unprocessed:
+        click.echo("the run was stopped: the same command continues it", err=True)
+    click.echo(verdict.outcome.text(), err=True)
+    return 0 if verdict.is_complete else 1

@@ -219,6 +219,8 @@ def check_free(dst: str, force: bool) -> None:
     """Raise if DST exists and may not be replaced."""
     if not os.path.lexists(dst) or (os.path.isdir(dst) and not os.listdir(dst)):
         return
+    if not os.path.isdir(dst):
+        raise FileExistsError(f"{printable_path(dst)} is not a folder: choose a new one")
     if not _is_data_set(dst):
         raise FileExistsError(
             f"{printable_path(dst)} is not empty and not a data set of imgkit prep: "
@@ -230,8 +232,11 @@ def check_free(dst: str, force: bool) -> None:
 
 def _is_data_set(folder: str) -> bool:
     """Whether `prep` built a folder."""
+    path = os.path.join(folder, FACTS)
+    if not os.path.isfile(path):  # a FIFO would block for ever
+        return False
     try:
-        with open(os.path.join(folder, FACTS), encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             stored = json.load(file)
     except (OSError, ValueError):
         return False

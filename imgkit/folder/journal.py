@@ -3,7 +3,8 @@
 It is ``DST/.imgkit/journal.jsonl``, one JSON object a line, and lines are only appended. A line of
 kind "run" records what a run did and with which versions; a line of kind "image" records one output
 and the id of its run. Of several lines about one output the last counts. A line that a crash cut
-short is ignored; a line that lacks a field is of another version, whose journals are not read.
+short is ignored; a line that lacks a field without a default is of another version, whose journals
+are not read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from imgkit.io.files import OWN, printable_path
+from imgkit.io.files import OWN, check_target, printable_path
 
 NAME = "journal.jsonl"
 RUN = b'{"line": "run"'  # the start of a run's line
@@ -49,6 +50,9 @@ class Run:
     fast_decode: bool
     limits: dict[str, Any]  # `decode.Limits`: which inputs are refused; they change no output
     versions: dict[str, str]
+    planned: int | None = None  # images, those done before included; None: not recorded
+    skipped: int = 0  # of them, done before
+    only: str = ""  # the input's path if SRC was one file
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,26 @@ class OtherVersion(ValueError):
     """A journal that another version of imgkit wrote, with other fields."""
 
 
+def check_own(dst: str, *names: str) -> None:
+    """Raise if imgkit's folder in a destination, or one of its files there, is something else.
+
+    A FIFO would block for ever, and what a link leads to would be written over.
+
+    Raises:
+        NotADirectoryError: DST/.imgkit is not a folder.
+        NotAFile: one of the files is not a regular file.
+    """
+    folder = os.path.join(dst, OWN)
+    if not os.path.lexists(folder):
+        return
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(
+            f"{printable_path(folder)} is not a folder: imgkit keeps its journal there; remove it"
+        )
+    for name in names or (NAME,):
+        check_target(os.path.join(folder, name), "imgkit's own file")
+
+
 def check(dst: str) -> None:
     """Raise if another version wrote the journal of a destination, where there is one.
 
@@ -204,6 +228,13 @@ def runs(dst: str) -> Iterator[Run]:
                 yield record
 
 
+def no_run(dst: str) -> ValueError:
+    """Return the error of a journal that does not name any run."""
+    return ValueError(
+        f"the journal of {printable_path(dst)} has no run: the command ended before its first image"
+    )
+
+
 def read(dst: str) -> tuple[dict[str, Run], dict[str, Entry]]:
     """Return the runs by their id, and the last entry of every output by its path below DST.
 
@@ -223,6 +254,7 @@ def read(dst: str) -> tuple[dict[str, Run], dict[str, Entry]]:
 
 def _opened(dst: str) -> BinaryIO:
     """Open the journal of a destination for reading."""
+    check_own(dst)
     try:
         return open(os.path.join(dst, OWN, NAME), "rb")
     except FileNotFoundError:
@@ -237,7 +269,13 @@ def _parse(line: bytes, dst: str) -> Run | Entry | None:
     except (ValueError, KeyError, TypeError):
         return None
     try:
-        return kind(**{spec.name: fields[spec.name] for spec in dataclasses.fields(kind)})
+        return kind(
+            **{
+                spec.name: fields[spec.name]
+                for spec in dataclasses.fields(kind)
+                if spec.name in fields or spec.default is dataclasses.MISSING
+            }
+        )
     except KeyError as error:
         raise OtherVersion(
             f"{printable_path(dst)} has a journal of another version of imgkit (it lacks {error}): "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 import os
 import unicodedata
 from collections.abc import Iterable
@@ -10,7 +12,7 @@ from typing import NamedTuple
 
 from imgkit.folder.scan import Source
 from imgkit.io.encode import HOLD_FLOATS, WRITABLE, named_format
-from imgkit.io.files import printable_path
+from imgkit.io.files import check_target, printable_path, resolve_target
 from imgkit.io.header import EXTENSIONS, OTHER_EXTENSIONS
 
 
@@ -69,7 +71,8 @@ def plan_outputs(
 
     Raises:
         ValueError: two outputs would have one name (also on disks that ignore case or Unicode
-            form), or an output would lie inside the source or outside the destination.
+            form), an output would lie inside the source or outside the destination, or its name
+            is that of a folder, a FIFO, a socket, a device or a link (`NotAFile`).
     """
     src, dst = os.path.realpath(src), os.path.realpath(dst)
     if _is_inside(dst, src):
@@ -84,14 +87,45 @@ def plan_outputs(
         item = Item(image.path, source, target, here, 1, image.size, image.mtime_ns)
         items.extend(numbered(item, copies))
     _check_collisions(items, dst, "" if kind in ("same", "float") else ", or keep --format same")
-    _check_folders({os.path.dirname(item.target) for item in items}, src, dst)
+    folders = {os.path.dirname(item.target) for item in items}
+    _check_folders(folders, src, dst)
+    _check_free({item.target for item in items}, folders)
     return items
+
+
+def plan_copies(src: str, dst: str, kind: str = "same", copies: int = 1) -> list[Item]:
+    """Name the outputs of the copies of one file: `dst` is a folder or the name of the output.
+
+    Where `dst` is a name, a link is followed; see `resolve_target`. In a folder an output is never
+    a link, as in `plan_outputs`.
+
+    Raises:
+        ValueError: something else than a regular file has the name of an output.
+    """
+    if copies == 1 and not _names_folder(dst):
+        resolve_target(dst, "DST")  # first, as "/dev/stdout" lacks more than an extension
+    items = numbered(plan_file(src, dst, kind), copies)
+    if _names_folder(dst):
+        if os.path.lexists(dst.rstrip(os.sep)) and not os.path.isdir(dst):
+            raise ValueError(f"DST {printable_path(dst)} is not a folder")
+        for item in items:
+            check_target(item.target, "DST")
+        return items
+    found = [item._replace(target=resolve_target(item.target, "DST")) for item in items]
+    for item, other in itertools.pairwise(sorted(found, key=lambda item: item.target)):
+        if item.target == other.target:
+            raise ValueError(f"two outputs are links to {printable_path(item.target)}")
+    return found
+
+
+def _names_folder(dst: str) -> bool:
+    return os.path.isdir(dst) or dst.endswith(os.sep)
 
 
 def plan_file(src: str, dst: str, kind: str = "same") -> Item:
     """Name the output of one file: `dst` is a folder or the name of the output."""
     name = os.path.basename(src)
-    if os.path.isdir(dst) or dst.endswith(os.sep):
+    if _names_folder(dst):
         output, kind = output_name(name, kind)
         target = os.path.join(dst, output)
     else:
@@ -149,8 +183,13 @@ def _check_collisions(items: list[Item], dst: str, hint: str) -> None:
 
 
 def _check_folders(folders: Iterable[str], src: str, dst: str) -> None:
-    """Raise if a link leads a folder of outputs out of DST or into SRC."""
-    for folder in folders:
+    """Raise if a folder of outputs cannot be one, or a link leads it out of DST or into SRC."""
+    for folder in sorted(_with_parents(folders, dst)):  # the first that is wrong is named
+        if os.path.lexists(folder) and not os.path.isdir(folder):
+            raise ValueError(
+                f"DST {printable_path(folder)} is not a folder, and outputs would lie in it: "
+                "remove it, or choose another DST"
+            )
         real = os.path.realpath(folder)
         if not _is_inside(real, dst):
             raise ValueError(
@@ -158,3 +197,30 @@ def _check_folders(folders: Iterable[str], src: str, dst: str) -> None:
             )
         if _is_inside(real, src):
             raise ValueError(f"{printable_path(real)} in DST is inside SRC: choose another folder")
+
+
+def _with_parents(folders: Iterable[str], dst: str) -> set[str]:
+    """Return folders, and the folders between each of them and DST."""
+    found: set[str] = set()
+    for folder in folders:
+        while folder not in found:
+            found.add(folder)
+            if folder == dst:
+                break
+            folder = os.path.dirname(folder)
+    return found
+
+
+def _check_free(targets: set[str], folders: Iterable[str]) -> None:
+    """Raise if anything but a regular file has the name of an output.
+
+    Each folder is listed once, since that takes a fraction of the time of a look at each output.
+    """
+    for folder in folders:
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(folder) as entries,
+        ):
+            for entry in entries:
+                if not entry.is_file(follow_symlinks=False) and entry.path in targets:
+                    check_target(entry.path, "DST")

@@ -72,7 +72,7 @@ def last_seed(dst: str, this_run: Run) -> int | None:
     """Return the seed of the last run in a destination if nothing but the seed differs."""
     try:
         *_, last = runs(dst)
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # no journal, or an empty one
+    except (OSError, ValueError):  # no journal, or an empty one
         return None
     seed = last.pipeline.get("seed")
     same = last.pipeline == {**this_run.pipeline, "seed": seed}

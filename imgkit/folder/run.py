@@ -12,13 +12,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imgkit.augment.pipeline import Pipeline
 from imgkit.augment.transforms.custom import Call
 from imgkit.folder.engines import local, ray
 from imgkit.folder.journal import Entry, Journal, Run, new_run
+from imgkit.folder.outcome import Outcome
 from imgkit.folder.plan_outputs import Item, draw_index
 from imgkit.folder.resume import sweep, unfinished
 from imgkit.folder.task import (
@@ -66,6 +67,12 @@ class Report:
         return self.ok + self.skipped + len(self.failures)
 
     @property
+    def outcome(self) -> Outcome:
+        """The images that are done, failed and missing, as a journal is counted."""
+        missing = self.total - self.done
+        return Outcome(self.total, self.ok + self.skipped, len(self.failures), missing)
+
+    @property
     def exceeded(self) -> bool:
         """Whether more images failed than allowed."""
         return self.max_failures is not None and len(self.failures) > self.max_failures
@@ -90,6 +97,7 @@ class Report:
             "ok": self.ok,
             "partial": self.partial,
             "skipped": self.skipped,
+            **self.outcome.facts(),
             "failed": len(results) - self.quarantined,
             "quarantined": self.quarantined,
             "seconds": round(time.monotonic() - self.started, 3),
@@ -116,6 +124,7 @@ def run(
     engine: str = "local",
     force: bool = False,
     max_failures: int | None = None,
+    only: str = "",
     on_signal: Callable[[int], None] = lambda number: None,
 ) -> Report:
     """Process all items and call `on_result` after each.
@@ -134,6 +143,7 @@ def run(
         engine: "local" or "ray".
         force: skip nothing.
         max_failures: when more images have failed, no other starts.
+        only: the path of the input if there is one file and no folder.
         on_signal: called with the number of the first signal, from its handler.
     """
     report = Report(len(items), max_failures=max_failures)
@@ -144,6 +154,9 @@ def run(
         if journal is not None:
             this_run = describe(job, src)
             todo = items if force else unfinished(items, journal.dst, this_run)
+            this_run = replace(
+                this_run, planned=len(items), skipped=len(items) - len(todo), only=only
+            )
             note = _note_in(journal, job, this_run)
         report.skipped = len(items) - len(todo)
         with _stoppable(report, on_signal):

@@ -1,4 +1,4 @@
-"""Compare a destination with its journal: every output exists, unchanged, and nothing else."""
+"""Compare a destination with its journal: all that was planned exists, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from imgkit.folder.journal import Run, stream
+from imgkit.folder.journal import Run, no_run, stream
+from imgkit.folder.outcome import Outcome, OutcomeCounter
 from imgkit.io.files import OWN, printable_path
 
 
@@ -32,17 +33,35 @@ class Verdict:
     earlier: list[str] = field(
         default_factory=list
     )  # unchanged, but of an earlier run with other parameters
+    outcome: Outcome = field(default_factory=Outcome)  # of the images that were planned
+
+    @property
+    def unprocessed(self) -> int | None:
+        """How many images were planned and have no result; None if the journal does not say."""
+        return self.outcome.missing
 
     @property
     def is_intact(self) -> bool:
         """Whether every output exists as it was written, and no other file exists."""
         return not (self.changed or self.missing or self.extra)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing: it is intact, and every planned image has a result."""
+        return self.is_intact and not self.unprocessed
+
     def summary(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
         names = ("changed", "missing", "extra", "earlier")
         lists = {name: [printable_path(path) for path in getattr(self, name)] for name in names}
-        return {"outputs": self.outputs, "failed": self.failed, **lists}
+        return {
+            "planned": self.outcome.planned,
+            "done": self.outcome.done,
+            "unprocessed": self.unprocessed,
+            "outputs": self.outputs,
+            "failed": self.failed,
+            **lists,
+        }
 
 
 def verify(dst: str) -> Verdict:
@@ -50,9 +69,10 @@ def verify(dst: str) -> Verdict:
 
     Raises:
         FileNotFoundError: DST has no journal.
+        ValueError: the journal has no run.
     """
-    entries, last = _last(dst)
-    verdict = Verdict()
+    entries, last, outcome = _last(dst)
+    verdict = Verdict(outcome=outcome)
     for path in sorted(files(dst)):
         entry = entries.pop(path, None)
         if entry is None or entry.status != "ok":
@@ -73,18 +93,22 @@ def verify(dst: str) -> Verdict:
     return verdict
 
 
-def _last(dst: str) -> tuple[dict[str, LastEntry], str]:
-    """Return the last line about each output, and the op of the last run."""
+def _last(dst: str) -> tuple[dict[str, LastEntry], str, Outcome]:
+    """Return the last line about each output, the op of the last run, and the count of images."""
+    counter = OutcomeCounter()
     entries: dict[str, LastEntry] = {}
     ops: dict[str, str] = {}  # many lines share one
     last = ""
     for record in stream(dst):
+        counter.add(record)
         if isinstance(record, Run):
             last = record.op
         else:
             op = ops.setdefault(record.op, record.op)
             entries[record.output] = LastEntry(record.status, record.sha256, op)
-    return entries, last
+    if not last:
+        raise no_run(dst)
+    return entries, last, counter.total()
 
 
 def files(dst: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Files and folders: find images, print paths, and write a file whole or not at all.
+"""Files and folders: find images, print paths, decide what may be written, and write it whole.
 
 Paths are `str` as `os.fsdecode` makes them, so that a path can hold any name of the disk.
 `printable_path` gives the text that messages show.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
 from typing import BinaryIO
 
@@ -85,6 +86,80 @@ def starts_like_image(path: str, allow: Collection[str] = ()) -> bool:
     return sniff(start) not in (None, "bmp") or recognize(start) in allow
 
 
+# --- what may be written ----------------------------------------------------------------
+
+ANOTHER = "choose another name"
+NOT_FILES = (
+    (stat.S_ISDIR, "a folder", "choose the name of a file"),
+    (stat.S_ISLNK, "not a regular file but a link", f"remove it, or {ANOTHER}"),
+    (stat.S_ISFIFO, "not a regular file but a FIFO", f"{ANOTHER}; '-' is stdout for a command"),
+    (stat.S_ISSOCK, "not a regular file but a socket", ANOTHER),
+    (stat.S_ISCHR, "not a regular file but a character device", ANOTHER),
+    (stat.S_ISBLK, "not a regular file but a block device", ANOTHER),
+)
+
+
+class NotAFile(OSError, ValueError):
+    """A name that cannot be written, because something that is not a regular file has it."""
+
+    kind = "not_a_file"
+
+
+def resolve_target(path: str, name: str = "path", inputs: Iterable[str] = ()) -> str:
+    """Return the file that a write to `path` makes or replaces; every route asks before it works.
+
+    A link is followed to its file, which is then replaced or made, and the link stays. So the
+    result is a regular file, or a free name.
+
+    Args:
+        path: as the user gave it.
+        name: of the argument, for the error.
+        inputs: files that the same command reads, which must not be replaced.
+
+    Raises:
+        NotAFile: a folder, a FIFO, a socket or a device is there, a link leads to one of these
+            or into a folder that does not exist, or the file is one of `inputs`.
+        NotADirectoryError: a part of the path is a file.
+    """
+    real = os.path.realpath(path)
+    shown = f"{name} {printable_path(path)}"
+    try:
+        mode = os.stat(real).st_mode
+    except FileNotFoundError:
+        if os.path.islink(path) and not os.path.isdir(os.path.dirname(real)):
+            raise NotAFile(
+                f"{shown} is a link to {printable_path(real)}, and there is no such folder: "
+                "make the folder, or remove the link"
+            ) from None
+        return real
+    except NotADirectoryError:
+        raise
+    except OSError as error:  # links in a circle
+        raise NotAFile(f"{shown} cannot be looked at: {error.strerror}") from None
+    _check_mode(mode, shown)
+    if any(os.path.realpath(given) == real for given in inputs):
+        raise NotAFile(f"{shown} is an input of this command: choose another name")
+    return real
+
+
+def check_target(path: str, name: str = "path") -> None:
+    """Raise `NotAFile` unless a name is free or that of a regular file; a link is neither.
+
+    The outputs of a folder are checked so, because each is a file of its own there: a link could
+    lead to an input, or to the file of another output.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        _check_mode(os.lstat(path).st_mode, f"{name} {printable_path(path)}")
+
+
+def _check_mode(mode: int, shown: str) -> None:
+    if stat.S_ISREG(mode):
+        return
+    other = ("not a regular file", ANOTHER)
+    found, advice = next(((text, cure) for test, text, cure in NOT_FILES if test(mode)), other)
+    raise NotAFile(f"{shown} is {found}: {advice}")
+
+
 # --- writing ----------------------------------------------------------------------------
 
 
@@ -98,8 +173,13 @@ def temporary_prefix(pid: int | str) -> str:
 def open_atomically(target: str) -> Iterator[BinaryIO]:
     """Open a temporary file that is renamed to `target` when it is whole and on the disk.
 
-    The name `target` shows nothing, the old file, or the whole new one, at every moment.
+    The name `target` shows nothing, the old file, or the whole new one, at every moment. What is
+    not a regular file is never replaced, also if it appeared during the work.
+
+    Raises:
+        NotAFile: something else than a regular file has the name; see `check_target`.
     """
+    check_target(target)
     folder = os.path.dirname(target) or os.curdir
     os.makedirs(folder, exist_ok=True)
     temporary = os.path.join(folder, temporary_prefix(os.getpid()) + uuid.uuid4().hex)
@@ -108,6 +188,7 @@ def open_atomically(target: str) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        check_target(target)
         os.replace(temporary, target)
     except BaseException:
         if os.path.lexists(temporary):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import warnings
 from typing import Any
 
@@ -14,7 +13,7 @@ from imgkit.checks import check_int
 from imgkit.image import check_image, is_tensor
 from imgkit.io.decode import decode_details
 from imgkit.io.encode import encode, named_format
-from imgkit.io.files import commit, printable_path
+from imgkit.io.files import commit, printable_path, resolve_target
 from imgkit.io.header import BadImage
 
 Array = npt.NDArray[Any]
@@ -67,7 +66,8 @@ def write(path: str | os.PathLike[str], image: Array, *, quality: int = 95) -> N
 
     The file is written under a temporary name, flushed to the disk and renamed, so that `path`
     shows the old file or the whole new one. Missing folders are made. A link is followed: the
-    file that it leads to is replaced, and the link stays. The same image gives the same bytes.
+    file that it leads to is replaced or made, and the link stays. The same image gives the same
+    bytes.
 
     Args:
         path: ends in .png, .jpg, .jpeg, .jpe, .jfif, .webp, .tif, .tiff or .npy.
@@ -96,7 +96,7 @@ def write(path: str | os.PathLike[str], image: Array, *, quality: int = 95) -> N
     kind = named_format(target)
     checked = _check_writable(image)
     quality = check_int(quality, "quality", 1, 100)
-    real = _resolve_target(target)
+    real = resolve_target(target)
     try:
         data = encode(checked, kind, quality=quality)
     except BadImage as error:
@@ -126,16 +126,3 @@ def _check_writable(image: Any) -> Array:
     if image.ndim == 4:
         raise ValueError(f"image has shape {image.shape}: a file holds one image, (H, W[, C])")
     return image
-
-
-def _resolve_target(path: str) -> str:
-    """Return the file that a path leads to; raise if something else than a file is there."""
-    real = os.path.realpath(path)
-    try:
-        mode = os.stat(real).st_mode
-    except FileNotFoundError:
-        return real
-    if not stat.S_ISREG(mode):
-        found = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-        raise ValueError(f"path {printable_path(path)} is {found}: choose the name of a file")
-    return real

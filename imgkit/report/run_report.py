@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from imgkit.folder.journal import Entry, Run, stream
+from imgkit.folder.journal import Entry, Run, no_run, stream
+from imgkit.folder.outcome import Outcome, OutcomeCounter
 from imgkit.io.decode import decode
 from imgkit.io.files import printable_path
 from imgkit.report.contact_sheet import COARSE, picture_uri, shrink
@@ -29,11 +30,13 @@ class Finished:
     ok: list[tuple[str, str, str]] = field(default_factory=list)  # output, input, source folder
     failures: list[tuple[str, str, str, str]] = field(default_factory=list)  # path, why
     written: int = 0  # bytes of all outputs
+    outcome: Outcome = field(default_factory=Outcome)
 
     def summary(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
         return {
             "runs": self.runs,
+            **self.outcome.facts(),
             "total": len(self.ok) + len(self.failures),
             "ok": len(self.ok),
             "failed": sum(status == "failed" for _, status, _, _ in self.failures),
@@ -55,9 +58,11 @@ def gather(dst: str) -> Finished:
         ValueError: the journal has no run.
     """
     done = Finished()
+    counter = OutcomeCounter()
     last: dict[str, tuple[str, str, str, str, str, int]] = {}
     sources: dict[str, str] = {}
     for record in stream(dst):
+        counter.add(record)
         if isinstance(record, Run):
             done.runs, done.last = done.runs + 1, record
             sources[record.id] = record.src
@@ -65,7 +70,8 @@ def gather(dst: str) -> Finished:
             src = sources.get(record.run, "")
             last[record.output] = _kept(record, src)
     if done.last is None:
-        raise ValueError(f"the journal of {printable_path(dst)} has no run")
+        raise no_run(dst)
+    done.outcome = counter.total()
     for output, (path, src, status, error, message, written) in sorted(last.items()):
         if status == "ok":
             done.ok.append((output, path, src))
@@ -107,9 +113,18 @@ def _text(value: object) -> str:
 
 def _verdict(summary: dict[str, Any]) -> str:
     bad = summary["failed"] + summary["quarantined"]
+    if summary["missing"]:
+        failed = f", {bad:,} failed" if bad else ""
+        return (
+            f"Stopped: {summary['done']:,} of {_many(summary['planned'], 'planned image')} are "
+            f"done{failed}, and {summary['missing']:,} missing. The same command continues."
+        )
+    unknown = " The journal does not say how many were planned."
+    unknown = unknown if summary["planned"] is None else ""
     if not bad:
-        return f"All {_many(summary['total'], 'image')} are written."
-    return f"{_many(bad, 'image')} of {summary['total']:,} failed; the others are written."
+        return f"All {_many(summary['total'], 'image')} are written.{unknown}"
+    text = f"{_many(bad, 'image')} of {summary['total']:,} failed; the others are written."
+    return text + unknown
 
 
 def _many(number: int, noun: str) -> str:
@@ -119,7 +134,7 @@ def _many(number: int, noun: str) -> str:
 def _bar(summary: dict[str, Any]) -> str:
     parts = (
         f'<i class="{name}" style="flex-grow:{summary[name]}"></i>'
-        for name in ("ok", "failed", "quarantined")
+        for name in ("ok", "failed", "quarantined", "missing")
         if summary[name]
     )
     return f'<div class="bar" aria-hidden="true">{"".join(parts)}</div>'
@@ -127,6 +142,7 @@ def _bar(summary: dict[str, Any]) -> str:
 
 def _counts(summary: dict[str, Any]) -> str:
     text = {"ok": "written", "failed": "failed", "quarantined": "quarantined"}
+    text |= {"missing": "missing"} if summary["missing"] else {}
     return "".join(
         f'<div class="{name}"><dd>{summary[name]:,}</dd><dt>{word}</dt></div>'
         for name, word in text.items()
@@ -136,11 +152,8 @@ def _counts(summary: dict[str, Any]) -> str:
 def _facts(dst: str, done: Finished) -> str:
     assert done.last is not None
     run = done.last
-    steps = [
-        f"{name} {_arguments(v)}".strip() for op in run.pipeline["ops"] for name, v in op.items()
-    ]
     facts = {
-        "pipeline": " → ".join(steps),
+        "pipeline": " → ".join(_op(op) for op in run.pipeline["ops"]),
         "seed": run.pipeline.get("seed", "no draws"),
         "from": printable_path(run.src),
         "to": printable_path(os.path.realpath(dst)),
@@ -150,6 +163,13 @@ def _facts(dst: str, done: Finished) -> str:
         "made by": ", ".join(f"{name} {version}" for name, version in run.versions.items()),
     }
     return "".join(f"<div><dt>{_text(k)}</dt><dd>{_text(v)}</dd></div>" for k, v in facts.items())
+
+
+def _op(op: str | dict[str, Any]) -> str:
+    """Return an op of a document as text; one without arguments is its name alone."""
+    if isinstance(op, str):
+        return op
+    return " ".join(f"{name} {_arguments(v)}".strip() for name, v in op.items())
 
 
 def _arguments(arguments: dict[str, Any]) -> str:

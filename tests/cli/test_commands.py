@@ -79,6 +79,9 @@ def test_one_bad_image_is_one_line_and_exit_1(photos, tmp_path):
         "ok": 2,
         "partial": 0,
         "skipped": 0,
+        "planned": 3,
+        "done": 2,
+        "missing": 0,
         "failed": 1,
         "quarantined": 0,
         "failures": [
@@ -299,8 +302,8 @@ def test_a_pipe_reads_and_writes_one_image(photos, tmp_path):
     result = invoke("pool", "-", tmp_path / "x.tif", data=data)
     assert np.array_equal(read(tmp_path / "x.tif"), expected)
     result = invoke("pool", "-", photos / "a.png" / "x.png", data=data)
-    assert result.exit_code == 1
-    assert result.stderr.startswith("failed: stdin: ")
+    assert result.exit_code == 2  # known before any work
+    assert "Not a directory" in result.stderr
     result = invoke("pool", "-", "-", data=data[:-30])
     assert (result.exit_code, result.stdout_bytes) == (1, b"")
     assert result.stderr.startswith("failed: stdin: truncated: ")

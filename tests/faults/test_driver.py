@@ -62,6 +62,16 @@ def go_on(many, dst, whole, at_least):
     assert shell("verify", dst).returncode == 0
 
 
+def says_what_is_missing(dst, missing):
+    """Check that the folder of a stopped run is not taken for a whole one."""
+    done = shell("verify", dst, "--json")
+    facts = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert (facts["planned"], facts["done"]) == (COUNT, COUNT - missing)
+    assert facts["unprocessed"] == missing
+    assert json.loads(shell("report", dst, "--json").stdout)["missing"] == missing
+
+
 def temporaries(dst):
     return [path for path in dst.rglob(".imgkit-*")]
 
@@ -74,6 +84,7 @@ def test_05_killed_in_the_middle_the_same_command_does_the_rest(many, whole, tmp
         process.communicate()
     ended(below)
     noted = read(str(dst))[1]
+    says_what_is_missing(dst, COUNT - len(noted))
     assert COUNT // 2 - 4 <= len(noted) < COUNT
     made = tree(dst)
     assert {name: whole[name] for name in noted} == {name: made[name] for name in noted}
@@ -120,6 +131,10 @@ def test_06_07_a_signal_finishes_what_is_in_work(many, whole, tmp_path, number, 
     assert (summary["total"], summary["failed"], summary["quarantined"]) == (COUNT, 0, 0)
     assert summary["ok"] == len(tree(dst)) == len(read(str(dst))[1]) < COUNT
     assert not temporaries(dst)
+    assert summary["missing"] == COUNT - summary["ok"]
+    counts = f"{COUNT} images planned: {summary['ok']} ok, 0 failed, {summary['missing']} missing"
+    assert stderr.splitlines()[-1].startswith(counts)
+    says_what_is_missing(dst, summary["missing"])
     ended(below)
     go_on(many, dst, whole, summary["ok"])
 

@@ -33,7 +33,10 @@ def test_all_is_as_it_was_written(dst):
     assert (verdict.outputs, verdict.failed, verdict.is_intact) == (5, 1, True)
     done = invoke("verify", dst)
     assert done.exit_code == 0
-    assert done.stderr == "5 outputs: all as they were written; 1 images failed\n"
+    assert done.stderr == (
+        "5 outputs: all as they were written; 1 images failed\n"
+        "6 images planned: 5 done, 1 failed, 0 missing\n"
+    )
 
 
 def test_what_is_changed_missing_or_extra_is_named(dst):
@@ -45,6 +48,9 @@ def test_what_is_changed_missing_or_extra_is_named(dst):
     done = invoke("verify", dst, "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout) == {
+        "planned": 6,
+        "done": 5,
+        "unprocessed": 0,
         "outputs": 5,
         "failed": 1,
         "changed": ["a.png"],

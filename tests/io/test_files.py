@@ -5,7 +5,14 @@ import os
 
 import pytest
 
-from imgkit.io.files import commit, find_images, open_atomically, printable_path
+from imgkit.io.files import (
+    NotAFile,
+    commit,
+    find_images,
+    open_atomically,
+    printable_path,
+    resolve_target,
+)
 
 
 def tree(path):
@@ -62,3 +69,26 @@ def test_images_of_a_folder_are_found_by_name_or_content(tmp_path):
 def test_any_path_prints_on_one_line():
     assert printable_path(os.fsdecode(b"\xff\xfe.png")) == r"\xff\xfe.png"
     assert printable_path("a\nb\x1b[1m😀") == r"a\nb\x1b[1m😀"
+
+
+def test_a_target_is_a_free_name_or_a_file_and_a_link_leads_to_one(tmp_path):
+    real = os.path.realpath(tmp_path)
+    (tmp_path / "a.png").touch()
+    (tmp_path / "link.png").symlink_to("a.png")
+    (tmp_path / "new.png").symlink_to("b.png")
+    for name, found in {"a.png": "a.png", "link.png": "a.png", "new.png": "b.png"}.items():
+        assert resolve_target(str(tmp_path / name)) == os.path.join(real, found)
+    with pytest.raises(NotAFile, match="is an input of this command"):
+        resolve_target(str(tmp_path / "link.png"), inputs=[str(tmp_path / "a.png")])
+    with pytest.raises(NotAFile, match=r"page .* is a folder: choose the name of a file"):
+        resolve_target(str(tmp_path), "page")
+    with pytest.raises(NotADirectoryError):
+        resolve_target(str(tmp_path / "a.png" / "b.png"))
+
+
+def test_a_write_takes_no_link(tmp_path):
+    """Its callers follow links first, so that a link here appeared since."""
+    (tmp_path / "link.png").symlink_to("a.png")
+    with pytest.raises(NotAFile, match="a link: remove it"):
+        commit(str(tmp_path / "link.png"), b"new")
+    assert os.listdir(tmp_path) == ["link.png"]

@@ -36,6 +36,9 @@ def test_the_report_as_json(dst):
     size = sum(path.stat().st_size for path in dst.rglob("*.png"))
     assert facts == {
         "runs": 1,
+        "planned": 6,
+        "done": 5,
+        "missing": 0,
         "total": 6,
         "ok": 5,
         "failed": 1,
@@ -65,6 +68,13 @@ def test_the_page_needs_nothing_but_itself(dst, tmp_path):
     assert text.count("data:image/png;base64,") == 6
     assert "max_pool size=2" in text
     assert "30 × 20 → 15 × 10" in text
+
+
+def test_ops_without_arguments_are_named(dst, tmp_path):
+    words = ("--op", "invert", "--op", "Sharpen", "--op", "Rotate degrees=-9,9", "--seed", 1)
+    assert invoke("run", tmp_path / "src", tmp_path / "out", *words).exit_code == 1
+    text = page(str(tmp_path / "out"), gather(str(tmp_path / "out")), 0)
+    assert "invert → Sharpen → Rotate degrees=-9.0,9.0" in text
 
 
 def test_an_output_that_is_gone_leaves_a_gap(dst):
