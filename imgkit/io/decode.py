@@ -39,8 +39,9 @@ from imgkit.io.header import (
     sniff,
     webp_size,
 )
+from imgkit.io.png import decode_png, is_for_libpng, png_orientation
 from imgkit.io.tiff import decode_tiff
-from imgkit.pillow import orientation, over_white, pixels, upright
+from imgkit.pillow import orientation, pixels, upright
 
 Array = npt.NDArray[Any]
 
@@ -151,7 +152,7 @@ def decode_details(
         if error.kind != "truncated" or not limits.allow_truncated:
             raise
         with _lenient():
-            image = _decode(data, kind, limits.max_pixels, shrink_to)
+            image = _decode(data, kind, limits.max_pixels, shrink_to, partial=True)
         note = f"{error}; it is read up to its end"
         return Decoded(image, kind, frames, (*notes, note), partial=True)
 
@@ -192,14 +193,20 @@ def _format(data: bytes, allow: Collection[str]) -> str:
     return other
 
 
-def _decode(data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None) -> Array:
+def _decode(
+    data: bytes,
+    kind: str,
+    max_pixels: int,
+    shrink_to: tuple[int, int] | None,
+    partial: bool = False,
+) -> Array:
     """Decode; turn every error of a decoder into `BadImage`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own limits and errors replace theirs
             if kind == "npy":
                 return _decode_npy(data, max_pixels)
-            return _decode_picture(data, kind, max_pixels, shrink_to)
+            return _decode_picture(data, kind, max_pixels, shrink_to, partial)
     except BadImage:
         raise
     except Exception as error:  # decoders raise more than eight types on damaged input
@@ -227,7 +234,7 @@ def _bad(data: bytes, kind: str, error: Exception) -> BadImage:
 
 
 def _decode_picture(
-    data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None
+    data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None, partial: bool
 ) -> Array:
     from PIL import Image
 
@@ -244,8 +251,8 @@ def _decode_picture(
     name = PILLOW_NAMES.get(kind, kind.upper())
     with Image.open(io.BytesIO(data), formats=[name]) as picture:
         check_pixels(picture.width, picture.height, max_pixels)
-        if kind == "png" and _needs_libpng(data, picture):
-            return upright(_decode_with_libpng(data), orientation(picture))
+        if kind == "png" and is_for_libpng(data, partial):
+            return upright(decode_png(data), png_orientation(data, picture))
         if kind == "jpg" and shrink_to is not None:
             target = shrink_to if orientation(picture) < 5 else shrink_to[::-1]
             scale = decode_scale((picture.height, picture.width), target)
@@ -256,26 +263,6 @@ def _decode_picture(
         except ValueError as error:
             raise BadImage("unsupported", str(error)) from None
         return upright(image, orientation(picture))
-
-
-def _needs_libpng(data: bytes, picture: Any) -> bool:
-    """Whether Pillow would lose bits of a PNG, or its transparent level of gray.
-
-    Pillow narrows 16 bits to 8, and compares a transparent gray of 1, 2 or 4 bits with pixels
-    that it has scaled to 8.
-    """
-    clear_gray = data[25] == 0 and "transparency" in picture.info
-    return data[24] == 16 or clear_gray
-
-
-def _decode_with_libpng(data: bytes) -> Array:
-    """Decode PNG with all bits, transparency over white; of an animation the still picture."""
-    import imagecodecs
-
-    image: Array = imagecodecs.png_decode(data)
-    if image.ndim == 3 and image.shape[2] in (2, 4):
-        image = over_white(image[..., :-1], image[..., -1:])
-    return image[..., 0] if image.ndim == 3 and image.shape[2] == 1 else image
 
 
 def _decode_npy(data: bytes, max_pixels: int) -> Array:

@@ -79,10 +79,10 @@ def _check_jpeg(data: bytes) -> None:
     process, bits, components = _jpeg_frame(data)
     if process in JPEG_OTHER:
         raise _refusal(f"{JPEG_OTHER[process]} JPEG")
-    if bits != 8:
+    if bits in (12, 16):
         name = JPEG_OPTIONAL.get(process, "")
         raise _refusal(f"{bits}-bit {name + ' ' if name else ''}JPEG: 8 bits are read")
-    if components not in (1, 3, 4):
+    if components == 2 or components > 4:
         raise _refusal(f"JPEG of {components} components: gray, RGB, YCbCr and CMYK are read")
 
 

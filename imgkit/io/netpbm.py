@@ -47,7 +47,9 @@ def decode_deep(data: bytes, header: Header, max_pixels: int) -> Array:
     if header.text:
         levels = np.array(data[header.start :].split()[:count], dtype=np.int64)
     else:
-        levels = np.frombuffer(data[header.start : header.start + 2 * count], ">u2")
+        levels = np.frombuffer(
+            data, ">u2", min(count, (len(data) - header.start) // 2), header.start
+        )
     if not count or levels.size < count:
         raise BadImage("truncated", "the ppm file ends early")
     if levels.max() > header.top or levels.min() < 0:
