@@ -15,6 +15,7 @@ from imgkit.cli import options
 
 PACKAGES = (
     *("imgkit-cv", "numpy", "scipy", "opencv-python", "scikit-image", "pillow", "tifffile"),
+    "imagecodecs",
     *("click", "rich", "pyyaml", "torch", "torchvision", "ray"),
 )
 

@@ -85,13 +85,19 @@ def pixels(picture: Any) -> Array:
     """Convert any of Pillow's modes to gray or RGB, without a turn."""
     mode = picture.mode
     if mode.startswith("I;16"):
-        return np.asarray(picture).astype(np.uint16)
+        image = np.asarray(picture).astype(np.uint16)
+        clear = picture.info.get("transparency")
+        return image if clear is None else np.where(image == clear, np.uint16(65535), image)
     if mode == "F":
         return np.asarray(picture, np.float32)
     if mode == "I":
         raise ValueError("32-bit integer pixels: images have 8, 16 or float")
-    if mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in picture.info:
-        gray = mode in ("1", "L", "LA", "La")
+    if mode in ("La", "RGBa"):
+        stored = np.asarray(picture)
+        image = premultiplied_over_white(stored[..., :-1], stored[..., -1:])
+        return image[..., 0] if mode == "La" else image
+    if mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
+        gray = mode in ("1", "L", "LA")
         clear = np.asarray(picture.convert("RGBA"))
         image = over_white(clear[..., :3], clear[..., 3:])
         return np.ascontiguousarray(image[..., 0]) if gray else image
@@ -100,7 +106,17 @@ def pixels(picture: Any) -> Array:
 
 
 def over_white(image: Array, alpha: Array) -> Array:
-    """Lay an integer image with transparency over white, rounded half to even."""
+    """Lay an image with transparency over white; integers are rounded half to even."""
+    if image.dtype.kind == "f":
+        return (image * alpha + (1 - alpha)).astype(image.dtype)
     top = np.float32(np.iinfo(image.dtype).max)
     share = alpha.astype(np.float64) / top
     return np.rint(image * share + top * (1 - share)).astype(image.dtype)
+
+
+def premultiplied_over_white(image: Array, alpha: Array) -> Array:
+    """Lay an image whose colors were multiplied by their alpha over white."""
+    if image.dtype.kind == "f":
+        return (image + (1 - alpha)).astype(image.dtype)
+    clear = np.iinfo(image.dtype).max - alpha
+    return np.minimum(image, alpha) + clear  # a color is at most its alpha: no overflow

@@ -57,3 +57,23 @@ def test_pipelines_take_pictures_alone_in_lists_and_by_name():
     assert out["mask"].shape == (2, 3)
     np.testing.assert_array_equal(out["image"], COLORS[:, ::-1])
     assert opened("no picture") == "no picture"
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa"])
+def test_premultiplied_colors_are_not_multiplied_again(mode):
+    channels = 2 if mode == "La" else 4
+    rng = np.random.default_rng(0)
+    stored = rng.integers(0, 256, (6, 7, channels), dtype=np.uint8)
+    stored[..., :-1] = np.minimum(stored[..., :-1], stored[..., -1:])
+    picture = Image.frombytes(mode, (7, 6), stored.tobytes())
+    white = stored[..., :-1] + (255 - stored[..., -1:])  # color times alpha, and the white behind
+    np.testing.assert_array_equal(from_pillow(picture), white[..., 0] if channels == 2 else white)
+
+
+def test_a_transparent_level_of_16_bits_is_white():
+    levels = np.arange(6, dtype=np.uint16).reshape(2, 3) * 1000
+    picture = Image.fromarray(levels)
+    picture.info["transparency"] = 3000
+    expected = np.where(levels == 3000, 65535, levels)
+    np.testing.assert_array_equal(from_pillow(picture), expected)
+    assert from_pillow(picture).dtype == np.uint16

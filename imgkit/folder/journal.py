@@ -28,6 +28,7 @@ NAME = "journal.jsonl"
 RUN = b'{"line": "run"'  # the start of a run's line
 PACKAGES = (
     "imgkit-cv",
+    "imagecodecs",
     "numpy",
     "opencv-python",
     "pillow",

@@ -22,12 +22,13 @@ import io
 import threading
 import warnings
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from imgkit.image import MAX_CHANNELS, check_image
+from imgkit.io import features, netpbm
 from imgkit.io.header import (
     ALLOWABLE,
     BadImage,
@@ -38,8 +39,9 @@ from imgkit.io.header import (
     sniff,
     webp_size,
 )
-from imgkit.io.tiff import decode_tiff, is_shallow
-from imgkit.pillow import orientation, over_white, pixels, upright
+from imgkit.io.png import decode_png, is_for_libpng, png_orientation
+from imgkit.io.tiff import decode_tiff
+from imgkit.pillow import orientation, pixels, upright
 
 Array = npt.NDArray[Any]
 
@@ -47,6 +49,7 @@ MAX_PIXELS = 178_956_970  # Pillow itself refuses larger images
 MAX_FRAMES = 1000
 MAX_SCANS = 500  # of a JPEG; each costs a pass over all pixels, and cameras write ten
 SCALES = (8, 4, 2)  # divisors of the size that a JPEG can be decoded at
+ENDED = ("truncated", "eof", "end of file", "not enough image data")  # words of decoders' errors
 PILLOW_NAMES = {"jpg": "JPEG"} | ALLOWABLE  # the others are the format's name in capitals
 
 
@@ -138,7 +141,10 @@ def decode_details(
     frames = count_frames(data, kind, limits.max_frames)
     if frames > limits.max_frames:
         raise BadImage("too_large", f"more than {limits.max_frames} frames")
-    notes = (f"the {kind} file has {frames} frames: the first is read",) if frames > 1 else ()
+    notes = features.notes(data, kind)
+    if frames > 1:
+        notes = (f"the {kind} file has {frames} frames: the first is read", *notes)
+    features.check_supported(data, kind)
     try:
         check_whole(data, kind)
         return Decoded(_decode(data, kind, limits.max_pixels, shrink_to), kind, frames, notes)
@@ -146,7 +152,7 @@ def decode_details(
         if error.kind != "truncated" or not limits.allow_truncated:
             raise
         with _lenient():
-            image = _decode(data, kind, limits.max_pixels, shrink_to)
+            image = _decode(data, kind, limits.max_pixels, shrink_to, partial=True)
         note = f"{error}; it is read up to its end"
         return Decoded(image, kind, frames, (*notes, note), partial=True)
 
@@ -187,21 +193,27 @@ def _format(data: bytes, allow: Collection[str]) -> str:
     return other
 
 
-def _decode(data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None) -> Array:
+def _decode(
+    data: bytes,
+    kind: str,
+    max_pixels: int,
+    shrink_to: tuple[int, int] | None,
+    partial: bool = False,
+) -> Array:
     """Decode; turn every error of a decoder into `BadImage`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # our own limits and errors replace theirs
             if kind == "npy":
                 return _decode_npy(data, max_pixels)
-            return _decode_picture(data, kind, max_pixels, shrink_to)
+            return _decode_picture(data, kind, max_pixels, shrink_to, partial)
     except BadImage:
         raise
     except Exception as error:  # decoders raise more than eight types on damaged input
-        raise _bad(kind, error) from error
+        raise _bad(data, kind, error) from error
 
 
-def _bad(kind: str, error: Exception) -> BadImage:
+def _bad(data: bytes, kind: str, error: Exception) -> BadImage:
     """Turn an error of a decoder into `BadImage`."""
     text = (str(error) or type(error).__name__).partition(" <_io.BytesIO")[0]
     bomb = type(error).__name__ == "DecompressionBombError"
@@ -209,36 +221,38 @@ def _bad(kind: str, error: Exception) -> BadImage:
         return BadImage("too_large", text)
     if isinstance(error, MemoryError):
         return BadImage("memory", f"the {kind} file needs more memory than there is")
-    if text.startswith("Unsupported"):
-        return BadImage("unsupported", f"the {kind} file is of a rare kind: {text}")
-    ended = any(word in text.lower() for word in ("truncated", "eof", "end of file"))
+    if isinstance(error, (NotImplementedError, ImportError)) or text.startswith("Unsupported "):
+        what = text.removeprefix("Unsupported ")
+        return BadImage("unsupported", f"not supported: {what} (a {kind} file)")
+    feature = features.optional_feature(data, kind)
+    if feature and "broken data stream" in text:
+        return BadImage("unsupported", f"not supported by this Pillow: {feature}")
+    ended = any(word in text.lower() for word in ENDED)
     if isinstance(error, EOFError) or ended:
         return BadImage("truncated", f"the {kind} file ends early: {text}")
     return BadImage("corrupt", f"the {kind} file is damaged: {text}")
 
 
 def _decode_picture(
-    data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None
+    data: bytes, kind: str, max_pixels: int, shrink_to: tuple[int, int] | None, partial: bool
 ) -> Array:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
+    if kind == "tiff":
+        return decode_tiff(data, max_pixels)
+    deep = netpbm.read_deep_header(data) if kind == "ppm" else None
+    if deep is not None:
+        return netpbm.decode_deep(data, deep, max_pixels)
     if kind == "webp":
         check_pixels(*webp_size(data), max_pixels)
     # the data of a scan contains no marker, so this counts scans, a thumbnail's included
     if kind == "jpg" and data.count(b"\xff\xda") > MAX_SCANS:
         raise BadImage("too_large", f"the jpg file has more than {MAX_SCANS} scans")
-    try:
-        opened = Image.open(io.BytesIO(data), formats=[PILLOW_NAMES.get(kind, kind.upper())])
-    except UnidentifiedImageError:
-        if kind != "tiff":
-            raise
-        return decode_tiff(data, max_pixels)  # Pillow has no mode for 16-bit or float RGB
-    with opened as picture:
+    name = PILLOW_NAMES.get(kind, kind.upper())
+    with Image.open(io.BytesIO(data), formats=[name]) as picture:
         check_pixels(picture.width, picture.height, max_pixels)
-        if kind == "png" and data[24] == 16:
-            return upright(_decode_deep(data), orientation(picture))
-        if kind == "tiff" and not is_shallow(picture):
-            return decode_tiff(data, max_pixels)
+        if kind == "png" and is_for_libpng(data, partial):
+            return upright(decode_png(data), png_orientation(data, picture))
         if kind == "jpg" and shrink_to is not None:
             target = shrink_to if orientation(picture) < 5 else shrink_to[::-1]
             scale = decode_scale((picture.height, picture.width), target)
@@ -249,22 +263,6 @@ def _decode_picture(
         except ValueError as error:
             raise BadImage("unsupported", str(error)) from None
         return upright(image, orientation(picture))
-
-
-def _decode_deep(data: bytes) -> Array:
-    """Decode 16-bit PNG, which Pillow would reduce to 8 bits."""
-    import cv2
-
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise BadImage("corrupt", "the png file is damaged")
-    if image.ndim == 2:
-        return cast(Array, image)
-    if image.shape[2] == 4:
-        color = over_white(image[..., 2::-1], image[..., 3:])
-        gray = data[25] == 4  # OpenCV returns gray with alpha as color
-        return np.ascontiguousarray(color[..., 0]) if gray else color
-    return np.ascontiguousarray(image[..., ::-1])
 
 
 def _decode_npy(data: bytes, max_pixels: int) -> Array:

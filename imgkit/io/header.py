@@ -60,6 +60,9 @@ OTHER_STARTS = {
     b"qoif": "qoi",
     b"\x01\xda": "sgi",
     **{b"P%d" % number + space: "ppm" for number in range(1, 7) for space in (b"\n", b" ", b"\r")},
+    b"P7\n": "pam",
+    b"Pf\n": "pfm",
+    b"PF\n": "pfm",
     b"\0\0\0\x0cJXL ": "jxl",
     b"\xff\x0a": "jxl",
     b"%PDF": "pdf",
@@ -71,6 +74,7 @@ OTHER_STARTS = {
     b"#?RADIANCE": "hdr",
     b"SIMPLE  =": "fits",
 }
+TGA_DEPTHS = (b"\x0f", b"\x10", b"\x18", b"\x20")  # 15, 16, 24 and 32 bits of color
 ALLOWABLE = {
     "ico": "ICO",
     "cur": "CUR",
@@ -120,7 +124,19 @@ def recognize(data: bytes) -> str | None:
     """Return the format of a file that is not a trusted one, or None."""
     if data[4:8] == b"ftyp" and _brands(data) & {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}:
         return "heic"
+    if _is_tga(data):
+        return "tga"
     return next((name for start, name in OTHER_STARTS.items() if data.startswith(start)), None)
+
+
+def _is_tga(data: bytes) -> bool:
+    """Whether a file has TGA's footer, or the header that looks like a cursor without pictures.
+
+    The first version of TGA has no signature. True color without a color map and an image ID starts
+    like a cursor, but where a cursor has its number of pictures, TGA has zero.
+    """
+    header = data[:3] == b"\0\0\2" and data[3:8] == bytes(5) and data[16:17] in TGA_DEPTHS
+    return header or data.endswith(b"TRUEVISION-XFILE.\0")
 
 
 def _brands(data: bytes) -> set[bytes]:

@@ -1,39 +1,48 @@
-"""Decode the TIFF files that Pillow has no mode for: 16-bit and float color, many channels."""
+"""Decode TIFF: every layout of the first page is read exactly, or refused by name.
+
+- Min-is-black, min-is-white and RGB have 1 to 16 bits a sample, min-is-black and RGB also 16-, 32-
+  and 64-bit floats. Depths other than 8 and 16 are scaled to fill 8 or 16 bits; half floats become
+  float32. Signed and wider integers are refused.
+- A transparency mask is gray: the region is white. A palette gives its 8-bit colors.
+- CMYK of 8 or 16 bits becomes RGB: (1 - ink) (1 - black). Ink profiles are not applied.
+- YCbCr and Lab of 8 bits become RGB.
+- One extra sample that is alpha is laid over white; premultiplied colors are not multiplied
+  again. Other extra samples are data, and min-is-black and RGB keep them as channels.
+- The orientation is applied.
+
+tifffile reads the samples. Pillow, with libtiff, reads the layouts that it has a mode for.
+"""
 
 from __future__ import annotations
 
 import io
+import math
 import zlib
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.image import MAX_CHANNELS
 from imgkit.io.header import BadImage, check_pixels
-from imgkit.pillow import ORIENTATION, over_white, upright
+from imgkit.io.tiff_color import to_image
+from imgkit.io.tiff_layout import (
+    DEFLATE,
+    PALETTE,
+    Layout,
+    read_layout,
+    refusal,
+    suits_pillow,
+)
+from imgkit.pillow import pixels, upright
 
 Array = npt.NDArray[Any]
-PLAIN = 1  # compressions that tifffile reads without another library
-DEFLATE = (8, 32946)
-
-
-def is_shallow(picture: Any) -> bool:
-    """Whether Pillow keeps every bit of this TIFF: up to 8 bits, or one channel.
-
-    Extra channels without a meaning (tag 338 is 0) are data; Pillow reads them as alpha.
-    """
-    bits = picture.tag_v2.get(258, (1,))
-    if 0 in picture.tag_v2.get(338, ()):
-        return False
-    return max(bits) <= 8 or (picture.tag_v2.get(277, 1) == 1 and max(bits) <= 32)
 
 
 def decode_tiff(data: bytes, max_pixels: int) -> Array:
-    """Return the first page, upright, as (H, W) or (H, W, C).
+    """Return the first page, upright, as ``(H, W)`` or ``(H, W, C)``.
 
     Raises:
-        BadImage: also other errors of tifffile on damaged files.
+        BadImage: also other errors of tifffile and Pillow on damaged files.
     """
     import tifffile
 
@@ -41,48 +50,54 @@ def decode_tiff(data: bytes, max_pixels: int) -> Array:
         if not file.pages:
             raise BadImage("truncated", "the tiff file ends early: it has no page")
         page = cast(Any, file.pages[0])
-        channels = page.samplesperpixel
-        if channels > MAX_CHANNELS:
-            raise BadImage("unsupported", f"{channels} channels: at most {MAX_CHANNELS}")
-        check_pixels(page.imagewidth, page.imagelength * page.imagedepth, max_pixels, channels)
-        image = _tiff_pixels(data, page)
-        tag = page.tags.get(ORIENTATION)
-        alpha = bool(page.extrasamples) and page.extrasamples[-1] in (1, 2)
-    if image.dtype.name not in ("uint8", "uint16", "float32", "float64"):
-        raise BadImage("unsupported", f"{image.dtype} pixels: images have 8, 16 or float")
-    if alpha and image.dtype.kind == "u" and image.shape[-1] in (2, 4):
-        image = over_white(image[..., :-1], image[..., -1:])
-    if image.ndim == 3 and image.shape[2] == 1:
-        image = image[..., 0]
-    return upright(image, int(tag.value) if tag is not None else 1)
+        layout = read_layout(page)
+        check_pixels(page.imagewidth, page.imagelength, max_pixels, layout.channels)
+        if page.is_tiled:  # a tile is decoded whole, however small the image
+            check_pixels(page.tilewidth, page.tilelength, max_pixels, layout.channels)
+        if suits_pillow(layout):
+            return _decode_with_pillow(data)
+        samples = _read_samples(data, page, layout)
+        color_map = page.colormap if layout.photometric == PALETTE else None
+    return upright(to_image(samples, layout, color_map), layout.orientation)
 
 
-def _tiff_pixels(data: bytes, page: Any) -> Array:
-    """Pixels as (H, W) or (H, W, C), by tifffile where it needs no other library, or OpenCV."""
-    import cv2
+def _decode_with_pillow(data: bytes) -> Array:
+    """Decode the first page with Pillow, which turns it upright."""
+    from PIL import Image
 
-    known = page.compression in (PLAIN, *DEFLATE)
-    _check_tiff(data, page)
-    try:
-        if not known:
-            raise ValueError(f"compression {page.compression} of {page.dtype} pixels is not read")
-        image = page.asarray()
-    except (ValueError, ImportError) as error:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if image is None:
-            raise BadImage("corrupt" if known else "unsupported", str(error)) from None
-        return cast(Array, image if image.ndim == 2 else image[..., [2, 1, 0, 3][: image.shape[2]]])
-    planar = image.ndim == 3 and page.planarconfig == 2
-    return cast(Array, np.moveaxis(image, 0, -1) if planar else image)
+    with Image.open(io.BytesIO(data), formats=["TIFF"]) as picture:
+        picture.load()
+        return pixels(picture)
 
 
-def _check_tiff(data: bytes, page: Any) -> None:
-    """Raise if segments of a page are missing, or unpack to far more bytes than its pixels."""
-    room = 2 * page.size * page.dtype.itemsize + (1 << 20) if page.dtype is not None else 1 << 20
+def _read_samples(data: bytes, page: Any, layout: Layout) -> Array:
+    """Return the samples as stored, ``(H, W, C)``."""
+    if page.dtype is None:
+        raise refusal(f"samples of {layout.bits} bits")
+    if 0 in page.shape:
+        raise BadImage("corrupt", "the tiff file is damaged: it has no pixels")
+    _check_segments(data, page, layout)
+    # tifffile would leave memory as it is where a segment is short: pass an array of zeros
+    samples = page.asarray(out=np.zeros(page.shape, page.dtype))
+    if samples.dtype == np.bool_:  # of one bit
+        samples = samples.view(np.uint8)
+    if layout.planar:
+        return cast(Array, np.moveaxis(samples, 0, -1))
+    return cast(Array, samples[..., None] if samples.ndim == 2 else samples)
+
+
+def _check_segments(data: bytes, page: Any, layout: Layout) -> None:
+    """Raise if strips or tiles are missing, or unpack to far more bytes than the pixels."""
+    count = math.prod(page.chunked)
+    if len(page.dataoffsets) < count or len(page.databytecounts) < count:
+        raise BadImage("truncated", "the tiff file ends early: a strip is missing")
+    room = 2 * page.size * page.dtype.itemsize + (1 << 20)
     for start, length in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if start == 0 or length == 0:
+            raise refusal("strips or tiles that are left out")
         if start + length > len(data):
             raise BadImage("truncated", "the tiff file ends early: a strip is missing")
-        if page.compression in DEFLATE and length * 1032 > room:  # deflate cannot pack tighter
+        if layout.compression in DEFLATE and length * 1032 > room:  # it cannot pack tighter
             room -= _unpacked(data[start : start + length], room)
         if room < 0:
             raise BadImage("too_large", "the tiff file unpacks to more than its pixels")
