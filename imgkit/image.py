@@ -5,9 +5,9 @@ Layout: ``(H, W)``, ``(H, W, C)`` or a batch ``(N, H, W, C)``; a torch tensor is
 channels. ``N`` may be 0; ``H``, ``W`` and ``C`` may not.
 
 Range: integers fill their type (0..255, 0..65535), floats are 0..1. Nothing is rescaled,
-wrapped or narrowed in silence. A NaN makes every float NaN that is computed from it, and a few
-more pixels where a filter works in blocks; as an integer it becomes 0. Infinities are values
-outside the range.
+wrapped or narrowed in silence. A NaN makes every float NaN that is computed from it, and no
+other; as an integer it becomes 0. Infinities and large numbers are values outside the range, and
+change only what is computed from them.
 
 Errors name the argument, its value, the rule, and the nearest valid choice.
 """

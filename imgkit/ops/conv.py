@@ -4,9 +4,9 @@ Images are ``(H, W)``, ``(H, W, C)`` or ``(N, H, W, C)`` of uint8, uint16, float
 list of them gives a list. The axes of a tensor are those of `imgkit.image`: H and W are its last.
 Values are not rescaled. Integers and float32 are computed and returned in float32, float64 in
 float64. The error is below about 1e-6 of the largest pixel times the sum of the absolute taps:
-with uint16 and a kernel that sums to 1 that is a fraction of a level. The routes ``fft`` and
-``overlap-add`` spread this error, and any NaN or infinity, over the neighborhood (as SciPy's do);
-`method="direct"` keeps it where it is.
+with uint16 and a kernel that sums to 1 that is a fraction of a level. On every route a NaN, an
+infinity or a large number changes only the results that the kernel reaches from it; a tap of 0
+need not reach. A compiled call on a tensor cannot look at values: there ``fft`` spreads them.
 
 Modes, for N pixels and K taps: ``valid`` gives the N - K + 1 outputs for which the kernel lies
 inside the image, ``full`` the N + K - 1 for which it touches it, ``same`` the N in the middle of

@@ -377,3 +377,28 @@ def test_bad_arguments_are_named(call, error, message):
     ik.convolve(X, "box", stride=(1, 1))
     with pytest.raises(error, match=message):
         call()
+
+
+# --- wide dilation ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["auto", "direct", "shift-add", "low-rank"])
+@pytest.mark.parametrize(("border", "value"), BORDER_VALUES)
+@pytest.mark.parametrize("dilation", [700, 5000, (1, 20_000), 1 << 20])
+def test_a_dilated_kernel_is_never_laid_out(dilation, border, value, method):
+    x = RNG.random((20, 24, 2)).astype(np.float32)
+    kernel = RNG.standard_normal((3, 3))
+    options = {"border": border, "value": value, "dilation": dilation, "stride": (1, 3)}
+    found = ik.convolve(x, kernel, method=method, **options)
+    close(found, reference.convolve(x, kernel, **options), x, kernel, value)
+
+
+@pytest.mark.parametrize("dilation", [700, 3000])
+def test_separable_full_and_valid_kernels_dilated_far(dilation):
+    x = RNG.random((4, 2 * dilation + 5)).astype(np.float32)
+    row = RNG.random((1, 3))
+    for mode in ("full", "valid"):
+        for method in ("auto", "separable", "fft"):
+            found = ik.convolve(x, row, mode, dilation=dilation, method=method)
+            expected = reference.convolve(x, row, mode, dilation=dilation)
+            close(found, expected, x, row)

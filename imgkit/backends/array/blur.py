@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
 from imgkit.backends.array.primitives.cast import cast_into
+from imgkit.backends.array.primitives.magnitudes import largest
+from imgkit.backends.array.primitives.pool_windows import at, running_windows
 from imgkit.backends.array.primitives.row_tiles import (
     STRIP_VALUES,
     Inner,
@@ -13,10 +17,12 @@ from imgkit.backends.array.primitives.row_tiles import (
     in_strips,
     padded,
 )
-from imgkit.image import Array, float_dtype, saturate
+from imgkit.image import Array, float_dtype, full_range, saturate
 from imgkit.kernels import gaussian_taps
 
 MEDIAN_BYTES = 1 << 26  # windows sorted at a time: memory, not speed, is the limit
+RUNS = float(1 << 24)  # largest magnitude that leaves no trace in a running sum of float64
+MOST = (1 << 31) - 1  # of a sum in 32 bits
 LARGEST = 255  # OpenCV's 8-bit median counts pixels in 16 bits
 
 
@@ -73,23 +79,59 @@ def box_blur(
     x: Array, size: int | tuple[int, int], border: str = "reflect", value: float = 0.0
 ) -> Array:
     """Return the mean of every window."""
-    height, width = (size, size) if isinstance(size, int) else size
+    sides = (size, size) if isinstance(size, int) else size
+    held = x.dtype.kind != "f" or largest(x) <= RUNS
+    sums = _running_sums if held and abs(value) <= RUNS else _sums_of_windows
     out = np.empty(x.shape, x.dtype)
-    # float32 holds the sums of uint8 windows exactly up to 2**16 pixels
-    depth = cv2.CV_32F if x.dtype == np.uint8 and height * width <= 1 << 16 else cv2.CV_64F
 
     def fill(strip: Array, cv_border: int, inner: Inner, out: Array) -> None:
-        total = cv2.boxFilter(strip, depth, (width, height), normalize=False, borderType=cv_border)
-        mean = total.reshape(strip.shape)[inner]
-        mean /= height * width
+        mean = sums(strip, sides, cv_border, inner)
+        mean /= math.prod(sides)
         cast_into(mean, out, signed=False)
 
-    in_strips(fill, x, (out,), max(height, width) // 2, border, value)
+    pad = sums is _sums_of_windows
+    with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs
+        in_strips(fill, x, (out,), max(sides) // 2, border, value, pad=pad)
     return out
+
+
+def _running_sums(strip: Array, sides: tuple[int, int], cv_border: int, inner: Inner) -> Array:
+    """Return the sums of windows in floats: what enters a window is added, what leaves taken out.
+
+    OpenCV adds whole numbers in 32 bits, floats in float64.
+    """
+    area = math.prod(sides)
+    if area * full_range(strip.dtype) > MOST:
+        strip = strip.astype(np.float32)  # exact
+    # float32 holds the sums of uint8 windows exactly up to 2**16 pixels
+    depth = cv2.CV_32F if strip.dtype == np.uint8 and area <= 1 << 16 else cv2.CV_64F
+    total = cv2.boxFilter(strip, depth, sides[::-1], normalize=False, borderType=cv_border)
+    return np.asarray(total.reshape(strip.shape)[inner])
+
+
+def _sums_of_windows(strip: Array, sides: tuple[int, int], _: int, inner: Inner) -> Array:
+    """Return the sums of windows of a padded strip; each value reaches its own windows alone."""
+    total = strip.astype(np.float64)
+    for axis, (size, part) in enumerate(zip(sides, inner, strict=True)):
+        first, last = part.start - size // 2, part.stop + (size - 1) // 2
+        used = total[at(axis, slice(first, last))]
+        total = running_windows(used, axis, size, 1, np.add)
+    return total
 
 
 def median_blur(x: Array, size: int, border: str = "reflect", value: float = 0.0) -> Array:
     """Return the median of every window."""
+    if x.dtype.kind == "f" and (unknown := np.isnan(x)).any():
+        # comparisons lose NaN: without them, and NaN wherever one lies in the window
+        out = _medians(np.where(unknown, x.dtype.type(0), x), size, border, value)
+        marks = box_blur(unknown.astype(np.float32), size, border, 0.0)
+        out[marks > 0] = np.nan
+        return out
+    return _medians(x, size, border, value)
+
+
+def _medians(x: Array, size: int, border: str, value: float) -> Array:
+    """Return the median of every window of an image without NaN."""
     out = np.empty(x.shape, x.dtype)
     by_opencv = x.dtype != np.float64 if size <= 5 else x.dtype == np.uint8 and size <= LARGEST
 

@@ -11,6 +11,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from itertools import product
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,8 +27,10 @@ from imgkit.backends.array.primitives.conv_routes import (
     cv2_border,
     dilated,
     fft_lengths,
+    is_sparse,
     keeps_spectrum,
     kernel_of,
+    largest_held,
     native,
     terms_of,
     tile_lengths,
@@ -35,10 +38,12 @@ from imgkit.backends.array.primitives.conv_routes import (
     window,
     zero_border,
 )
+from imgkit.backends.array.primitives.magnitudes import by_magnitude, is_held
 from imgkit.border import source_index
 from imgkit.image import Array
 
 Run = Callable[[Array], Array]
+Guarded = Callable[[Array, "np.dtype[Any]"], Array]  # image, the dtype that it was given in
 Filter = Callable[[Array, Sequence[int], int], Array]  # image, anchor on each axis, cv2 border
 
 
@@ -59,7 +64,7 @@ def prepare(p: Problem) -> Run:
     name = choose(p).route
     if _is_plain(p, name):
         return _plain(p, name)
-    route = ROUTES[name](p)
+    route = _guarded(p, name)
     if last - first + 1 == len(p.axes):
         before, behind = p.shape[:first], p.shape[last + 1 :]
         folded = (-1, *p.shape[first : last + 1], math.prod(behind))
@@ -67,13 +72,33 @@ def prepare(p: Problem) -> Run:
 
         def run(x: Array) -> Array:
             y = np.ascontiguousarray(x, p.dtype).reshape(folded)
-            return np.ascontiguousarray(route(y)).reshape(unfolded)
+            return np.ascontiguousarray(route(y, x.dtype)).reshape(unfolded)
 
         return run
     return _apart(p, route, counts)
 
 
-def _apart(p: Problem, route: Run, counts: tuple[int, ...]) -> Run:
+def _guarded(p: Problem, name: str) -> Guarded:
+    """Return a route that looks at the values first, where it would spread them."""
+    route = ROUTES[name](p)
+    limit = largest_held(p, name)
+    if limit == math.inf:
+        return lambda y, source: route(y)
+
+    def run(y: Array, source: np.dtype[Any]) -> Array:
+        if is_held(y, source, p, limit):
+            return route(y)
+        return by_magnitude(p, extend(y, p), _fastest)
+
+    return run
+
+
+def _fastest(p: Problem) -> Run:
+    """Return the cheapest route, which does not look at the values."""
+    return ROUTES[choose(p).route](p)
+
+
+def _apart(p: Problem, route: Guarded, counts: tuple[int, ...]) -> Run:
     """Bring axes that do not lie side by side to the end, and back."""
     moved = tuple(range(-len(p.axes), 0))
     rest = [n for axis, n in enumerate(p.shape) if axis not in p.axes]
@@ -81,7 +106,8 @@ def _apart(p: Problem, route: Run, counts: tuple[int, ...]) -> Run:
 
     def run(x: Array) -> Array:
         y = np.ascontiguousarray(np.moveaxis(x, p.axes, moved), p.dtype)
-        return np.moveaxis(route(y.reshape(folded)).reshape(*rest, *counts), moved, p.axes)
+        found = route(y.reshape(folded), x.dtype)
+        return np.moveaxis(found.reshape(*rest, *counts), moved, p.axes)
 
     return run
 
@@ -89,8 +115,9 @@ def _apart(p: Problem, route: Run, counts: tuple[int, ...]) -> Run:
 def _is_plain(p: Problem, route: str) -> bool:
     """Return whether cv2.filter2D alone suffices, called once or once for each axis."""
     planes = len(p.shape) == 2 or (len(p.shape) == 3 and 2 <= p.shape[2] <= CHANNELS)
-    once = route == "separable" or (route == "direct" and whole(window(p)))
-    return p.axes == (0, 1) and planes and once and native(p) and set(p.stride) == {1}
+    once = route == "separable" or (route == "direct" and whole(p))
+    simple = planes and once and native(p) and set(p.stride) == {1}
+    return p.axes == (0, 1) and simple and largest_held(p, route) == math.inf
 
 
 def _plain(p: Problem, route: str) -> Run:
@@ -192,12 +219,14 @@ def _laid(p: Problem, same_size: Filter) -> Run:
 
 def _direct(p: Problem) -> Run:
     """Multiply and add every tap, in blocks so small that OpenCV does not take a DFT."""
+    if is_sparse(p):
+        return _shift_add(p)
     taps = dilated(kernel_of(p), p.dilation).astype(p.dtype)
-    if whole(window(p)):
+    if whole(p):
         if taps.ndim == 1:
             return _laid(p, lambda y, anchor, border: _along(y, taps, 1, anchor[0], border))
         return _laid(p, lambda y, anchor, border: _filter2d(y, taps, anchor, border))
-    fragments = [(block, np.ascontiguousarray(taps[block])) for block in blocks(taps)]
+    fragments = [(block, np.ascontiguousarray(taps[block])) for block in blocks(taps, p.dtype)]
     count = window(p).outputs
     keep = (slice(None), *(slice(None, None, s) for s in p.stride))
 
@@ -227,6 +256,8 @@ def _inside(y: Array, taps: Array) -> Array:
 
 def _separable(p: Problem) -> Run:
     """Correlate one axis after the other; a kernel of rank r is the sum of r such."""
+    if is_sparse(p):
+        return _shift_add(p)
     terms = [[factor.astype(p.dtype) for factor in term] for term in terms_of(p)]
 
     def same_size(y: Array, anchor: Sequence[int], border: int) -> Array:
@@ -245,23 +276,48 @@ def _separable(p: Problem) -> Run:
 def _shift_add(p: Problem) -> Run:
     """Add the shifted image once for each tap that is not 0; positions out of step cost nothing."""
     taps, w = kernel_of(p), window(p)
+    counts = [-(-n // s) for n, s in zip(w.outputs, p.stride, strict=True)]
     shifts = [tuple(int(i) for i in index) for index in np.argwhere(taps)]
+    shifted = _looked_up if is_sparse(p) else _sliced
 
     def run(y: Array) -> Array:
-        extended = extend(y, p)
-        counts = [-(-n // s) for n, s in zip(w.outputs, p.stride, strict=True)]
+        shift_of = shifted(p, y)
         total = np.zeros((len(y), *counts, y.shape[-1]), y.dtype)
         product_ = np.empty_like(total)
         for shift in shifts:
             starts = [i * d for i, d in zip(shift, p.dilation, strict=True)]
-            window = (
-                slice(a, a + n, s) for a, n, s in zip(starts, w.outputs, p.stride, strict=True)
-            )
-            np.multiply(extended[(slice(None), *window)], y.dtype.type(taps[shift]), out=product_)
+            np.multiply(shift_of(starts), y.dtype.type(taps[shift]), out=product_)
             total += product_
         return total
 
     return run
+
+
+def _sliced(p: Problem, y: Array) -> Callable[[list[int]], Array]:
+    """Return the function that cuts a shifted image out of the extended one."""
+    w, extended = window(p), extend(y, p)
+
+    def shift(starts: list[int]) -> Array:
+        spans = zip(starts, w.outputs, p.stride, strict=True)
+        return extended[(slice(None), *(slice(a, a + n, s) for a, n, s in spans))]
+
+    return shift
+
+
+def _looked_up(p: Problem, y: Array) -> Callable[[list[int]], Array]:
+    """Return the function that gathers a shifted image; the border would take too much memory."""
+    w = window(p)
+
+    def shift(starts: list[int]) -> Array:
+        image = y
+        spans = zip(starts, w.before, w.outputs, p.stride, w.pixels, strict=True)
+        for axis, (start, before, count, step, pixels) in enumerate(spans, 1):
+            index = source_index(np.arange(0, count, step) + start - before, pixels, p.border)
+            image = np.take(image, np.maximum(index, 0), axis)
+            image[(slice(None),) * axis + (index < 0,)] = p.value
+        return image
+
+    return shift
 
 
 def _spectrum(p: Problem, lengths: tuple[int, ...]) -> Array:

@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 
 from imgkit.backends import layer_one
-from imgkit.backends.array import edges, tone
+from imgkit.backends.array import conv, edges, tone
+from imgkit.backends.array.primitives.conv_routes import LIMITS, as_problem
+from imgkit.backends.array.primitives.magnitudes import largest
 from imgkit.backends.array.resample import MAX_CV_CHANNELS
 from imgkit.image import Array, full_range, saturate
 from imgkit.kernels import EMBOSS, kernel
@@ -28,6 +30,10 @@ def find(name: str) -> Callable[..., Array]:
 
 def _correlate(x: Array, taps: Array) -> Array:
     """Correlate H and W of every channel of one image, mirrored at the border."""
+    if x.dtype.kind == "f" and not largest(x) <= LIMITS[x.dtype.name]:
+        # filter2D takes a DFT for many taps, which spreads what is large
+        problem = as_problem(x.shape, (1, 2), taps, (1, 1), (1, 1))
+        return conv.prepare(problem._replace(border="reflect", dtype=x.dtype.name))(x)
     groups = [
         cv2.filter2D(x[0, ..., c : c + 4], -1, taps, borderType=cv2.BORDER_REFLECT_101)
         for c in range(0, x.shape[-1], 4)

@@ -27,6 +27,7 @@ from imgkit.backends.array.primitives.pool_windows import (
     lowest,
     padded,
     rows_in_cache,
+    running_windows,
 )
 from imgkit.image import Array, full_range, saturate
 
@@ -36,6 +37,7 @@ from imgkit.image import Array, full_range, saturate
 STRIP_BYTES = 1 << 21  # input of one strip
 ROW_BYTES = 1 << 10  # rows this long are combined window by window, shorter ones at every position
 WIDE_ITEM = 4  # bytes; numbers this wide are combined with gaps between them as fast as without
+FLOATS = 1024  # a sum of more is kept in float64: 16 million in float32 lose the sixth digit
 TAP_BYTES = 1 << 17  # one element of every window, in a strip of a median
 
 
@@ -210,7 +212,7 @@ def _reduce(x: Array, axis: int, line: Line, ufunc: np.ufunc, fill: float) -> Ar
         taps = (x[..., line.tap(j)] for j in range(line.size))
         return functools.reduce(ufunc, taps)
     used = x[at(axis, slice(line.first, line.end))]
-    running = _running(used, axis, line.size, line.dilation, ufunc)
+    running = running_windows(used, axis, line.size, line.dilation, ufunc)
     return _every(running, axis, line.stride)
 
 
@@ -225,19 +227,6 @@ def _combine_blocks(x: Array, axis: int, line: Line, ufunc: np.ufunc) -> Array:
     strides = (*x.strides[:axis], *split, *x.strides[axis + 1 :])
     blocks = np.lib.stride_tricks.as_strided(used, shape, strides, writeable=False)
     return np.asarray(ufunc.reduce(blocks, axis=axis + 1, dtype=x.dtype))
-
-
-def _running(x: Array, axis: int, size: int, dilation: int, ufunc: np.ufunc) -> Array:
-    """Combine the windows at every position, in log2(size) passes over the input."""
-    if size == 1:
-        return x
-    # Halves of an odd window may share an element of a maximum, but not of a sum.
-    left = size - 1 if ufunc is np.add and size % 2 else (size + 1) // 2
-    runs = _running(x, axis, left, dilation, ufunc)
-    others, offset = (x, left) if left == size - 1 else (runs, size - left)
-    start, length = offset * dilation, x.shape[axis] - (size - 1) * dilation
-    first, second = at(axis, slice(0, length)), at(axis, slice(start, start + length))
-    return np.asarray(ufunc(runs[first], others[second]))
 
 
 def _every(x: Array, axis: int, stride: int) -> Array:
@@ -268,9 +257,9 @@ def _reduce_spans(
 
 
 def _sum_dtype(dtype: np.dtype[Any], elements: int) -> np.dtype[Any]:
-    """Where the sum of so many elements fits: floats stay as they are."""
+    """Where the sum of so many elements fits: floats, up to a number of them, as they are."""
     if dtype.kind == "f":
-        return dtype
+        return np.dtype(np.float64) if elements > FLOATS else dtype
     return np.dtype(np.min_scalar_type(int(full_range(dtype)) * elements))
 
 
@@ -281,5 +270,5 @@ def _quotient_dtype(dtype: np.dtype[Any], elements: int) -> np.dtype[Any]:
     2**-24 of full range, and a tie is exact in it.
     """
     if dtype.kind == "f":
-        return dtype
+        return _sum_dtype(dtype, elements)
     return np.dtype(np.float32 if full_range(dtype) * elements < 1 << 23 else np.float64)

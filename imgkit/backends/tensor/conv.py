@@ -17,17 +17,20 @@ from torch import Tensor
 
 from imgkit.backends.array import conv as array
 from imgkit.backends.array.primitives.conv_routes import (
+    LIMITS,
     Choice,
     Problem,
     as_problem,
     dilated,
+    is_sparse,
     kernel_of,
     ranked,
     terms_of,
     window,
 )
-from imgkit.backends.tensor.numpy_view import in_order, is_viewed
+from imgkit.backends.tensor.numpy_view import can_look, in_order, is_viewed
 from imgkit.backends.tensor.primitives.pixels import constant, depthwise, extend
+from imgkit.border import source_index
 from imgkit.image import Array
 
 Run = Callable[[Tensor], Tensor]
@@ -55,14 +58,43 @@ def prepare(p: Problem) -> Run:
         moved = x.to(dtype).movedim(p.axes, last)
         kept = moved.shape[: x.ndim - len(p.axes)]
         planes = moved.reshape(1, math.prod(kept), *moved.shape[len(kept) :])
-        w = window(p)
-        pads = [(0, 0)] * len(p.axes)
-        if p.mode != "valid":
-            pads = list(zip(w.before, w.after, strict=True))
-        found = _correlate(p, terms, extend(planes, pads, p.border, p.value))
+        found = _sparse(p, planes) if is_sparse(p) else _correlate(p, terms, _extended(p, planes))
         return in_order(found.reshape(*kept, *found.shape[2:]).movedim(last, p.axes), x)
 
     return run
+
+
+def _extended(p: Problem, planes: Tensor) -> Tensor:
+    """Continue ``(1, B, *S)`` as far as the outputs see."""
+    w = window(p)
+    pads = [(0, 0)] * len(p.axes)
+    if p.mode != "valid":
+        pads = list(zip(w.before, w.after, strict=True))
+    return extend(planes, pads, p.border, p.value)
+
+
+def _sparse(p: Problem, planes: Tensor) -> Tensor:
+    """Gather and add the shifted planes once for each tap, since the border is too large to lay."""
+    taps, sizes = kernel_of(p), zip(window(p).outputs, p.stride, strict=True)
+    total = planes.new_zeros((*planes.shape[:2], *(-(-n // s) for n, s in sizes)))
+    for shift in np.argwhere(taps).tolist():
+        total = total + _shifted(p, shift, planes) * float(taps[tuple(shift)])
+    return total
+
+
+def _shifted(p: Problem, shift: list[int], planes: Tensor) -> Tensor:
+    """Return the pixels that one tap lies on, for every output."""
+    w = window(p)
+    for axis, (tap, step) in enumerate(zip(shift, p.dilation, strict=True)):
+        first = tap * step - w.before[axis]
+        at = np.arange(first, first + w.outputs[axis], p.stride[axis])
+        index = source_index(at, w.pixels[axis], p.border)
+        held = constant(np.maximum(index, 0), planes, torch.int64)
+        planes = planes.index_select(axis + 2, held)
+        if index.min() < 0:
+            outside = (index < 0).reshape([-1 if a == axis + 2 else 1 for a in range(planes.ndim)])
+            planes = torch.where(constant(outside, planes, torch.bool), p.value, planes)
+    return planes
 
 
 def _through_array(p: Problem, x: Tensor) -> Tensor:
@@ -88,9 +120,35 @@ def _correlate(p: Problem, terms: list[list[Array]] | None, planes: Tensor) -> T
     taps = kernel_of(p)
     spectral = p.method in ("fft", "overlap-add")
     if spectral or (p.method == "auto" and taps.size >= SPECTRAL_TAPS):
-        return _spectral(dilated(taps, p.dilation), p.stride, planes)
+        return _by_size(p, planes)
+    return _direct(p, planes)
+
+
+def _direct(p: Problem, planes: Tensor) -> Tensor:
+    """Multiply and add every tap."""
+    taps = kernel_of(p)
     weight = constant(taps, planes).expand(planes.shape[1], 1, *taps.shape)
     return depthwise(planes, weight, p.stride, p.dilation)
+
+
+def _by_size(p: Problem, planes: Tensor) -> Tensor:
+    """Multiply spectra, but keep large values, which spectra would spread, to their windows.
+
+    A compiled or transformed call cannot look at values: there they spread.
+    """
+    taps = dilated(kernel_of(p), p.dilation)
+    if not can_look(planes):
+        return _spectral(taps, p.stride, planes)
+    size = planes.detach().abs()
+    top = float(size.amax())
+    if top <= LIMITS[p.dtype]:
+        return _spectral(taps, p.stride, planes)
+    wide, limit = planes.double(), LIMITS["float64"]
+    if top <= limit:
+        return _spectral(taps, p.stride, wide).to(planes.dtype)
+    tame = size <= limit
+    rest = _direct(p, torch.where(tame, 0, planes))
+    return _spectral(taps, p.stride, torch.where(tame, wide, 0)).to(planes.dtype) + rest
 
 
 def _by_axes(term: list[Array], stride: tuple[int, ...], planes: Tensor) -> Tensor:

@@ -45,6 +45,11 @@ def is_plain(x: Tensor) -> bool:
     return type(x) in PLAIN and not wrapped and forward_ad._current_level < 0
 
 
+def can_look(x: Tensor) -> bool:
+    """Whether a route may depend on the values of `x`: not while compiling or under torch.func."""
+    return not torch.compiler.is_compiling() and is_plain(x) and x.numel() > 0
+
+
 def is_viewed(x: Tensor) -> bool:
     """Whether the array backend works on the memory of `x`.
 

@@ -18,6 +18,7 @@ from imgkit import geometry
 from imgkit.backends.array.primitives.antialias_resize import OVERSHOOT, tap_weights
 from imgkit.backends.array.resample import nearest_index
 from imgkit.backends.tensor.numpy_view import (
+    can_look,
     is_channels_last,
     is_viewed,
     ordered,
@@ -133,10 +134,24 @@ def resize(x: Tensor, size: Size, interpolation: str, antialias: bool) -> Tensor
 
 
 def _multiply(x: Tensor, axis: int, count: int, interpolation: str, antialias: bool) -> Tensor:
-    """Resize one axis by its dense matrix."""
+    """Resize one axis by its dense matrix; its zeros would spread NaN, so there tap by tap."""
+    if can_look(x) and not bool(x.isfinite().all()):
+        return _by_taps(x, axis, count, interpolation, antialias)
     matrix = constant(_matrix(x.shape[axis], count, interpolation, antialias), x)
     with full_precision(x):
         return matrix @ x if axis == 2 else x @ matrix.T
+
+
+def _by_taps(x: Tensor, axis: int, count: int, interpolation: str, antialias: bool) -> Tensor:
+    """Resize one axis tap by tap, without those of weight 0."""
+    taps, shares = tap_weights(x.shape[axis], count, interpolation, antialias)
+    lies = (-1, 1) if axis == 2 else (-1,)
+    total: Any = 0.0
+    for tap, share in zip(np.clip(taps, 0, x.shape[axis] - 1).T, shares.T, strict=True):
+        weight = constant(share, x).reshape(lies)
+        pixels = x.index_select(axis, constant(tap, x, torch.int64))
+        total = total + torch.where(weight == 0, 0, weight * pixels)
+    return total
 
 
 @functools.lru_cache(maxsize=64)

@@ -94,3 +94,23 @@ def test_a_kernel_may_be_a_tensor_of_the_host():
 
 def test_explain_takes_a_tensor():
     assert ik.explain_convolve(random(3, 64, 64), "gaussian").route in tensor_conv.array.ROUTES
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_a_dilated_kernel_is_never_laid_out(border):
+    x, kernel = random(2, 3, 10, 9), as_array(random(3, 3, seed=1)) - 0.5
+    options = {"border": border, "value": 0.3, "dilation": 5000, "stride": (2, 1)}
+    expected = ik.convolve(as_array(x), kernel, axes=(2, 3), **options)
+    np.testing.assert_allclose(ik.convolve(x, kernel, **options).numpy(), expected, atol=1e-12)
+
+
+def test_large_values_keep_their_windows_and_gradients():
+    x = random(1, 1, 60, 61, dtype=torch.float32)
+    x[0, 0, 20, 20], x[0, 0, 50, 50] = 1e12, torch.nan
+    kernel = as_array(random(25, 25, seed=1)) - 0.5
+    x.requires_grad_()
+    found = ik.convolve(x, kernel)
+    expected = ik.convolve(as_array(x.detach()), kernel, axes=(2, 3), method="shift-add")
+    np.testing.assert_allclose(found.detach().numpy(), expected, rtol=1e-4, atol=1e-4)
+    (gradient,) = torch.autograd.grad(found[0, 0, 30, 30], x)
+    np.testing.assert_allclose(gradient[0, 0, 18:43, 18:43].numpy(), kernel[::-1, ::-1], atol=1e-5)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from imgkit.backends.array.primitives.cast import cast_into, merged, planes
+from imgkit.backends.array.primitives.magnitudes import largest
 from imgkit.geometry import Size
 from imgkit.image import Array, float_dtype
 
@@ -80,8 +81,10 @@ def _sum_rows(rows: Array, m: int, interpolation: str, antialias: bool) -> Array
     """Make `m` float rows as weighted sums of the rows of a matrix.
 
     A dense product for each block of the band, a tile of the matrix at a time: cast to floats,
-    a tile stays in the cache.
+    a tile stays in the cache. A product with the zeros beside the band would spread NaN.
     """
+    if rows.dtype.kind == "f" and not largest(rows) < np.inf:
+        return _sum_taps(rows, m, interpolation, antialias)
     low, blocks = _band(len(rows), m, interpolation, antialias, rows.dtype == np.float64)
     (number, block, span), columns = blocks.shape, rows.shape[1]
     out = np.empty((m, columns), blocks.dtype)
@@ -97,6 +100,18 @@ def _sum_rows(rows: Array, m: int, interpolation: str, antialias: bool) -> Array
                 sums = out[place * block : (place + 1) * block, left : left + width]
                 inputs = tile[low[place] - first : low[place] - first + span]
                 np.matmul(blocks[place, : len(sums)], inputs, out=sums)
+    return out
+
+
+def _sum_taps(rows: Array, m: int, interpolation: str, antialias: bool) -> Array:
+    """Make `m` float rows as weighted sums of the rows of a matrix, tap by tap, but no zeros."""
+    taps, weights = tap_weights(len(rows), m, interpolation, antialias)
+    out = np.zeros((m, rows.shape[1]), rows.dtype)
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        for tap, weight in zip(taps.T, weights.T.astype(rows.dtype), strict=True):
+            used = np.flatnonzero(weight)
+            index = np.clip(tap[used], 0, len(rows) - 1)
+            out[used] += weight[used, None] * rows[index]
     return out
 
 

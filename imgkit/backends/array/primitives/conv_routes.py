@@ -21,8 +21,11 @@ from imgkit.image import Array
 Block = tuple[slice, ...]
 
 ROUTES = ("direct", "separable", "low-rank", "shift-add", "fft", "overlap-add")
-BLOCK = 11  # cv2.filter2D turns to a DFT at 130 taps, sooner on some types; 11 x 11 stays direct
-LINE = 121  # the same for a kernel of one row
+# cv2.filter2D turns to a DFT at 130 taps of float32 and at 50 of float64
+BLOCK = {"float32": 11, "float64": 7}  # sides of a kernel that stays direct
+LINE = {"float32": 121, "float64": 49}  # the same for a kernel of one row
+BEYOND = ("shift-add", "fft", "overlap-add")  # routes of a kernel that is not laid out
+SPARSE = 1 << 20  # positions that a dilated kernel covers; beyond, its taps are added one by one
 RANKED = 1 << 20  # bytes of float64 taps; the SVD of 362 x 362 takes a tenth of a second
 CHANNELS = 128  # more than that cv2.filter2D refuses
 TILES = (  # lengths tried: products of 2, 3 and 5
@@ -106,6 +109,9 @@ class Costs(NamedTuple):
     fft: float  # a point of both transforms, for each doubling of the length
 
 
+# The rounding error of a transform is about 2**-24 of the largest value in float32 and 2**-53 in
+# float64: what lies in 0..1 is off by 1e-5, or 1e-8, times the norm of the taps.
+LIMITS = {"float32": 256.0, "float64": float(1 << 24)}
 SPECTRUM_BYTES = 4 << 20  # larger spectra of kernels are computed on every call
 CACHE = 1 << 20  # bytes of an image that the second-level cache keeps
 # Measured by benchmarks/conv_constants.py.
@@ -181,24 +187,59 @@ def terms_of(p: Problem) -> tuple[tuple[Array, ...], ...]:
     )
 
 
-def blocks(taps: Array) -> Iterator[Block]:
+def _sides(rows: int, columns: int, dtype: str) -> tuple[int, int]:
+    """Return the sides of the pieces that a kernel of so many rows and columns is cut into."""
+    line, block = LINE[dtype], BLOCK[dtype]
+    return (1, line) if rows == 1 else (line, 1) if columns == 1 else (block, block)
+
+
+def count_blocks(p: Problem) -> int:
+    """Return the number of `blocks` of a dilated kernel, which is not laid out for it."""
+    size = [(k - 1) * d + 1 for k, d in zip(p.size, p.dilation, strict=True)]
+    *_, rows, columns = (1, *size)
+    steps = (*(1 for _ in size[:-2]), *_sides(rows, columns, p.dtype)[-len(size) :])
+    used = kernel_of(p) != 0
+    for axis, (d, step) in enumerate(zip(p.dilation, steps, strict=True)):
+        block = np.arange(p.size[axis]) * d // step
+        used = np.logical_or.reduceat(used, np.flatnonzero(np.diff(block, prepend=-1)), axis)
+    return max(1, int(np.count_nonzero(used)))
+
+
+def blocks(taps: Array, dtype: str) -> Iterator[Block]:
     """Cut a kernel into pieces that cv2.filter2D runs directly, without the empty ones."""
     *depth, rows, columns = (1, *taps.shape) if taps.ndim == 1 else taps.shape
-    high, wide = (1, LINE) if rows == 1 else (LINE, 1) if columns == 1 else (BLOCK, BLOCK)
+    high, wide = _sides(rows, columns, dtype)
     starts = product(*map(range, depth), range(0, rows, high), range(0, columns, wide))
     for *planes, row, column in starts:
         piece = (slice(row, row + high), slice(column, column + wide))[-taps.ndim :]
-        block = (*(slice(d, d + 1) for d in planes), *piece)
-        if taps[block].any():
-            yield block
+        place = (*(slice(d, d + 1) for d in planes), *piece)
+        if taps[place].any():
+            yield place
 
 
-def whole(w: Window) -> bool:
+def whole(p: Problem) -> bool:
     """Say whether a kernel is small enough for one direct call."""
-    sides = sorted(r + 1 for r in w.reach)
+    sides = sorted(r + 1 for r in window(p).reach)
     if len(sides) == 3:
         return False
-    return sides[-1] <= (LINE if len(sides) == 1 or sides[0] == 1 else BLOCK)
+    return sides[-1] <= (LINE if len(sides) == 1 or sides[0] == 1 else BLOCK)[p.dtype]
+
+
+def largest_held(p: Problem, route: str) -> float:
+    """Return the largest magnitude that a route keeps where the kernel reaches it.
+
+    A Fourier transform mixes all pixels; OpenCV takes one on long lines, too. The terms of a
+    kernel of low rank cancel, but infinities do not.
+    """
+    lines = route in ("separable", "low-rank") and max(window(p).reach) + 1 > LINE[p.dtype]
+    if route in ("fft", "overlap-add") or lines:
+        return LIMITS[p.dtype]
+    return float(np.finfo(p.dtype).max) if route == "low-rank" else math.inf
+
+
+def is_sparse(p: Problem) -> bool:
+    """Say whether a dilated kernel covers so much that it is not laid out, nor the border."""
+    return max(p.dilation) > 1 and math.prod(r + 1 for r in window(p).reach) > SPARSE
 
 
 def native(p: Problem) -> bool:
@@ -246,14 +287,13 @@ def tile_lengths(p: Problem) -> tuple[int, ...]:
 
 def predict(p: Problem) -> dict[str, float]:
     """Return the predicted milliseconds of every route that can run the problem."""
-    taps = dilated(kernel_of(p), p.dilation)
     w, c, others = window(p), COSTS[p.dtype], _others(p)
     seen = others * math.prod(w.pixels if native(p) else w.seen)
     each = c.pixel + (c.far if seen * _bytes(p) > CACHE else 0.0)
     border = 0.0 if native(p) or p.mode == "valid" else seen * each / 1e6
-    used = max(1, int(np.count_nonzero(taps)))  # no route is free, not even that of zeros
+    used = max(1, int(np.count_nonzero(kernel_of(p))))  # no route is free, not that of zeros
     images = max(1, math.prod(p.shape[: p.axes[0]]))
-    pieces = max(1, sum(1 for _ in blocks(taps)))
+    pieces = count_blocks(p)
     planes = images * (w.outputs[0] if len(w.outputs) == 3 else 1)
     costs = {
         "direct": border
@@ -318,10 +358,11 @@ def choose(p: Problem) -> Choice:
     costs = predict(p)
     if p.method != "auto":
         return Choice(p.method, costs, f"method is {p.method!r}")
-    route = min(costs, key=costs.__getitem__)
+    possible = {name: costs[name] for name in BEYOND} if is_sparse(p) else costs
+    route = min(possible, key=possible.__getitem__)
     size = " x ".join(map(str, p.size))
     rank = f"a kernel of {size} taps" + (f" and rank {len(terms_of(p))}" if ranked(p) else "")
-    second = sorted(costs, key=costs.__getitem__)[1]
+    second = sorted(possible, key=possible.__getitem__)[1]
     return Choice(
         route,
         costs,

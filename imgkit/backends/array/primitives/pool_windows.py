@@ -91,6 +91,22 @@ def padded(x: Array, axis: int, line: Line, fill: float) -> tuple[Array, Line]:
     return padded, line._replace(first=line.first + before)
 
 
+def running_windows(x: Array, axis: int, size: int, dilation: int, ufunc: np.ufunc) -> Array:
+    """Combine the windows at every position, in log2(size) passes over the input.
+
+    No element is ever taken out of a sum again, so that each reaches its own windows alone.
+    """
+    if size == 1:
+        return x
+    # Halves of an odd window may share an element of a maximum, but not of a sum.
+    left = size - 1 if ufunc is np.add and size % 2 else (size + 1) // 2
+    runs = running_windows(x, axis, left, dilation, ufunc)
+    others, offset = (x, left) if left == size - 1 else (runs, size - left)
+    start, length = offset * dilation, x.shape[axis] - (size - 1) * dilation
+    first, second = at(axis, slice(0, length)), at(axis, slice(start, start + length))
+    return np.asarray(ufunc(runs[first], others[second]))
+
+
 def rows_in_cache(x: Array, axes: Axes, lines: list[Line], budget: int) -> int:
     """Return the number of windows of the first axis that read about `budget` bytes."""
     row_bytes: int = max(1, x.nbytes // x.shape[axes[0]]) * lines[0].stride

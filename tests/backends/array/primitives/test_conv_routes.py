@@ -84,13 +84,24 @@ def test_factors_of_three_axes_multiply_back():
 
 
 @pytest.mark.parametrize("size", [(1, 300), (25, 1), (13, 13), (40, 7), (2, 12, 12), (200,)])
-def test_blocks_cover_every_tap_once_and_stay_below_the_dft(size):
+@pytest.mark.parametrize(("dtype", "least"), [("float32", 130), ("float64", 50)])
+def test_blocks_cover_every_tap_once_and_stay_below_the_dft(size, dtype, least):
     taps = RNG.random(size) + 1
     seen = np.zeros(size)
-    for block in routes.blocks(taps):
+    for block in routes.blocks(taps, dtype):
         seen[block] += 1
-        assert taps[block].size < 130
+        assert taps[block].size < least
     assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dilation", [1, 2, 9, 40])
+@pytest.mark.parametrize("size", [(1, 30), (25, 1), (5, 8), (2, 4, 3), (20,)])
+def test_blocks_of_a_dilated_kernel_are_counted_without_it(size, dilation, dtype):
+    taps = RNG.random(size) * (RNG.random(size) > 0.7)
+    spread = routes.dilated(taps, (dilation,) * taps.ndim)
+    p = problem((50,) * taps.ndim, taps, dtype)._replace(dilation=(dilation,) * taps.ndim)
+    assert routes.count_blocks(p) == max(1, sum(1 for _ in routes.blocks(spread, dtype)))
 
 
 @pytest.mark.parametrize("mode", ["valid", "same", "full"])
