@@ -10,6 +10,8 @@ import struct
 import zlib
 from typing import Any
 
+from imgkit.io.formats import brands, raw_format
+
 EXTENSIONS = {
     ".png": "png",
     ".jpg": "jpg",
@@ -47,30 +49,8 @@ STARTS = {
     b"GIF89a": "gif",
     b"\x93NUMPY": "npy",
 }
-# Formats that are recognized so that the error can name them. Those with a plug-in of Pillow can be
-# allowed; few users test these decoders, and some run other programs, so they are off by default.
-OTHER_STARTS = {
-    b"\0\0\1\0": "ico",
-    b"\0\0\2\0": "cur",
-    b"icns": "icns",
-    b"\0\0\0\x0cjP  \r\n\x87\n": "jp2",
-    b"\xff\x4f\xff\x51": "jp2",
-    b"8BPS": "psd",
-    b"DDS ": "dds",
-    b"qoif": "qoi",
-    b"\x01\xda": "sgi",
-    **{b"P%d" % number + space: "ppm" for number in range(1, 7) for space in (b"\n", b" ", b"\r")},
-    b"\0\0\0\x0cJXL ": "jxl",
-    b"\xff\x0a": "jxl",
-    b"%PDF": "pdf",
-    b"%!PS": "eps",
-    b"\xc5\xd0\xd3\xc6": "eps",
-    b"<svg": "svg",
-    b"<?xml": "svg",
-    b"v/1\x01": "exr",
-    b"#?RADIANCE": "hdr",
-    b"SIMPLE  =": "fits",
-}
+# Formats with a plug-in of Pillow that are read if they are allowed; few users test these decoders,
+# and some run other programs, so they are off by default.
 ALLOWABLE = {
     "ico": "ICO",
     "cur": "CUR",
@@ -104,7 +84,9 @@ class BadImage(ValueError):
 
 
 def sniff(data: bytes) -> str | None:
-    """Return the trusted format of a file by its first 32 bytes, or None.
+    """Return the trusted format of a file by its start, or None.
+
+    32 bytes are enough but for the raw files of cameras, which are TIFF by their first bytes.
 
     >>> sniff(b"\\x89PNG\\r\\n\\x1a\\n")
     'png'
@@ -112,21 +94,9 @@ def sniff(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     if data[4:8] == b"ftyp":
-        return "avif" if _brands(data) & {b"avif", b"avis"} else None
-    return next((name for start, name in STARTS.items() if data.startswith(start)), None)
-
-
-def recognize(data: bytes) -> str | None:
-    """Return the format of a file that is not a trusted one, or None."""
-    if data[4:8] == b"ftyp" and _brands(data) & {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}:
-        return "heic"
-    return next((name for start, name in OTHER_STARTS.items() if data.startswith(start)), None)
-
-
-def _brands(data: bytes) -> set[bytes]:
-    """The brands of an ISO media file: the major one and those it is compatible with."""
-    end = min(int.from_bytes(data[:4], "big"), len(data), 256)
-    return {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
+        return "avif" if {b"avif", b"avis"} & set(brands(data)) else None
+    found = next((name for start, name in STARTS.items() if data.startswith(start)), None)
+    return None if found == "tiff" and raw_format(data) else found
 
 
 # --- frames -----------------------------------------------------------------------------
