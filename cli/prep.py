@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from imgkit.cli import options
-from imgkit.cli.values import usage
+from imgkit.cli.values import find, nothing_done, usage
 
 PRESETS = ("imagenet", "clip", "siglip", "inception", "cifar10", "letterbox", "none")
 
@@ -96,7 +96,6 @@ def prep(
         raise click.UsageError("--split and --folds exclude each other")
     from imgkit.dataset import presets
     from imgkit.dataset import split as splitting
-    from imgkit.folder.scan import scan
     from imgkit.io.files import printable_path
 
     with usage("--split"):
@@ -108,9 +107,11 @@ def prep(
     build = splitting.BuildOptions(
         split_rule, preset, size, form, image_format, quality, per_shard, max_pixels
     )
-    found = scan(src)
-    for path, reason in found.left_out:
-        click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
+    found = find(src)
+    if not found.images:
+        if as_json:
+            click.echo(json.dumps({"images": 0, "unread": found.unread}))
+        raise nothing_done(src, found)
     with usage("SRC"):
         planned = splitting.plan(found.images, src, dst, build)
     if dry_run:
@@ -118,7 +119,11 @@ def prep(
             click.echo(f"{printable_path(image.path)} -> {image.part}")
         echo_parts(planned)
         return 0
-    return make(planned, src, dst, build, workers, force, as_json)
+    code, facts = make(planned, src, dst, build, workers, force)
+    if as_json:
+        unread = {"unread": found.unread} if found.unread else {}
+        click.echo(json.dumps(facts | unread))
+    return code
 
 
 def make(
@@ -128,9 +133,8 @@ def make(
     build: Any,
     workers: int | None,
     force: bool,
-    as_json: bool,
-) -> int:
-    """Build the data set and print the outcome."""
+) -> tuple[int, dict[str, Any]]:
+    """Build the data set and print the outcome; return the exit code and the card's facts."""
     from imgkit.cli.progress import FileProgress, cores
     from imgkit.dataset import build as dataset
     from imgkit.dataset import card, shards
@@ -165,9 +169,7 @@ def make(
     echo_parts([image for image in planned if image.path not in bad])
     for note in card.notes(result):
         click.echo(f"note: {note}", err=True)
-    if as_json:
-        click.echo(json.dumps(card.describe(result)))
-    return 1 if result.failures else 0
+    return 1 if result.failures else 0, card.describe(result)
 
 
 def echo_parts(planned: list[Any]) -> None:

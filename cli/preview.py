@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from imgkit.cli import options
-from imgkit.cli.values import usage
+from imgkit.cli.values import find, nothing_done, usage
 
 
 @click.command(short_help="Show originals and variants side by side, as a picture or a page.")
@@ -124,16 +124,14 @@ def read_labels(path: str | None) -> dict[str, Any]:
 
 def choose(src: str, count: int) -> tuple[str, list[str]]:
     """Return the folder and the paths of the images to show, taken evenly."""
-    from imgkit.folder.scan import scan
-    from imgkit.io.files import printable_path
-
     if os.path.isfile(src):
         return os.path.dirname(src) or os.curdir, [os.path.basename(src)]
-    found = [image.path for image in scan(src).images]
-    if not found:
-        raise ValueError(f"{printable_path(src)} has no images")
-    step = max(1.0, len(found) / count)
-    return src, [found[int(i * step)] for i in range(min(count, len(found)))]
+    found = find(src)
+    if not found.images:
+        raise nothing_done(src, found)
+    paths = [image.path for image in found.images]
+    step = max(1.0, len(paths) / count)
+    return src, [paths[int(i * step)] for i in range(min(count, len(paths)))]
 
 
 def check_labels(known: dict[str, Any], root: str, labels: str | None) -> None:

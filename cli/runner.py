@@ -16,7 +16,7 @@ from imgkit.augment.pipeline import Pipeline
 from imgkit.cli.options import RunOptions, SeedOptions, with_seed
 from imgkit.cli.pipe import by_pipe
 from imgkit.cli.progress import RunProgress, cores, summarize
-from imgkit.cli.values import usage
+from imgkit.cli.values import find, nothing_done, usage
 from imgkit.folder import journal, lock
 from imgkit.folder.journal import Journal, check_own, set_aside
 from imgkit.folder.lock import locked
@@ -24,7 +24,7 @@ from imgkit.folder.plan_outputs import Item, plan_copies, plan_outputs
 from imgkit.folder.precheck import check_layout, probe
 from imgkit.folder.resume import last_seed, unfinished
 from imgkit.folder.run import Report, describe, run
-from imgkit.folder.scan import scan
+from imgkit.folder.scan import Found
 from imgkit.folder.task import Job, TaskLimits, output_kind
 from imgkit.io.decode import Limits
 from imgkit.io.files import printable_path
@@ -59,17 +59,23 @@ def execute(
         if seeds.copies > 1:
             raise click.BadParameter("a pipe takes one image", param_hint="--copies")
         return by_pipe(run_options, job, kind, dtype, seeds)
+    found = None if os.path.isfile(run_options.src) else _scan(run_options)
     with usage("DST"):
-        items = _plan(run_options, kind, seeds.copies)
+        items = _plan(run_options, found, kind, seeds.copies)
+    unread = {} if found is None else found.unread
+    if found is not None and not found.images:
+        if run_options.json:
+            click.echo(json.dumps({**Report(0).summary(), "unread": unread}))
+        raise nothing_done(run_options.src, found)
     with usage("--format"):
         for kind in {item.kind for item in items}:
             check_layout(job.pipeline, kind)
             output_kind(kind, dtype, run_options.scale)
     if run_options.dry_run:
-        return _dry_run(run_options, items, job)
+        return _dry_run(run_options, items, job, unread)
     seeds.echo()
     report = _run(run_options, items, job)
-    _finish(run_options, report, job)
+    _finish(run_options, report, job, unread)
     return report.exit_code
 
 
@@ -173,24 +179,26 @@ def _announce_stop(number: int) -> None:
     os.write(2, b"\nfinishing the images in work; again to stop at once\n")
 
 
-def _plan(run_options: RunOptions, kind: str, copies: int) -> list[Item]:
-    if os.path.isfile(run_options.src):
-        return plan_copies(run_options.src, run_options.dst, kind, copies)
+def _scan(run_options: RunOptions) -> Found:
     if not os.path.isdir(run_options.src):
         raise click.BadParameter(
             f"{printable_path(run_options.src)} is neither a file nor a folder: '-' reads stdin",
             param_hint="SRC",
         )
+    return find(run_options.src, run_options.allow_format)
+
+
+def _plan(run_options: RunOptions, found: Found | None, kind: str, copies: int) -> list[Item]:
+    """Plan the outputs of the images that were found; None: SRC is one file."""
+    if found is None:
+        return plan_copies(run_options.src, run_options.dst, kind, copies)
     if os.path.lexists(run_options.dst) and not os.path.isdir(run_options.dst):
-        found = "a file" if os.path.isfile(run_options.dst) else "not a folder"
-        raise ValueError(f"{printable_path(run_options.dst)} is {found}, and SRC is a folder")
-    found = scan(run_options.src, run_options.allow_format)
-    for path, reason in found.left_out:
-        click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
+        here = "a file" if os.path.isfile(run_options.dst) else "not a folder"
+        raise ValueError(f"{printable_path(run_options.dst)} is {here}, and SRC is a folder")
     return plan_outputs(found.images, run_options.src, run_options.dst, kind, copies)
 
 
-def _dry_run(run_options: RunOptions, items: list[Item], job: Job) -> int:
+def _dry_run(run_options: RunOptions, items: list[Item], job: Job, unread: dict[str, int]) -> int:
     """Print what a run would write."""
     todo = items
     if not run_options.force and os.path.isdir(run_options.dst):
@@ -202,7 +210,7 @@ def _dry_run(run_options: RunOptions, items: list[Item], job: Job) -> int:
             {"path": printable_path(item.path), "output": printable_path(item.target)}
             for item in todo
         ]
-        click.echo(json.dumps({**report.summary(), "plan": names}))
+        click.echo(json.dumps({**report.summary(), "unread": unread, "plan": names}))
         return 0
     for item in todo:
         click.echo(f"{printable_path(item.path)} -> {printable_path(item.target)}")
@@ -214,8 +222,8 @@ def _dry_run(run_options: RunOptions, items: list[Item], job: Job) -> int:
 # --- printing ---------------------------------------------------------------------------
 
 
-def _finish(run_options: RunOptions, report: Report, job: Job) -> None:
-    summary = summarize(report, job.pipeline.seed)
+def _finish(run_options: RunOptions, report: Report, job: Job, unread: dict[str, int]) -> None:
+    summary = {**summarize(report, job.pipeline.seed), "unread": unread}
     if report.stopped:
         click.echo(f"Error: stopped: {report.stopped}", err=True)
     elif report.exceeded:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from imgkit.cli import options
-from imgkit.cli.values import usage
+from imgkit.cli.values import find, nothing_done, usage
 
 
 @click.command(short_help="Measure a folder: mean and std, sizes, formats, classes, bad files.")
@@ -39,21 +39,20 @@ def stats(src: str, as_json: bool, plot: str | None, workers: int | None, max_pi
         raise click.BadParameter(f"{plot!r} ends in neither .png nor .html", param_hint="--plot")
     from imgkit.cli.progress import FileProgress, cores
     from imgkit.dataset import stats as stats_of
-    from imgkit.folder.scan import scan
-    from imgkit.io.files import printable_path, resolve_target
+    from imgkit.io.files import resolve_target
 
-    found = scan(src)
-    for path, reason in found.left_out:
-        click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
+    found = find(src)
     if not found.images:
-        raise click.BadParameter(f"{printable_path(src)} has no images", param_hint="SRC")
+        if as_json:
+            click.echo(json.dumps({"images": 0, "unread": found.unread}))
+        raise nothing_done(src, found)
     paths = [image.path for image in found.images]
     if plot is not None:
         with usage("--plot"):
             plot = resolve_target(plot, "--plot", (os.path.join(src, path) for path in paths))
     with FileProgress(len(paths)) as progress:
         figures, wrong = stats_of.collect(src, paths, workers or cores(), max_pixels, progress.show)
-    facts = stats_of.summary(figures, wrong)
+    facts = {**stats_of.summary(figures, wrong), "unread": found.unread}
     if plot is not None:
         with usage("--plot"):
             write(plot, figures, facts, os.path.basename(os.path.abspath(src)))

@@ -1,4 +1,4 @@
-"""Read the values of options, and answer wrong ones with one line."""
+"""Read the values of options and the files of SRC, and answer wrong ones with one line."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import re
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from imgkit.folder.scan import Found
 
 BORDERS = ("constant", "edge", "reflect", "symmetric", "wrap")
 
@@ -139,3 +142,58 @@ def read_failures(
             f"{value!r} is neither a number of images nor a share like 5%", ctx, param
         ) from None
     return number, share
+
+
+# --- the files of SRC -------------------------------------------------------------------
+
+
+class NothingDone(click.ClickException):
+    """SRC has nothing to work on; answered with one line."""
+
+    exit_code = 1
+
+
+def find(src: str, allow: tuple[str, ...] | None = None) -> Found:
+    """Scan a folder, and print what is left out and what is not read.
+
+    Args:
+        src: the folder.
+        allow: what --allow-format names; None if the command has no such option.
+    """
+    from imgkit.folder.scan import scan
+    from imgkit.io.files import printable_path
+
+    found = scan(src, allow or ())
+    for path, reason in found.left_out:
+        click.echo(f"left out: {printable_path(path)}: {reason}", err=True)
+    if found.unread:
+        click.echo(f"not read: {unread_text(found.unread, allow is not None)}", err=True)
+    return found
+
+
+def unread_text(unread: dict[str, int], has_option: bool) -> str:
+    """Return the formats that are not read, with counts and with the option that allows one.
+
+    >>> unread_text({"heic": 12, "psd": 3}, True)
+    '12 heic, 3 psd (--allow-format psd reads it)'
+    """
+    from imgkit.io.header import ALLOWABLE
+
+    return ", ".join(
+        f"{count} {name}"
+        + (f" (--allow-format {name} reads it)" if has_option and name in ALLOWABLE else "")
+        for name, count in unread.items()
+    )
+
+
+def nothing_done(src: str, found: Found) -> NothingDone:
+    """Return the error that says why a folder gives nothing to work on."""
+    from imgkit.io.files import printable_path
+
+    where = printable_path(src)
+    if found.unread:
+        count = sum(found.unread.values())
+        return NothingDone(
+            f"nothing done: {where} has no image that is read, and {count} of formats that are not"
+        )
+    return NothingDone(f"nothing done: {where} has no images")

@@ -1,13 +1,14 @@
-"""Find the images of a folder, and the files that look like images but cannot be read."""
+"""Find the images of a folder, and count the files of image formats that are not read."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
 
-from imgkit.io.files import has_image_name, starts_like_image, walk_files
+from imgkit.io.files import file_format, has_image_name, walk_files
 
 
 class Source(NamedTuple):
@@ -19,37 +20,44 @@ class Source(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The result of a scan: the images sorted by path, and the paths left out with the reason."""
+    """The result of a scan."""
 
-    images: list[Source]
-    left_out: list[tuple[str, str]]
+    images: list[Source]  # sorted by path
+    left_out: list[tuple[str, str]]  # paths with the reason, sorted
+    unread: dict[str, int]  # files of image formats that are not read, the most frequent first
 
 
 def scan(folder: str, allow: Collection[str] = ()) -> Found:
     """Find the images below a folder.
 
-    A file is an image if its name ends like one or its first bytes are those of one. Symbolic
-    links to files are read, links to folders are not followed, hidden names are ignored, and
-    pipes, sockets and devices are left out and never opened.
+    A file is an image if its name ends like one or its first bytes are those of one. Files of other
+    image formats are counted. Symbolic links to files are read, links to folders are not followed,
+    hidden names are ignored, and pipes, sockets and devices are left out and never opened.
 
     Args:
         folder: where to look.
         allow: formats to find in addition to the trusted ones.
     """
-    found = Found([], [])
+    images: list[Source] = []
+    left_out: list[tuple[str, str]] = []
+    unread: Counter[str] = Counter()
     for entry in walk_files(folder):
         path = os.path.relpath(entry.path, folder)
         named = has_image_name(entry.name, allow)
         try:
             status = entry.stat()
-            regular = stat.S_ISREG(status.st_mode)
-            if regular and (named or starts_like_image(entry.path, allow)):
-                found.images.append(Source(path, status.st_size, status.st_mtime_ns))
-            elif not regular and named:
-                found.left_out.append((path, "not a regular file"))
+            if not stat.S_ISREG(status.st_mode):
+                if named:
+                    left_out.append((path, "not a regular file"))
+                continue
+            found = file_format(entry.path, allow)
         except OSError as error:
             if named:
-                found.left_out.append((path, error.strerror or str(error)))
-    found.images.sort()
-    found.left_out.sort()
-    return found
+                left_out.append((path, error.strerror or str(error)))
+            continue
+        if found.is_read:
+            images.append(Source(path, status.st_size, status.st_mtime_ns))
+        elif found.name:
+            unread[found.name] += 1
+    counts = sorted(unread.items(), key=lambda pair: (-pair[1], pair[0]))
+    return Found(sorted(images), sorted(left_out), dict(counts))

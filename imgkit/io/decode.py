@@ -29,13 +29,13 @@ import numpy.typing as npt
 
 from imgkit.image import MAX_CHANNELS, check_image
 from imgkit.io import features, netpbm
+from imgkit.io.formats import is_supported, recognize
 from imgkit.io.header import (
     ALLOWABLE,
     BadImage,
     check_pixels,
     check_whole,
     count_frames,
-    recognize,
     sniff,
     webp_size,
 )
@@ -179,6 +179,8 @@ def _format(data: bytes, allow: Collection[str]) -> str:
     if not data:
         raise BadImage("empty", "the file is empty")
     kind = sniff(data)
+    if kind is not None and not is_supported(kind):
+        raise BadImage("unsupported", f"{kind} files are not read by the Pillow that is installed")
     if kind is not None:
         return kind
     other = recognize(data)

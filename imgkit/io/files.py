@@ -13,9 +13,10 @@ import stat
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from imgkit.io.header import EXTENSIONS, OTHER_EXTENSIONS, recognize, sniff
+from imgkit.io.formats import NOT_READ, START, is_supported, recognize
+from imgkit.io.header import EXTENSIONS, OTHER_EXTENSIONS, sniff
 
 OWN = ".imgkit"  # prefix of the names that imgkit keeps for itself: its folder and temporary files
 
@@ -42,7 +43,7 @@ def find_images(folder: str) -> list[str]:
     paths = []
     for entry in walk_files(folder):
         with contextlib.suppress(OSError):
-            if entry.is_file() and (has_image_name(entry.name) or starts_like_image(entry.path)):
+            if entry.is_file() and file_format(entry.path).is_read:
                 paths.append(os.path.relpath(entry.path, folder))
     return sorted(paths)
 
@@ -72,18 +73,41 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+class FileFormat(NamedTuple):
+    """The format of a file, "" if it is not an image, and whether it is read."""
+
+    name: str
+    is_read: bool
+
+
 def has_image_name(name: str, allow: Collection[str] = ()) -> bool:
     """Whether a name ends like that of a trusted format, or of one in `allow`."""
     extension = os.path.splitext(name)[1].lower()
     return extension in EXTENSIONS or OTHER_EXTENSIONS.get(extension) in allow
 
 
-def starts_like_image(path: str, allow: Collection[str] = ()) -> bool:
-    """Whether the first bytes of a file are those of a trusted format, or of one in `allow`."""
+def file_format(path: str, allow: Collection[str] = ()) -> FileFormat:
+    """Return the format of a file by its name if that is an image's, else by its first bytes.
+
+    Only where the bytes say nothing, the name of a format that is not read is enough.
+
+    Args:
+        path: of the file.
+        allow: formats to read in addition to the trusted ones.
+    """
+    extension = os.path.splitext(path)[1].lower()
+    if has_image_name(path, allow):
+        kind = (EXTENSIONS | OTHER_EXTENSIONS)[extension]
+        return FileFormat(kind, is_supported(kind))
     with open(path, "rb") as file:
-        start = file.read(16)
-    # two letters alone are no evidence
-    return sniff(start) not in (None, "bmp") or recognize(start) in allow
+        start = file.read(START)
+    trusted = sniff(start)
+    if trusted not in (None, "bmp"):  # two letters alone are no evidence
+        return FileFormat(str(trusted), is_supported(str(trusted)))
+    other = recognize(start)
+    if other is None or other == "raw":
+        other = (NOT_READ | OTHER_EXTENSIONS).get(extension, other or "")
+    return FileFormat(other, other in allow)
 
 
 # --- what may be written ----------------------------------------------------------------

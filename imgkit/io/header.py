@@ -10,6 +10,8 @@ import struct
 import zlib
 from typing import Any
 
+from imgkit.io.formats import brands, raw_format
+
 EXTENSIONS = {
     ".png": "png",
     ".jpg": "jpg",
@@ -47,34 +49,8 @@ STARTS = {
     b"GIF89a": "gif",
     b"\x93NUMPY": "npy",
 }
-# Formats that are recognized so that the error can name them. Those with a plug-in of Pillow can be
-# allowed; few users test these decoders, and some run other programs, so they are off by default.
-OTHER_STARTS = {
-    b"\0\0\1\0": "ico",
-    b"\0\0\2\0": "cur",
-    b"icns": "icns",
-    b"\0\0\0\x0cjP  \r\n\x87\n": "jp2",
-    b"\xff\x4f\xff\x51": "jp2",
-    b"8BPS": "psd",
-    b"DDS ": "dds",
-    b"qoif": "qoi",
-    b"\x01\xda": "sgi",
-    **{b"P%d" % number + space: "ppm" for number in range(1, 7) for space in (b"\n", b" ", b"\r")},
-    b"P7\n": "pam",
-    b"Pf\n": "pfm",
-    b"PF\n": "pfm",
-    b"\0\0\0\x0cJXL ": "jxl",
-    b"\xff\x0a": "jxl",
-    b"%PDF": "pdf",
-    b"%!PS": "eps",
-    b"\xc5\xd0\xd3\xc6": "eps",
-    b"<svg": "svg",
-    b"<?xml": "svg",
-    b"v/1\x01": "exr",
-    b"#?RADIANCE": "hdr",
-    b"SIMPLE  =": "fits",
-}
-TGA_DEPTHS = (b"\x0f", b"\x10", b"\x18", b"\x20")  # 15, 16, 24 and 32 bits of color
+# Formats with a plug-in of Pillow that are read if they are allowed; few users test these decoders,
+# and some run other programs, so they are off by default.
 ALLOWABLE = {
     "ico": "ICO",
     "cur": "CUR",
@@ -108,7 +84,9 @@ class BadImage(ValueError):
 
 
 def sniff(data: bytes) -> str | None:
-    """Return the trusted format of a file by its first 32 bytes, or None.
+    """Return the trusted format of a file by its start, or None.
+
+    32 bytes are enough but for the raw files of cameras, which are TIFF by their first bytes.
 
     >>> sniff(b"\\x89PNG\\r\\n\\x1a\\n")
     'png'
@@ -116,33 +94,9 @@ def sniff(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     if data[4:8] == b"ftyp":
-        return "avif" if _brands(data) & {b"avif", b"avis"} else None
-    return next((name for start, name in STARTS.items() if data.startswith(start)), None)
-
-
-def recognize(data: bytes) -> str | None:
-    """Return the format of a file that is not a trusted one, or None."""
-    if data[4:8] == b"ftyp" and _brands(data) & {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}:
-        return "heic"
-    if _is_tga(data):
-        return "tga"
-    return next((name for start, name in OTHER_STARTS.items() if data.startswith(start)), None)
-
-
-def _is_tga(data: bytes) -> bool:
-    """Whether a file has TGA's footer, or the header that looks like a cursor without pictures.
-
-    The first version of TGA has no signature. True color without a color map and an image ID starts
-    like a cursor, but where a cursor has its number of pictures, TGA has zero.
-    """
-    header = data[:3] == b"\0\0\2" and data[3:8] == bytes(5) and data[16:17] in TGA_DEPTHS
-    return header or data.endswith(b"TRUEVISION-XFILE.\0")
-
-
-def _brands(data: bytes) -> set[bytes]:
-    """The brands of an ISO media file: the major one and those it is compatible with."""
-    end = min(int.from_bytes(data[:4], "big"), len(data), 256)
-    return {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
+        return "avif" if {b"avif", b"avis"} & set(brands(data)) else None
+    found = next((name for start, name in STARTS.items() if data.startswith(start)), None)
+    return None if found == "tiff" and raw_format(data) else found
 
 
 # --- frames -----------------------------------------------------------------------------

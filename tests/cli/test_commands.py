@@ -84,6 +84,7 @@ def test_one_bad_image_is_one_line_and_exit_1(photos, tmp_path):
         "missing": 0,
         "failed": 1,
         "quarantined": 0,
+        "unread": {},
         "failures": [
             {
                 "path": "broken.jpg",
@@ -387,11 +388,12 @@ def test_quality_reaches_the_encoder(photos, tmp_path):
     assert sizes[0] < sizes[1]
 
 
-def test_an_empty_folder_is_no_failure(tmp_path):
+def test_an_empty_folder_is_nothing_done(tmp_path):
     (tmp_path / "empty").mkdir()
     result = invoke("pool", tmp_path / "empty", tmp_path / "out")
-    assert result.exit_code == 0
-    assert "0 images" in result.stderr
+    assert result.exit_code == 1
+    assert "nothing done: " in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_codec_and_the_help_agree_on_the_limit():

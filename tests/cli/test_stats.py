@@ -96,8 +96,8 @@ def test_a_plot_that_cannot_be_written_is_exit_2(photos):
     assert "--plot" in result.output
 
 
-def test_a_folder_without_images_is_wrong_usage(tmp_path):
+def test_a_folder_without_images_is_nothing_done(tmp_path):
     result = invoke(tmp_path)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "has no images" in result.output
     assert invoke(pathlib.Path(tmp_path) / "gone").exit_code == 2

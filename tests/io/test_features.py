@@ -10,7 +10,8 @@ from PIL import Image
 
 from imgkit.io.decode import decode, decode_details
 from imgkit.io.features import JPEG_OTHER
-from imgkit.io.header import BadImage, recognize, sniff
+from imgkit.io.formats import recognize
+from imgkit.io.header import BadImage, sniff
 
 COLORS = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
 DEEP = np.random.default_rng(1).integers(0, 4096, (16, 16)).astype(np.uint16)
@@ -98,16 +99,14 @@ def test_tga_is_no_cursor(mode, packed, footer):
     data = saved(Image.fromarray(COLORS).convert(mode), "TGA", compression=packed)
     data = data if footer else data[:-26]
     assert sniff(data) is None
-    # without the footer, only true color is known: other types could be anything
-    true_color = mode in ("RGB", "RGBA") and not packed
-    assert recognize(data) == ("tga" if footer or true_color else None)
+    assert recognize(data) == "tga"
 
 
 def test_a_cursor_is_a_cursor():
     icon = saved(COLORS, "ICO")
     assert recognize(icon) == "ico"
     assert recognize(b"\0\0\2\0" + icon[4:]) == "cur"
-    assert recognize(b"\0\0\2\0" + bytes(28)) == "cur"
+    assert recognize(b"\0\0\2\0" + bytes(28)) is None  # a cursor has at least one picture
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12])
