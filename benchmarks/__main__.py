@@ -25,7 +25,7 @@ from benchmarks.harness import run_suite, table
 HERE = pathlib.Path(__file__).parent
 SUITES = (
     "conv", "edges", "pool", "resample", "color", "pipelines", "ops", "tensor", "loader", "imports",
-    "folders", "calls",
+    "folders", "calls", "robustness",
 )  # fmt: skip
 PACKAGES = (
     "numpy", "scipy", "opencv-python", "scikit-image", "torch", "torchvision", "kornia",

@@ -93,7 +93,10 @@ def read_layout(page: Any) -> Layout:
     if 262 not in tags:
         raise refusal("no photometric interpretation, so that its colors are unknown")
     photometric = int(tags.valueof(262))
-    channels = int(tags.valueof(277, 1))
+    compression = int(tags.valueof(259, NONE))
+    # old JPEG files leave the number of channels to the JPEG stream
+    default = COLORS.get(photometric, 1) if compression == OLD_JPEG else 1
+    channels = int(tags.valueof(277, default))
     if channels > MAX_CHANNELS:
         raise BadImage("unsupported", f"{channels} channels: at most {MAX_CHANNELS}")
     if photometric not in COLORS:
@@ -106,7 +109,7 @@ def read_layout(page: Any) -> Layout:
         channels,
         _extras(tags.valueof(338, ()), channels - COLORS[photometric]),
         channels > 1 and int(tags.valueof(284, 1)) == 2,
-        int(tags.valueof(259, NONE)),
+        compression,
         int(tags.valueof(317, NO_PREDICTOR)),
         turn if turn in range(1, 9) else 1,
         int(tags.valueof(266, 1)),
