@@ -10,6 +10,8 @@ from imgkit.geometry.matrix import Size, positions
 from imgkit.image import Array
 from imgkit.stages import Field
 
+BLOCK = 32  # rows of a field that one product makes
+
 
 def displacement(field: Field, sample: int, size: tuple[int, int]) -> Array:
     """Return one sample's displacement field, (H, W, 2) float32: out reads in at p + d(p)."""
@@ -26,36 +28,46 @@ def displacement(field: Field, sample: int, size: tuple[int, int]) -> Array:
     return moved
 
 
-@functools.lru_cache(maxsize=4)  # an image, its mask and its boxes ask for the same field
+@functools.lru_cache(maxsize=2)  # an image, its mask and its boxes ask for the same field
 def _elastic(amount: float, sigma: float, key0: int, key1: int, size: tuple[int, int]) -> Array:
     """Smooth noise by a cubic B-spline of standard deviation `sigma`, scaled to `amount`."""
     result = np.zeros((*size, 2), np.float32)
     if amount == 0:
         result.flags.writeable = False
         return result
-    spacing = max(sigma * np.sqrt(3.0), 1.0)  # a cubic B-spline's deviation is spacing / sqrt(3)
-    rows, columns = (_spline_basis(length, float(spacing)) for length in size)
-    shape = (2, rows.shape[1], columns.shape[1])
+    spacing = max(sigma * 3**0.5, 1.0)  # a cubic B-spline's deviation is spacing / sqrt(3)
+    shape = (2, *(int(np.ceil((length - 1) / spacing)) + 3 for length in size))
     raw = np.random.Philox(key=np.array([key0, key1], np.uint64)).random_raw(int(np.prod(shape)))
     lattice = ((raw >> np.uint64(40)).astype(np.float32) * 2.0**-23 - 1.0).reshape(shape)
     for axis in (0, 1):
-        result[..., axis] = (rows @ lattice[axis]) @ columns.T
+        rows = _spline(lattice[axis], size[0], spacing)
+        result[..., axis] = _spline(np.ascontiguousarray(rows.T), size[1], spacing).T
     length = float(np.sqrt(np.einsum("hwd,hwd->hw", result, result).max()))
     result *= np.float32(amount / max(length, 1e-12))
     result.flags.writeable = False
     return result
 
 
-@functools.lru_cache(maxsize=64)
-def _spline_basis(length: int, spacing: float) -> Array:
-    """Return cubic B-spline weights (length, nodes) of nodes `spacing` pixels apart."""
-    nodes = int(np.ceil((length - 1) / spacing)) + 3
-    t = np.abs(np.arange(length)[:, None] / spacing - (np.arange(nodes) - 1))
-    inner = 2 / 3 - t**2 + t**3 / 2
-    outer = np.clip(2 - t, 0, None) ** 3 / 6
-    basis = np.where(t < 1, inner, outer).astype(np.float32)
-    basis.flags.writeable = False
-    return basis
+def _spline(nodes: Array, length: int, spacing: float) -> Array:
+    """Make `length` rows of cubic B-splines from rows of nodes `spacing` pixels apart.
+
+    Four nodes reach a row. Some rows at a time are one small dense product; the matrix of all rows
+    and nodes would take memory in the square of the side.
+    """
+    position = np.arange(length) / spacing
+    first = np.floor(position).astype(np.int64)
+    t = np.abs((position - first)[:, None] - np.arange(-1, 3))
+    weights = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, np.clip(2 - t, 0, None) ** 3 / 6)
+    result = np.empty((length, nodes.shape[1]), np.float32)
+    for start in range(0, length, BLOCK):
+        rows = slice(start, start + BLOCK)
+        low = first[start]
+        place = first[rows, None] - low + np.arange(4)
+        band = np.zeros((len(place), place[-1, -1] + 1), np.float32)
+        np.put_along_axis(band, place, weights[rows].astype(np.float32), 1)
+        used = nodes[low : low + band.shape[1]]  # the last weight of the last row may be a 0
+        np.matmul(band[:, : len(used)], used, out=result[rows])
+    return result
 
 
 @functools.lru_cache(maxsize=64)

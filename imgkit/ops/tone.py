@@ -92,11 +92,12 @@ def posterize(x: Array, bits: int) -> Array:
     """Keep the `bits` highest bits of each intensity.
 
     Integers lose their lower bits; floats are rounded down to ``2**bits`` equal steps. The
-    steps are those of an 8-bit image on every dtype.
+    steps are those of an 8-bit image on every dtype; 8 bits change nothing, on uint16 and floats
+    neither.
 
     Args:
         x: image(s) of any number of channels.
-        bits: 0 (black) to 8 (all bits of an 8-bit image).
+        bits: 0 (black) to 8 (all).
 
     Returns:
         Image(s) like `x`.
@@ -145,8 +146,9 @@ def solarize(x: Array, threshold: float | None = None) -> Array:
 def equalize(x: Array) -> Array:
     """Equalize the histogram of each channel.
 
-    The curve is Pillow's and torchvision's, computed from a histogram of 256 bins. uint16 and
-    float images interpolate it linearly: they keep their fine steps and match their 8-bit copies.
+    The curve is Pillow's and torchvision's, computed from a histogram of 256 bins. The results of
+    uint16 and float images lie within half a level of 8 bits from that of their 8-bit copy
+    (`to_uint8`): between two levels they keep their fine steps, up to half a level on each side.
     A channel with too few pixels or with one value stays unchanged.
 
     Args:
@@ -194,7 +196,7 @@ def clahe(x: Array, clip_limit: float = 4.0, tiles: int | tuple[int, int] = 8) -
 
     RGB images are equalized in their luma, and the change is added to all three channels, as
     CLAHE on Y of Y'CbCr does. The histograms have 256 bins; uint16 and float images
-    interpolate their curves linearly.
+    keep fine steps beside the levels of their 8-bit copy, as in `equalize`.
 
     Args:
         x: gray or RGB image(s).

@@ -313,6 +313,8 @@ def test_agrees_with_torchvision(name: str, channels: int, dtype: str) -> None:
     tensor = torch.from_numpy(x).permute(2, 0, 1)
     peer, calls = TORCHVISION[name]
     for arguments in calls:
+        if (name, arguments, dtype) == ("posterize", (8,), "float32"):
+            continue  # theirs rounds white down to 255 / 256; here 8 bits change nothing
         theirs_arguments = arguments
         if name == "solarize":
             theirs_arguments = (128,) if dtype == "uint8" else (0.5,)

@@ -1,5 +1,6 @@
 """Pooling: arithmetic, the oracle, torch, scikit-image, SciPy, and the laws."""
 
+import contextlib
 import itertools
 
 import numpy as np
@@ -48,6 +49,36 @@ def test_integer_means_are_rounded_half_to_even():
     x = np.array([0, 1, 1, 2, 2, 3, 254, 255], np.uint8)
     np.testing.assert_array_equal(ik.avg_pool(x, 2), [0, 2, 2, 254])
     np.testing.assert_array_equal(ik.median_pool(x, 2), [0, 2, 2, 254])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("native", [None, False, True])
+def test_every_mean_of_integers_is_the_exact_one_rounded_half_to_even(dtype, native):
+    rng = np.random.default_rng(32)
+    for shape in itertools.product((1, 3, 6, 7, 10), (2, 5, 12)):
+        area = shape[0] * shape[1]
+        for top in (3, 255, np.iinfo(dtype).max):
+            x = rng.integers(0, top, (30, *shape, 1), dtype, endpoint=True)
+            quotient, rest = np.divmod(x.astype(np.int64).sum((1, 2, 3)), area)
+            expected = quotient + (2 * rest + quotient % 2 > area)
+            for found in _means(x, shape, native):
+                np.testing.assert_array_equal(np.asarray(found).ravel(), expected)
+
+
+def _means(x, shape, native):
+    """Return the mean of each image by every pool; `native` of a tensor, None of an array."""
+    if native is not None:
+        torch = pytest.importorskip("torch")
+        from imgkit.backends.tensor.numpy_view import native as by_torch
+
+        x = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+    with by_torch() if native else contextlib.nullcontext():
+        yield ik.global_pool(x, "avg")
+        yield ik.adaptive_pool(x, 1, "avg")
+        yield ik.avg_pool(x, shape)
+        if shape[0] > 1:
+            wide = (shape[0] + 2, shape[1] + 2)
+            yield ik.avg_pool(x, wide, padding=1, count_include_pad=False)
 
 
 def test_every_mean_of_16_bit_numbers_is_exact():

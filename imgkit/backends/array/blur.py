@@ -103,8 +103,8 @@ def _running_sums(strip: Array, sides: tuple[int, int], cv_border: int, inner: I
     area = math.prod(sides)
     if area * full_range(strip.dtype) > MOST:
         strip = strip.astype(np.float32)  # exact
-    # float32 holds the sums of uint8 windows exactly up to 2**16 pixels
-    depth = cv2.CV_32F if strip.dtype == np.uint8 and area <= 1 << 16 else cv2.CV_64F
+    # float32 holds the sums of so many uint8 pixels, and keeps their means off the ties
+    depth = cv2.CV_32F if strip.dtype == np.uint8 and area <= 1 << 15 else cv2.CV_64F
     total = cv2.boxFilter(strip, depth, sides[::-1], normalize=False, borderType=cv_border)
     return np.asarray(total.reshape(strip.shape)[inner])
 

@@ -131,9 +131,13 @@ def adaptive_pool(x: Array, kind: str, axes: Axes, output: Axes) -> Array:
         sums = x
         for axis, span in zip(axes, spans, strict=True):
             sums = _reduce_spans(sums, axis, span, np.add, total)
-        for axis, span in zip(axes, spans, strict=True):
-            sums = sums / along(np.array([float(s.stop - s.start) for s in span]), axis, x.ndim)
-    return saturate(sums, x.dtype)
+        # one exact count: dividing by the lengths of the axes in turn would round ties both ways
+        counts = [
+            along(np.array([float(s.stop - s.start) for s in span]), axis, x.ndim)
+            for axis, span in zip(axes, spans, strict=True)
+        ]
+        means = sums / functools.reduce(np.multiply, counts)
+    return saturate(means, x.dtype)
 
 
 # --- strips -----------------------------------------------------------------------------

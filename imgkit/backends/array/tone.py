@@ -79,7 +79,9 @@ def invert(x: Array) -> Array:
 
 
 def posterize(x: Array, bits: int) -> Array:
-    """Keep the highest bits."""
+    """Keep the highest bits; 8 of them are all."""
+    if bits == 8:
+        return x.copy() if x.dtype.kind == "u" else np.clip(x, 0, 1)
     if x.dtype.kind == "u":
         kept = full_range(x.dtype) + 1 - 2 ** (8 * x.dtype.itemsize - bits)
         return np.bitwise_and(x, x.dtype.type(kept))
@@ -124,26 +126,31 @@ def _equalize_plane(plane: Array) -> Array:
     """Flatten the histogram of (H, W)."""
     coarse = plane if plane.dtype == np.uint8 else to_uint8(plane)
     table = equalize_table(cv2.calcHist([coarse], [0], None, [256], [0, 256]))
-    return interpolate_table(plane, table)
+    return read_table(plane, coarse, table)
 
 
-def interpolate_table(x: Array, table: Array) -> Array:
-    """Read a curve given at the 256 levels of uint8; other dtypes interpolate linearly."""
+def read_table(x: Array, coarse: Array, table: Array) -> Array:
+    """Read a curve of 256 levels for an image and its 8-bit copy.
+
+    A finer dtype keeps its steps: what lies beside a level differs from the result of that level
+    by as much, at most half a level, towards a neighbor that has another result.
+    """
     if x.dtype == np.uint8:
         return apply_table(x, table)
     value = table.astype(np.int32)
-    rise = np.diff(value, append=value[-1])
-    if x.dtype == np.uint16:  # 65535 = 255 * 257, so 257 steps lie between two levels
-        fine = 257 * value[:, None] + rise[:, None] * np.arange(257)
-        return apply_table(x, fine.ravel()[:65536].astype(np.uint16))
-    position = np.clip(x, 0, 1) * x.dtype.type(255)
-    with np.errstate(invalid="ignore"):  # NaN reads at 0, and stays NaN
-        index = position.astype(np.uint8)
-    position -= index
-    position *= apply_table(index, rise.astype(x.dtype))
-    position += apply_table(index, value.astype(x.dtype))
-    position *= x.dtype.type(1 / 255)
-    return position
+    moves = np.diff(value) > 0
+    above, below = np.append(moves, False), np.append(False, moves)
+    if x.dtype == np.uint16:  # 65535 = 255 * 257, so 257 steps lie around a level
+        rest = np.arange(-128, 129)
+        fine = 257 * value[:, None] + np.where(rest < 0, below[:, None], above[:, None]) * rest
+        return apply_table(x, fine.ravel()[128 : 128 + 65536].astype(np.uint16))
+    rest = np.clip(x, 0, 1) * x.dtype.type(255)
+    rest -= coarse
+    sides = (apply_table(coarse, moves.astype(x.dtype)) for moves in (below, above))
+    rest *= np.where(rest < 0, *sides)
+    rest += apply_table(coarse, value.astype(x.dtype))
+    rest *= x.dtype.type(1 / 255)
+    return rest
 
 
 # --- one scale and offset a channel ------------------------------------------------------

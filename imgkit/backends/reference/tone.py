@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,9 @@ def invert(x: Array, top: float) -> Array:
 
 
 def posterize(x: Array, bits: int, top: float) -> Array:
-    """Round down to a multiple of the lowest bit kept; floats to one of 2**bits steps."""
+    """Round down to a multiple of the lowest bit kept; floats to one of 2**bits steps; 8 is all."""
+    if bits == 8:
+        return np.clip(x, 0, top)
     if top > 1:
         lowest = (top + 1) / 2**bits
         return np.floor(x / lowest) * lowest
@@ -52,7 +55,19 @@ def _equalize(plane: Array) -> Array:
         return plane
     below = [int(counts[:level].sum()) for level in range(256)]
     curve = [min((count + step // 2) // step, 255) for count in below]
-    return np.interp(plane, range(256), curve)
+    return _read(plane, np.array(curve, float))
+
+
+def _read(plane: Any, curve: Array) -> Any:
+    """Read a curve of 256 levels at intensities 0..255.
+
+    The result of the nearest level; the distance to that level is added, unless the curve is flat
+    on that side.
+    """
+    level = np.rint(np.nan_to_num(plane)).astype(int)
+    distance = plane - level
+    neighbor = np.clip(level + np.where(distance < 0, -1, 1), 0, 255)
+    return curve[level] + np.where(curve[neighbor] == curve[level], 0 * distance, distance)
 
 
 def _histogram(intensities: Array) -> Array:
@@ -97,7 +112,7 @@ def _clahe(gray: Array, clip_limit: float, tiles: tuple[int, int]) -> Array:
     for y, x in np.ndindex(*gray.shape):
         row, column = y / height - 0.5, x / width - 0.5
         result[y, x] = sum(
-            row_weight * column_weight * np.interp(gray[y, x], range(256), curves[i][j])
+            row_weight * column_weight * _read(gray[y, x], curves[i][j])
             for i, row_weight in _two_tiles(row, tiles[0])
             for j, column_weight in _two_tiles(column, tiles[1])
         )

@@ -121,7 +121,9 @@ def prepared_curves(
 
 TABLES: dict[str, Callable[[Array, Array, float], Array]] = {
     "adjust_gamma": lambda x, gamma, top: top * (x / top) ** gamma,
-    "posterize": lambda x, bits, top: x // ((top + 1) / 2.0**bits) * ((top + 1) / 2.0**bits),
+    "posterize": lambda x, bits, top: np.where(
+        bits == 8, x, x // ((top + 1) / 2.0**bits) * ((top + 1) / 2.0**bits)
+    ),
     "solarize": lambda x, threshold, top: np.where(x >= threshold * top, top - x, x),
     "solarize_add": lambda x, add, top: np.where(x < top / 2, np.minimum(x + add * top, top), x),
     "invert": lambda x, value, top: top - x,
@@ -156,7 +158,8 @@ def _gamma(x: Tensor, gamma: Tensor) -> Tensor:
 
 def _posterize(x: Tensor, bits: Tensor) -> Tensor:
     count = torch.exp2(bits)
-    return torch.minimum((x * count).floor().clamp(min=0), count - 1) / count
+    kept = torch.minimum((x * count).floor().clamp(min=0), count - 1) / count
+    return torch.where(bits == 8, x.clamp(0, 1), kept)
 
 
 CURVES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

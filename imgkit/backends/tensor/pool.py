@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -52,12 +53,13 @@ def avg_pool(
     layout = size, stride, padding, dilation, windows
     if is_viewed(x):
         return _through_array(array.avg_pool, x, axes, *layout, count_include_pad)
-    sums = _summable(x, math.prod(size))
+    sums, counts = _summable(x, math.prod(size)), []
     for axis, line, pad in zip(axes, _lines(*layout), padding, strict=True):
         seen = pad if count_include_pad else 0
-        counts = np.maximum(line.inside(-seen, x.shape[axis] + seen), 1)
-        sums = _divide(_windows(sums, axis, line, 0).sum(-1), axis, counts)
-    return saturate(sums, x.dtype)
+        held = np.maximum(line.inside(-seen, x.shape[axis] + seen), 1)
+        counts.append(_lying(held, axis, x.ndim))
+        sums = _windows(sums, axis, line, 0).sum(-1)
+    return saturate(_divide(sums, counts), x.dtype)
 
 
 @ordered
@@ -84,7 +86,7 @@ def adaptive_pool(x: Tensor, kind: str, axes: Axes, output: Axes) -> Tensor:
         return _through_array(array.adaptive_pool, x, kind, axes, output)
     if kind == "median":
         return _adaptive_median(x, axes, output)
-    values = _summable(x, EXACT) if kind == "avg" else movable(x)
+    values, counts = _summable(x, EXACT) if kind == "avg" else movable(x), []
     for axis, count in zip(axes, output, strict=True):
         index, present = _spans(x.shape[axis], count)
         windows = _gathered(values, axis, index)
@@ -92,9 +94,10 @@ def adaptive_pool(x: Tensor, kind: str, axes: Axes, output: Axes) -> Tensor:
             values = windows.amax(-1) if kind == "max" else windows.amin(-1)
             continue
         shape = (1,) * axis + (count,) + (1,) * (x.ndim - axis - 1) + (-1,)
-        held = constant(present, windows, windows.dtype).reshape(shape)
-        values = _divide((windows * held).sum(-1), axis, present.sum(1))
-    return saturate(values, x.dtype)
+        held = constant(present, windows, torch.bool).reshape(shape)
+        values = torch.where(held, windows, 0).sum(-1)
+        counts.append(_lying(present.sum(1), axis, x.ndim))
+    return saturate(_divide(values, counts) if counts else values, x.dtype)
 
 
 def _through_array(run: Callable[..., Any], x: Tensor, *args: Any) -> Tensor:
@@ -169,11 +172,12 @@ def _summable(x: Tensor, elements: int) -> Tensor:
     return x.to(torch.float64) if exact else work(x)
 
 
-def _divide(sums: Tensor, axis: int, counts: Any) -> Tensor:
-    """Divide by one count for each position of an axis."""
-    if counts.min() == counts.max():
-        return sums / int(counts[0])
-    return sums / constant(_lying(counts, axis, sums.ndim), sums)
+def _divide(sums: Tensor, counts: list[Any]) -> Tensor:
+    """Divide by the product of the counts of each axis, at once: so a tie of integers is exact."""
+    count = functools.reduce(np.multiply, counts)
+    if count.min() == count.max():
+        return sums / int(count.flat[0])
+    return sums / constant(count, sums)
 
 
 def _lying(values: Any, axis: int, ndim: int) -> Any:

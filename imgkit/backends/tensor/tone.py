@@ -30,7 +30,9 @@ def invert(x: Tensor) -> Tensor:
 
 @viewed()
 def posterize(x: Tensor, bits: int) -> Tensor:
-    """Keep the highest bits."""
+    """Keep the highest bits; 8 of them are all."""
+    if bits == 8:
+        return x.clamp(0, 1) if x.is_floating_point() else x.clone()
     if x.is_floating_point():
         steps = 2**bits
         return ((work(x) * steps).floor().clamp(0, steps - 1) / steps).to(x.dtype)
@@ -56,10 +58,11 @@ def equalize(x: Tensor) -> Tensor:
     level = known.round().to(torch.int64)
     counts = torch.zeros(*x.shape[:2], 256, dtype=torch.int64, device=x.device)
     counts = counts.scatter_add(2, level, torch.ones_like(level))
-    table = _equalizing(counts).to(position.dtype)
-    rise = torch.cat([table[..., 1:] - table[..., :-1], torch.zeros_like(table[..., :1])], -1)
-    base = known.floor().to(torch.int64)
-    value = table.gather(2, base) + (position - base) * rise.gather(2, base)
+    table = _equalizing(counts)
+    rest = position - level  # what lies beside a level is kept where the curve moves
+    beside = (level + torch.where(rest < 0, -1, 1)).clamp(0, 255)
+    value = table.gather(2, level)
+    value = value + rest * (table.gather(2, beside) != value)
     return saturate((value * (top / 255)).reshape(x.shape), x.dtype)
 
 

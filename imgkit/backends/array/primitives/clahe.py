@@ -1,4 +1,4 @@
-"""CLAHE where OpenCV has only its 16-bit histograms: curves of 256 bins, read with interpolation.
+"""CLAHE where OpenCV has only its 16-bit histograms: curves of 256 bins, read with fine steps.
 
 The curves are OpenCV's for 8-bit images: its padding, its clipping, its spreading of the rest.
 """
@@ -12,16 +12,22 @@ from imgkit.image import Array
 
 
 def apply_tiles(position: Array, coarse: Array, clip_limit: float, tiles: tuple[int, int]) -> Array:
-    """Equalize (H, W) intensities 0..255 by the curves of their uint8 copy; result 0..255."""
+    """Equalize (H, W) intensities 0..255 by the curves of their uint8 copy; result 0..255.
+
+    A curve is read as in `tone.read_table`: at the level of the copy, and what an intensity lies
+    beside it is kept where the curve moves.
+    """
     padding = _tile_padding(coarse.shape, tiles)
     curves = tile_curves(coarse, clip_limit, tiles, padding)
-    level = np.fmax(position, 0).astype(np.intp)  # NaN reads the first curve, and stays NaN
-    fraction = position - level
+    level = coarse.astype(np.intp)  # NaN reads the first curve, and stays NaN
+    rest = position - level
+    beside = np.clip(np.where(rest < 0, level - 1, level + 1), 0, 255)
     result = np.zeros(coarse.shape)
     for row, row_weight in _neighbors(coarse.shape[0], padding[0], tiles[0]):
         for column, column_weight in _neighbors(coarse.shape[1], padding[1], tiles[1]):
             tile = (row[:, None], column[None, :])
-            value = (1 - fraction) * curves[*tile, level] + fraction * curves[*tile, level + 1]
+            value = curves[*tile, level]
+            value = value + rest * (curves[*tile, beside] != value)
             result += row_weight[:, None] * column_weight * value
     return result
 
@@ -36,7 +42,7 @@ def _tile_padding(shape: tuple[int, ...], tiles: tuple[int, int]) -> tuple[int, 
 def tile_curves(
     gray: Array, clip_limit: float, tiles: tuple[int, int], padding: tuple[int, int]
 ) -> Array:
-    """Return each tile's curve (rows, columns, 257) of a uint8 image, the last value twice."""
+    """Return each tile's curve (rows, columns, 256) of a uint8 image."""
     border = cv2.BORDER_REFLECT_101
     gray = cv2.copyMakeBorder(gray, 0, padding[0], 0, padding[1], border)
     height, width = gray.shape[0] // tiles[0], gray.shape[1] // tiles[1]
@@ -46,8 +52,8 @@ def tile_curves(
     counts = counts.reshape(*tiles, 256)
     if clip_limit > 0:
         counts = _clip_counts(counts, max(int(clip_limit * height * width / 256), 1))
-    curves = np.rint(np.cumsum(counts, axis=-1) * (255 / (height * width)))
-    return np.concatenate([curves, curves[..., -1:]], axis=-1)
+    # a rounded factor would move what lies halfway between two levels
+    return np.rint(np.cumsum(counts, axis=-1) * 255 / (height * width))
 
 
 def _clip_counts(counts: Array, limit: int) -> Array:

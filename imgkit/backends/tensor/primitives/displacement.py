@@ -44,19 +44,30 @@ def elastic(link: Link, own: Numbers) -> Tensor:
     place = place + torch.minimum(row % columns, across - 1)
     value = ((raw.gather(1, place) >> 40) & 0xFFFFFF).to(torch.float64) * 2.0**-23 - 1.0
     lattice = value.unflatten(1, (2, rows, columns))
-    weights = [_splines(n, k, own["spacing"]) for n, k in zip(link.size, link.nodes, strict=True)]
-    moved = torch.einsum("nhr,ndrc,nwc->ndhw", weights[0], lattice, weights[1])
+    moved = lattice
+    for axis, length in enumerate(link.size, 2):
+        moved = _spline(moved, axis, length, own["spacing"])
     longest = moved.square().sum(dim=1).amax(dim=(1, 2)).sqrt().clamp(min=1e-12)
     return moved * (own["amount"] / longest)[:, None, None, None]
 
 
-def _splines(length: int, nodes: int, spacing: Tensor) -> Tensor:
-    """Return cubic B-spline weights (N, length, nodes) of nodes `spacing` (N,) pixels apart."""
-    pixel = torch.arange(length, device=spacing.device, dtype=torch.float64)[None, :, None]
-    node = torch.arange(nodes, device=spacing.device) - 1
-    t = (pixel / spacing[:, None, None] - node).abs()
-    inner = 2 / 3 - t**2 + t**3 / 2
-    return torch.where(t < 1, inner, (2 - t).clamp(min=0) ** 3 / 6)
+def _spline(x: Tensor, axis: int, length: int, spacing: Tensor) -> Tensor:
+    """Make `length` pixels along an axis of nodes `spacing` (N,) pixels apart; four reach each."""
+    pixel = torch.arange(length, device=spacing.device, dtype=torch.float64)
+    position = pixel / spacing[:, None]
+    first = position.floor()
+    shape = list(x.shape)
+    shape[axis] = length
+    total: Tensor | float = 0.0
+    for node in range(4):
+        t = (position - first - (node - 1)).abs()
+        near, far = 2 / 3 - t**2 + t**3 / 2, (2 - t).clamp(min=0) ** 3 / 6
+        lies = (-1, 1, length, 1) if axis == 2 else (-1, 1, 1, length)
+        place = (first.to(torch.int64) + node).clamp(max=x.shape[axis] - 1)
+        weight = torch.where(t < 1, near, far).reshape(lies)
+        total = total + weight * x.gather(axis, place.reshape(lies).expand(shape))
+    assert isinstance(total, Tensor)
+    return total
 
 
 def between_nodes(own: Numbers) -> Tensor:
