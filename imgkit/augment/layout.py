@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from imgkit.augment.plan.plan import Plan
-from imgkit.image import Array
+from imgkit.backends import backend
+from imgkit.image import Array, is_tensor
 from imgkit.stages import Normalize, Stage
 
 
@@ -47,14 +48,26 @@ def _empty(x: Array, plan: Plan) -> Array:
     return np.empty(shape, dtype)
 
 
+def has_floats(x: Any) -> bool:
+    """Return whether the values of an array or tensor are floats."""
+    kind = getattr(x.dtype, "kind", None)
+    return bool(x.dtype.is_floating_point) if kind is None else kind == "f"
+
+
 def warn_range(x: Any) -> bool:
-    """Warn about floats outside 0..1, which color ops will clip; return whether it did."""
-    if x.size and not (x.min() >= 0 and x.max() <= 1):
-        warnings.warn(
-            f"image has values from {x.min():g} to {x.max():g}: floats mean 0..1, and color ops "
-            "clip to it; divide by 255 if they are 0..255",
-            UserWarning,
-            stacklevel=3,
-        )
-        return True
-    return False
+    """Warn about floats outside 0..1, which color ops will clip; return whether it did.
+
+    Values on a device are not read, which would wait for it, nor those that are only traced.
+    """
+    if not (backend(x, "numpy_view").is_readable(x) if is_tensor(x) else x.size):
+        return False
+    low, high = x.min().item(), x.max().item()
+    if low >= 0 and high <= 1:
+        return False
+    warnings.warn(
+        f"image has values from {low:g} to {high:g}: floats mean 0..1, and color ops "
+        "clip to it; divide by 255 if they are 0..255",
+        UserWarning,
+        stacklevel=3,
+    )
+    return True

@@ -1,9 +1,9 @@
 """Layer two: what a network needs, on torch tensors.
 
 Every function of layer one is a module here: `Sobel`, `MaxPool`, `GaussianBlur`. `Augment` runs a
-pipeline on batches; `Keyed`, `ImageFolder`, `Loader` and `Transform` run it in datasets;
-`Preprocess` is for inference; `MixUp` and `CutMix` mix batches. This package imports torch;
-nothing else in imgkit imports this package.
+pipeline on batches; `Keyed`, `ImageFolder`, `Loader` and `Transform` run it in datasets, where
+`Visits` counts repeated indices; `Preprocess` is for inference; `MixUp` and `CutMix` mix batches.
+This package imports torch; nothing else in imgkit imports this package.
 """
 
 from imgkit.backends.tensor.numpy_view import native
@@ -16,6 +16,7 @@ from imgkit.torch.layout import bgr_to_rgb, rgb_to_bgr, to_chw, to_hwc
 from imgkit.torch.loader import Loader
 from imgkit.torch.mix import CutMix, MixUp
 from imgkit.torch.modules import *  # noqa: F403
+from imgkit.torch.order import Visits
 from imgkit.torch.preprocess import Preprocess
 from imgkit.torch.transform import Transform
 
@@ -30,6 +31,7 @@ __all__ = [
     "MixUp",
     "Preprocess",
     "Transform",
+    "Visits",
     "bgr_to_rgb",
     "native",
     "rgb_to_bgr",

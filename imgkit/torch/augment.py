@@ -10,6 +10,7 @@ from torch import nn
 from imgkit.augment.pipeline import Pipeline
 from imgkit.pillow import is_pillow
 from imgkit.torch import samples
+from imgkit.torch.reading import refuse_second_pipeline
 from imgkit.torch.transform import Transform, check_pipeline, check_transform
 
 
@@ -59,6 +60,7 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
             TypeError, ValueError: not images, images on several devices, or results of a
                 stacked batch that differ in size.
         """
+        refuse_second_pipeline()
         images = targets.get("image") if x is None else x
         if images is None:
             raise TypeError("x is missing: pass a batch (N, C, H, W), or image=... by name")

@@ -7,53 +7,35 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from imgkit.augment.pipeline import Pipeline
 from imgkit.checks import check_choice
-from imgkit.draws import EPOCH_BITS, check_bits
 from imgkit.image import Array
 from imgkit.io.decode import decode
 from imgkit.io.files import find_images, printable_path
 from imgkit.ops.color import grayscale
-from imgkit.torch.transform import Transform, check_transform
+from imgkit.torch.epochs import KeyedDataset
+from imgkit.torch.reading import reading, refuse_second_pipeline
+from imgkit.torch.transform import Transform
 
 
-class _WithEpoch(Dataset[Any]):  # type: ignore[misc]  # torch is not read by mypy
-    """A dataset that shares its epoch with all processes that have a copy of it."""
-
-    def __init__(self) -> None:
-        self._epoch = _shared(0)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if not self._epoch.is_shared():  # unpickled outside of torch's sharing
-            self._epoch = _shared(int(self._epoch))
-
-    @property
-    def epoch(self) -> int:
-        """The epoch of the keys."""
-        return int(self._epoch)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Set the epoch of the keys, in all workers."""
-        self._epoch.fill_(check_bits(epoch, "epoch", EPOCH_BITS))
-
-
-def _shared(epoch: int) -> torch.Tensor:
-    """Return an integer in memory that processes share."""
-    return torch.tensor(epoch, dtype=torch.int64).share_memory_()
-
-
-class Keyed(_WithEpoch):
+class Keyed(KeyedDataset):
     """A dataset whose sample i is transformed with the key (epoch, i).
 
     The numbers depend on nothing else: not on the worker, the order, the batch or a resume. Call
     `set_epoch` before each epoch; it also reaches persistent workers. (A `DataLoader` reads
-    ahead: set the epoch before its iterator is created, not while it runs.)
+    ahead: set the epoch before its iterator is created, not while it runs.) A second pass at the
+    same epoch gives the same pictures, and warns once.
+
+    An index that a sampler repeats within a pass gives identical copies. ``data[index, visit]``
+    gives others: visit 0 is ``data[index]``, and visit v has the key
+    ``(epoch, index + v * 2**48)``; `Visits` makes a sampler count them.
+
+    Other public attributes (``classes``, ``targets``, ``samples``) are those of the dataset.
 
     Args:
-        dataset: has ``__getitem__`` and ``__len__``; its samples are those of `Transform`.
+        dataset: has ``__getitem__`` and ``__len__``; its samples are those of `Transform`. It must
+            not run an imgkit `Transform` itself.
         pipeline: a `Pipeline`, or a `Transform` with options.
 
     Example:
@@ -71,27 +53,32 @@ class Keyed(_WithEpoch):
                 f"dataset is a {type(dataset).__name__}: it needs __getitem__ and __len__; "
                 "samples of a stream have no index for a key"
             )
+        if isinstance(dataset, KeyedDataset) and dataset.transform is not None:
+            with reading("Keyed"):
+                refuse_second_pipeline()
         self.dataset = dataset
-        super().__init__()
-        self.transform = check_transform(pipeline)
+        super().__init__(pipeline)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a public attribute of the dataset; called only where `Keyed` has none."""
+        if name.startswith("_") or "dataset" not in self.__dict__:  # a copy that is not filled yet
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.dataset, name)
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            raise TypeError("index is a slice: samples are keyed one by one; use Subset")
-        place = int(index)
-        if not -len(self) <= place < len(self):
-            raise IndexError(f"index is {place}: the dataset has {len(self)} samples")
-        place %= len(self)
-        return self.transform(self.dataset[place], key=(self.epoch, place))
+        place, visit = self._place(index)
+        with reading("Keyed"):
+            sample = self.dataset[place]
+        return self._transformed(sample, place, visit)
 
 
 CHANNELS = ("rgb", "gray", "as stored")
 
 
-class ImageFolder(_WithEpoch):
+class ImageFolder(KeyedDataset):
     """A folder with one folder of images for each class: samples (image (C, H, W), label).
 
     Files are read as `imgkit.io.decode` reads them: upright, 16 bits kept, transparency over
@@ -100,7 +87,7 @@ class ImageFolder(_WithEpoch):
     Args:
         root: the folder.
         pipeline: a `Pipeline` or `Transform` to run on each image, with the key (epoch, index);
-            see `Keyed` for `set_epoch`.
+            see `Keyed` for `set_epoch` and visits.
         channels: "rgb" repeats the channel of gray images, "gray" converts all images to gray,
             "as stored" keeps them.
 
@@ -108,6 +95,8 @@ class ImageFolder(_WithEpoch):
         FileNotFoundError: the folder does not exist, or holds no image.
         ValueError: a file cannot be decoded; the message names it.
     """
+
+    needs_pipeline = False
 
     def __init__(
         self,
@@ -118,11 +107,10 @@ class ImageFolder(_WithEpoch):
     ) -> None:
         self.root = os.fspath(root)
         self.channels = check_choice(channels, "channels", CHANNELS)
-        self.transform = None if pipeline is None else check_transform(pipeline)
         self.classes, self.samples = _tree(self.root)
         self.class_to_idx = {name: label for label, name in enumerate(self.classes)}
         self.targets = [label for _, label in self.samples]
-        super().__init__()
+        super().__init__(pipeline)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -146,10 +134,10 @@ class ImageFolder(_WithEpoch):
             ) from error
 
     def __getitem__(self, index: Any) -> tuple[Any, int]:
-        place = range(len(self))[int(index)]
+        place, visit = self._place(index)
         image = torch.from_numpy(self.decode(place)).permute(2, 0, 1)
         if self.transform is not None:
-            image = self.transform(image, key=(self.epoch, place))
+            image = self._transformed(image, place, visit)
         return image, self.targets[place]
 
 

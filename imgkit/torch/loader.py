@@ -7,7 +7,9 @@ for any number of workers, batch size, order, device, and after a resume.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ from imgkit.checks import check_int
 from imgkit.draws import EPOCH_BITS, SEED_BITS, check_bits
 from imgkit.torch import samples
 from imgkit.torch.data import ImageFolder
+from imgkit.torch.epochs import KeyedDataset
+from imgkit.torch.fingerprint import data_fingerprint, pipeline_fingerprint
 from imgkit.torch.order import Order
 from imgkit.torch.packing import Packed, check_alike
 from imgkit.torch.transform import Transform, check_transform
@@ -38,18 +42,24 @@ class Loader:
     `set_epoch` sets it. ``loader.state_dict()`` after some batches and `load_state_dict` in
     another process give exactly the remaining batches.
 
+    Under torch.distributed each rank takes its part of the epoch's order, equally many samples on
+    all ranks: the order is filled up with samples from its start, or with `drop_last` its tail is
+    dropped. The key of a sample stays (epoch, index), whatever rank takes it.
+
     Args:
         source: a folder with one folder of images per class; or a dataset whose samples have a
-            form that `imgkit.torch.samples` describes.
+            form that `imgkit.torch.samples` describes, without a pipeline of its own.
         pipeline: a `Pipeline`, or a `Transform` with options; None decodes only.
-        batch_size: samples per batch.
+        batch_size: samples per batch, on each rank.
         workers: processes that decode; 0 decodes in this one.
         device: "cpu", "cuda", or a torch device: the device of the batches.
         shuffle: another order each epoch; it depends only on (seed, epoch).
         seed: of the order, 0 to 2**64 - 1; the pipeline has its own.
         prefetch: batches that each worker prepares ahead.
-        drop_last: drop an incomplete last batch.
+        drop_last: drop an incomplete last batch, and samples that do not divide among the ranks.
         stack: True stacks images to (N, C, H, W); False gives a list of (C, H, W).
+        rank: ``(r, n)``: this process takes part r of n, from 0; by default those of
+            torch.distributed when a loop starts. ``(0, 1)`` gives every rank all samples.
 
     Yields:
         Batches in the form of the samples: (images, labels) for (image, label). Numbers become
@@ -80,6 +90,7 @@ class Loader:
         prefetch: int = 2,
         drop_last: bool = False,
         stack: bool = True,
+        rank: tuple[int, int] | None = None,
     ) -> None:
         dataset = ImageFolder(source) if isinstance(source, (str, os.PathLike)) else source
         _check_dataset(dataset)
@@ -94,6 +105,7 @@ class Loader:
             bool(shuffle),
             check_bits(seed, "seed", SEED_BITS),
             bool(drop_last),
+            None if rank is None else _check_rank(rank),
         )
         self._next = (0, 0)  # epoch and batch at which the next loop starts
         self._position = (0, 0)  # epoch and batch that this loop yields next
@@ -114,8 +126,16 @@ class Loader:
         )
 
     def __len__(self) -> int:
-        """Return the number of batches of an epoch."""
+        """Return the number of batches of an epoch, on each rank."""
         return self._order.batches
+
+    def __repr__(self) -> str:
+        order = self._order
+        return (
+            f"Loader({order.count} samples, {self.transform.pipeline!r}, "
+            f"batch_size={order.batch_size}, device={str(self.device)!r}, "
+            f"shuffle={order.shuffle}, seed={order.seed})"
+        )
 
     def __iter__(self) -> Iterator[Any]:
         epoch, start = self._next
@@ -137,25 +157,49 @@ class Loader:
             self._position = self._next
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the position of the loader: its epoch, and the number of batches yielded in it."""
+        """Return the position: the epoch, the number of batches yielded in it, the settings.
+
+        It is the same on all ranks. The settings hold fingerprints of the pipeline and the dataset
+        (see `imgkit.torch.fingerprint`), so that `load_state_dict` can tell others.
+        """
         epoch, batch = self._position
-        return {"epoch": epoch, "batch": batch, **self._order.settings()}
+        return {"epoch": epoch, "batch": batch, **self._settings()}
+
+    def _settings(self) -> dict[str, Any]:
+        """Return everything that determines the batches, except the epoch."""
+        return {**self._order.settings(), **self._fingerprints}
+
+    @cached_property
+    def _fingerprints(self) -> dict[str, str]:
+        """Those of the pipeline and the dataset; a second for a million files, so once."""
+        return {
+            "pipeline": pipeline_fingerprint(self.transform),
+            "data": data_fingerprint(self.dataset),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue at the position of a loader with the same data and settings.
+        """Continue at the position of a loader with the same data, pipeline and settings.
+
+        Warns if the state is of a release that did not write fingerprints.
 
         Raises:
             ValueError: the settings differ, so that the remaining batches would differ.
         """
-        for name, ours in self._order.settings().items():
-            if state.get(name) != ours:
-                raise ValueError(
-                    f"{name} is {ours} here and {state.get(name)} in the state: the remaining "
-                    "batches would differ; create the loader with the same settings"
-                )
+        settings = self._settings()
+        unknown = [name for name in ADDED if name not in state]
+        for name, ours in settings.items():
+            if name not in unknown and state.get(name) != ours:
+                raise ValueError(_difference(name, ours, state.get(name)))
         epoch = check_bits(state.get("epoch"), "epoch", EPOCH_BITS)
-        self._next = (epoch, check_int(state.get("batch"), "batch", 0, len(self)))
-        self._position = self._next
+        position = epoch, check_int(state.get("batch"), "batch", 0, len(self))
+        if unknown:
+            warnings.warn(
+                f"state has no {', '.join(unknown)}: it was written by an earlier release, so that "
+                "another pipeline or dataset would not be noticed",
+                UserWarning,
+                stacklevel=2,
+            )
+        self._next = self._position = position
 
     # --- batches ---
 
@@ -204,13 +248,39 @@ class Loader:
         return samples.put(rest, {path: images})
 
 
+ADDED = ("ranks", "pipeline", "data")  # settings that the states of earlier releases lack
+DIFFERENT = {
+    "pipeline": "pipeline (its ops, seed, canvas, or the options of a Transform)",
+    "data": "dataset (its type, classes, labels or files)",
+}
+
+
+def _difference(name: str, ours: Any, theirs: Any) -> str:
+    """Return the message for a setting that is not that of a state."""
+    what = f"{name} is {ours!r} here and {theirs!r} in the state"
+    if name in DIFFERENT:
+        what = f"the {DIFFERENT[name]} is another than in the state ({ours}, {theirs})"
+    return (
+        f"{what}: the remaining batches would differ; create the loader with the same settings, "
+        "or start without the state"
+    )
+
+
+def _check_rank(rank: Any) -> tuple[int, int]:
+    """Return this process and the number of processes."""
+    if not isinstance(rank, (tuple, list)) or len(rank) != 2:
+        raise TypeError(f"rank is {rank!r}: it must be a pair, such as (0, 2) for the first of two")
+    count = check_int(rank[1], "rank[1]", 1)
+    return check_int(rank[0], "rank[0]", 0, count - 1), count
+
+
 def _check_dataset(dataset: Any) -> None:
     if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
         raise TypeError(
             f"source is a {type(dataset).__name__}: pass a folder, or a dataset with __getitem__ "
             "and __len__"
         )
-    if isinstance(dataset, ImageFolder) and dataset.transform is not None:
+    if isinstance(dataset, KeyedDataset) and dataset.transform is not None:
         raise ValueError("source already has a pipeline: give it to the Loader instead")
 
 

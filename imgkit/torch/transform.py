@@ -19,6 +19,7 @@ from imgkit.augment.transforms.output import ToCHW
 from imgkit.image import Array
 from imgkit.pillow import is_pillow, orientation
 from imgkit.torch import samples
+from imgkit.torch.reading import refuse_second_pipeline
 from imgkit.torch.samples import Part, Path
 
 Key = tuple[int, int]
@@ -96,6 +97,7 @@ class Transform:
         Returns:
             The sample in its original form.
         """
+        refuse_second_pipeline()
         whole = sample[0] if len(sample) == 1 else sample
         if isinstance(whole, Mapping) and self._is_columns(whole):
             return self._columns(whole, key)

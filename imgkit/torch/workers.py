@@ -14,6 +14,7 @@ from imgkit.image import Array
 from imgkit.torch import samples
 from imgkit.torch.data import ImageFolder
 from imgkit.torch.packing import Buffers, listed, pack, stack
+from imgkit.torch.reading import reading
 from imgkit.torch.transform import Transform
 
 
@@ -82,7 +83,9 @@ class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read b
             if isinstance(self.dataset, ImageFolder):
                 image, sample = self.dataset.decode(index), (None, self.dataset.targets[index])
                 return self._image(image, (epoch, index)), (0,), sample
-            return self._any(self.dataset[index], (epoch, index))
+            with reading("Loader"):
+                sample = self.dataset[index]
+            return self._any(sample, (epoch, index))
         except Exception as error:
             raise _named(error, self._name(index)) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from imgkit.augment.layout import like_image, stack, warn_range
+from imgkit.augment.layout import has_floats, like_image, stack, warn_range
 from imgkit.augment.plan.batch import sample_plan
 from imgkit.augment.plan.compile import CompiledPipeline, Node, compile_ops
 from imgkit.augment.plan.plan import Plan
@@ -74,8 +74,8 @@ class Planner:
                 raise ValueError(
                     f"{where}: image has {found} channels: {name} has values for {count}"
                 )
-        if not (self._warned or image.is_tensor) and x.dtype.kind == "f":
-            self._warned = warn_range(x)  # asking a tensor's device would wait for it
+        if not self._warned and has_floats(x):
+            self._warned = warn_range(x)
         return image
 
     def keys(self, key: Any, samples: int | None) -> Key:

@@ -65,6 +65,15 @@ def is_viewed(x: Tensor) -> bool:
     )
 
 
+def is_readable(x: Tensor) -> bool:
+    """Whether the values of a tensor are there and can be read without waiting for a device."""
+    if type(x).__module__.startswith("torchvision.tv_tensors"):
+        x = x.as_subclass(Tensor)
+    if torch.compiler.is_compiling() or not is_plain(x):
+        return False
+    return x.device.type == "cpu" and x.numel() > 0
+
+
 def viewed(together: bool = False) -> Callable[[Function], Function]:
     """Let a native function of ``(N, C, H, W)`` give what it can to the array backend.
 
