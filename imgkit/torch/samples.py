@@ -193,7 +193,7 @@ class _Walk:
         if value is None:
             yield path, ALONE, value
         elif isinstance(value, Mapping):
-            yield from self.entries(value.items(), path, name)
+            yield from self.entries(value.items(), path, None if name in ROWS else name)
         elif isinstance(value, (list, tuple)) and any(_by_type(v) in SEVERAL for v in value):
             for i, each in enumerate(value):
                 yield from self.value(each, (*path, i), name)
