@@ -17,7 +17,13 @@ from imgkit.augment.plan.plan import Plan
 from imgkit.augment.plan.planner import Planner, checked_key, refuse_moving_calls, run_stages
 from imgkit.augment.targets.invert import invert_targets
 from imgkit.augment.targets.run import run_targets as run_planned_targets
-from imgkit.augment.targets.sample import OPTIONS, batch_size, read_targets, split
+from imgkit.augment.targets.sample import (
+    OPTIONS,
+    batch_size,
+    read_targets,
+    split,
+    with_absent,
+)
 from imgkit.augment.transforms.base import AppliedTransform, errors_at
 from imgkit.augment.transforms.custom import Call
 from imgkit.backends import backend
@@ -225,8 +231,9 @@ def run_targets(runs: Runs, counter: Calls, key: Any, targets: dict[str, Any]) -
             _run_row(runs, row, (keys.epoch, int(index)), options)
             for row, index in zip(rows, keys.indices, strict=True)
         ]
-        return {name: _joined(value, [row[name] for row in done]) for name, value in named.items()}
-    return _run_row(runs, named, (keys.epoch, int(keys.indices[0])), options)
+        joined = {n: _joined(value, [row.get(n) for row in done]) for n, value in named.items()}
+        return with_absent(targets, joined)
+    return with_absent(targets, _run_row(runs, named, (keys.epoch, int(keys.indices[0])), options))
 
 
 def _run_row(

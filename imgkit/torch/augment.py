@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -29,7 +31,8 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
 
     Args:
         pipeline: a `Pipeline`; or a `Transform`, whose options define the labels.
-        evaluate: the pipeline for eval mode, such as ``Preprocess("imagenet").pipeline``.
+        evaluate: the pipeline for eval mode, such as ``Preprocess("imagenet").pipeline``; its
+            labels follow the same options.
 
     Example:
         >>> import imgkit as ik
@@ -43,6 +46,13 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         self.transform = check_transform(pipeline)
         self.pipeline = self.transform.pipeline
         self.evaluate = None if evaluate is None else check_pipeline(evaluate)
+        names = self.transform.names
+        named = {**(names if isinstance(names, Mapping) else {}), "image": "image"}
+        train = dataclasses.replace(self.transform, names=named)
+        other = (
+            train if self.evaluate is None else dataclasses.replace(train, pipeline=self.evaluate)
+        )
+        self._movers = (other, train)  # of labels: the options are those of both modes
 
     def forward(self, x: Any = None, *, key: Any = None, **targets: Any) -> Any:
         """Run on images, or on images and their targets.
@@ -97,16 +107,16 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
     def _labels(self, pipeline: Pipeline, targets: dict[str, Any], known: Any) -> dict[str, Any]:
         """Return the labels of each image, transformed with the same keys."""
         single = _count(targets["image"]) is None
-        mover = check_transform(pipeline) if pipeline is not self.pipeline else self.transform
+        mover = self._movers[pipeline is self.pipeline]
         rows = []
         for i, index in enumerate(known.indices.tolist()):
             row = targets if single else {name: value[i] for name, value in targets.items()}
-            parts = samples.find(row, {"image": "image"})
+            parts = mover.find(row)
             moved = mover.labels(parts, (known.epoch, index))
-            rows.append({part.name: moved.get(part.path, part.value) for part in parts[1:]})
+            rows.append(samples.put(row, moved))
         if single:
             return rows[0]
-        names = rows[0] if rows else ()
+        names = [name for name in targets if name != "image"] if rows else ()
         return {name: _gather(targets[name], [row[name] for row in rows]) for name in names}
 
     def extra_repr(self) -> str:

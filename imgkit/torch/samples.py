@@ -1,56 +1,76 @@
-"""One sample of a dataset: the parts that are transformed with the image, and their conversion.
+"""One sample of a dataset: the parts that are transformed with the image, wherever they lie.
 
-A sample is an image, a tuple that starts with one, a dict, or a tuple of an image and a dict.
+A sample is an image, or dicts, lists, tuples and named tuples of any depth with one image in them.
 The kind of each part follows from, in this order:
 
 1. `names`: one name for each item of a tuple (None: leave it unchanged), or a dict from the
-   sample's names to imgkit's, such as ``{"img": "image"}``;
+   sample's names to imgkit's, such as ``{"img": "image"}``, at any depth;
 2. their type: tv_tensors, and Pillow images, which are masks if there is another image;
-3. their name in a dict: image, mask, masks, boxes, oriented_boxes, polygons, keypoints.
+3. their name in a dict or named tuple: image, mask, masks, boxes, oriented_boxes, polygons,
+   keypoints; names inside of a dict with one of these names may be anything;
+4. their place: the first item of a tuple is the image.
 
-In a dict with boxes, ``labels``, ``area``, ``iscrowd``, ``scores``, and masks and keypoints with
-one row per box, lose the rows of dropped boxes. Everything else stays unchanged.
+What might be a label is never passed over: an array of the image's height and width without a
+name, and another library's name for a target (``bbox``, ``segmentation``), are errors that say
+how to name or exclude it. `imgkit.torch.objects` says which rows go with the boxes. Everything
+else stays unchanged.
 """
 
 from __future__ import annotations
 
+import copy
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from imgkit.checks import suggest
+from imgkit.augment.targets.rows import has_rows
+from imgkit.augment.targets.sample import OTHER_NAMES
+from imgkit.backends.tensor.targets import like
+from imgkit.checks import printable, suggest
 from imgkit.image import Array, check_image
-from imgkit.pillow import from_pillow, is_pillow, mask_from_pillow, orientation
+from imgkit.pillow import from_pillow, is_pillow, orientation
 
 Path = tuple[Any, ...]
+Leaf = tuple[Path, str | None, Any]
 
 MOVED = ("image", "mask", "masks", "boxes", "oriented_boxes", "polygons", "keypoints")
 ROWS = ("labels", "area", "iscrowd", "scores")
 KNOWN = (*MOVED, *ROWS)
+FIRST = ("image",)  # the default of `names`
+ALONE = "alone"  # the kind of what `names` leaves unchanged
 VIEWED = (torch.uint8, torch.uint16, torch.float32, torch.float64)  # NumPy has them, too
+OTHER_TARGETS = {
+    word: names[0] for word, names in OTHER_NAMES.items() if names[0] not in ("labels", "image")
+}
 
 
 class Part(NamedTuple):
-    """A part of a sample: its path, its kind and its value."""
+    """A part of a sample: its path, its kind, its value, and the shapes whose rows it shares."""
 
     path: Path
     name: str
     value: Any
+    owner: Path | None = None
 
     @property
     def place(self) -> str:
         """The part as messages name it."""
-        return "sample" + "".join(f"[{key!r}]" for key in self.path)
+        return place_of(self.path)
+
+
+def place_of(path: Path) -> str:
+    """Return a path as messages name it."""
+    return "sample" + "".join(f"[{key!r}]" for key in path)
 
 
 # --- finding --------------------------------------------------------------------------------
 
 
-def find(sample: Any, names: Any) -> list[Part]:
-    """Return the parts that are transformed, the image first.
+def find(sample: Any, names: Any) -> tuple[list[Part], list[Part]]:
+    """Return the parts that are transformed, the image first, and all others.
 
     Raises:
         TypeError, ValueError: there is no image, or two, or a part that might be a mask.
@@ -59,7 +79,7 @@ def find(sample: Any, names: Any) -> list[Part]:
     others: list[Part] = []
     for path, name, value in leaves(sample, names):
         known = name or ("image" if not path else _by_type(value))
-        (others if known in (None, "alone") else parts).append(Part(path, known or "", value))
+        (others if known in (None, ALONE) else parts).append(Part(path, known or "", value))
     images = [part for part in parts if part.name == "image"]
     masks = [i for i, part in enumerate(parts) if part.name == "pillow"]
     if not images and masks:  # the first Pillow image is the image, the others are masks
@@ -77,34 +97,163 @@ def find(sample: Any, names: Any) -> list[Part]:
     size_of(images[0].value)  # raises for a type that is not an image
     check_single(images[0].value)
     _check_others(images[0], others)
-    return images + [part for part in parts if part is not images[0]]
+    return images + [part for part in parts if part is not images[0]], others
 
 
-def leaves(sample: Any, names: Any) -> Iterable[tuple[Path, str | None, Any]]:
-    """Yield (path, name or None, value) of a sample's parts."""
-    if isinstance(sample, Mapping):
-        yield from _entries(sample, (), names if isinstance(names, Mapping) else {})
-    elif isinstance(sample, (tuple, list)):
-        given = names if isinstance(names, (tuple, list)) else ("image",)
-        for i, value in enumerate(sample):
-            if isinstance(value, Mapping):
-                yield from _entries(value, (i,), names if isinstance(names, Mapping) else {})
-            else:
-                yield (i,), ((given[i] or "alone") if i < len(given) else None), value
+def leaves(sample: Any, names: Any) -> Iterable[Leaf]:
+    """Yield (path, name or None, value) of a sample's parts.
+
+    Raises:
+        ValueError: an entry of `names` matches nothing; a name is another library's.
+    """
+    table = names if isinstance(names, Mapping) else {}
+    walk = _Walk(table)
+    if isinstance(sample, (tuple, list)):
+        given = FIRST if isinstance(names, Mapping) else names
+        yield from walk.items(sample, given)
+    elif isinstance(sample, Mapping):
+        _check_no_places(names, "a dict has names", sample)
+        yield from walk.entries(sample.items(), (), None)
     else:
+        _check_no_places(names, "this is one image", sample)
         yield (), None, sample
+    unused = [name for name in table if name not in walk.used]
+    if unused:
+        seen = ", ".join(map(repr, walk.seen)) or "none"
+        raise ValueError(
+            f"names has {unused[0]!r}, and the sample has no entry of that name; its names: {seen}"
+        )
 
 
-def _entries(
-    entries: Mapping[Any, Any], path: Path, names: Mapping[Any, str | None]
-) -> Iterable[tuple[Path, str | None, Any]]:
-    for key, value in entries.items():
-        if key in names:
-            yield (*path, key), names[key] or "alone", value
-        elif key in ROWS or (key in MOVED and _by_type(value) in (None, "pillow")):
-            yield (*path, key), key, value
+def _check_no_places(names: Any, why: str, sample: Any) -> None:
+    """Raise for one name a place where a sample has no places."""
+    if not isinstance(names, Mapping) and tuple(names) != FIRST:
+        raise ValueError(
+            f"names is {tuple(names)!r}, one name for each item of a tuple, and the sample is a "
+            f"{type(sample).__name__}: {why}; pass a dict such as names={{'img': 'image'}}"
+        )
+
+
+class _Walk:
+    """A walk through a sample, by the names of a table."""
+
+    def __init__(self, table: Mapping[Any, str | None]) -> None:
+        self.table = table
+        self.used: set[Any] = set()
+        self.seen: list[Any] = []
+
+    def items(self, sample: Sequence[Any], given: Sequence[str | None]) -> Iterator[Leaf]:
+        """Walk through the items of a tuple, named by place and by the fields of a named tuple."""
+        if len(given) > len(sample):
+            raise ValueError(
+                f"names has {len(given)} names, and the sample {len(sample)} items: give one name "
+                "an item, None for those to leave unchanged"
+            )
+        fields = getattr(sample, "_fields", None)
+        if fields is not None and tuple(given) == FIRST and self._names_image(fields):
+            given = ()
+        for i, value in enumerate(sample):
+            named = given[i] if i < len(given) else None
+            default = given is FIRST or tuple(given) == FIRST
+            if i < len(given) and named is None:
+                yield (i,), ALONE, value
+            elif named is not None and not (default and holds(value)):
+                yield from self.named(value, (i,), named)
+            elif fields is not None:
+                yield from self.entries([(fields[i], value)], (), None, i)
+            else:
+                yield from self.value(value, (i,), None)
+
+    def _names_image(self, fields: tuple[str, ...]) -> bool:
+        return any(self.table.get(field, field) == "image" for field in fields)
+
+    def entries(
+        self, entries: Iterable[tuple[Any, Any]], path: Path, kind: str | None, place: Any = None
+    ) -> Iterator[Leaf]:
+        """Walk through named values; `kind` is that of the dict, `place` the key of a field."""
+        for key, value in entries:
+            here = (*path, key if place is None else place)
+            self.seen.append(key)
+            if key in self.table:
+                self.used.add(key)
+                name = self.table[key]
+                if name is None:
+                    yield here, ALONE, value
+                else:
+                    yield from self.named(value, here, name)
+            elif key in KNOWN:
+                yield from self.named(value, here, key)
+            else:
+                if kind is None:
+                    _refuse_other_name(key, value, here)
+                yield from self.value(value, here, kind)
+
+    def named(self, value: Any, path: Path, name: str) -> Iterator[Leaf]:
+        """Walk through a value with a name: a dict of them, a list of tensors that say theirs."""
+        if value is None:
+            yield path, ALONE, value
+        elif isinstance(value, Mapping):
+            yield from self.entries(value.items(), path, None if name in ROWS else name)
+        elif isinstance(value, (list, tuple)) and any(_by_type(v) in SEVERAL for v in value):
+            for i, each in enumerate(value):
+                yield from self.value(each, (*path, i), name)
         else:
-            yield (*path, key), None, value
+            yield path, _kind(value, name), value
+
+    def value(self, value: Any, path: Path, kind: str | None) -> Iterator[Leaf]:
+        """Walk through a value without a name of its own."""
+        if isinstance(value, Mapping):
+            yield from self.entries(value.items(), path, kind)
+        elif kind is not None:
+            yield from self.named(value, path, kind)
+        elif holds(value):
+            fields = getattr(value, "_fields", None)
+            for i, each in enumerate(value):
+                if fields is None:
+                    yield from self.value(each, (*path, i), None)
+                else:
+                    yield from self.entries([(fields[i], each)], path, None, i)
+        else:
+            yield path, None, value
+
+
+SEVERAL = ("boxes", "oriented_boxes", "keypoints")  # each tensor in a list is a set of them
+
+
+def holds(value: Any) -> bool:
+    """Whether a list or tuple holds dicts, pixels or coordinates, at any depth."""
+    return isinstance(value, (list, tuple)) and (
+        hasattr(value, "_fields") or any(_is_held(each) or holds(each) for each in value)
+    )
+
+
+def _is_held(value: Any) -> bool:
+    if isinstance(value, Mapping) or is_pillow(value):
+        return True
+    return isinstance(value, (np.ndarray, torch.Tensor)) and (
+        value.ndim > 1 or _by_type(value) is not None
+    )
+
+
+def _kind(value: Any, name: str) -> str:
+    """Return the kind of a named value; the type of a tv_tensor wins, but for `masks`."""
+    kind = _by_type(value)
+    if kind in (None, "pillow") or (kind == "mask" and name == "masks"):
+        return name
+    return str(kind)
+
+
+def _refuse_other_name(key: Any, value: Any, path: Path) -> None:
+    """Raise for another library's name of a target, if it has rows and does not say its kind."""
+    letters = "".join(c for c in str(key).lower() if c.isalnum())
+    target = OTHER_TARGETS.get(letters)
+    if target is None or _by_type(value) is not None or not has_rows(value) or not len(value):
+        return
+    hint = "; COCO's boxes are box_format='xywh'" if target == "boxes" else ""
+    raise ValueError(
+        f"{place_of(path)} may be {target}: take it with names={{{key!r}: {target!r}}}, or leave "
+        f"it unchanged with names={{{key!r}: None}}{hint}"
+    )
 
 
 def _by_type(value: Any) -> str | None:
@@ -126,11 +275,18 @@ def _check_others(image: Part, others: list[Part]) -> None:
     size = size_of(image.value)
     for part in others:
         shape = tuple(getattr(part.value, "shape", ()))
-        alone = part.name == "alone" or len(shape) not in (2, 3)
+        alone = part.name == ALONE or len(shape) not in (2, 3)
         if not alone and size in (shape[-2:], shape[:2]):
+            key = part.path[-1]
+            cure = (
+                'name it with names=("image", "mask"), or leave it unchanged with '
+                'names=("image", None)'
+                if isinstance(key, int)
+                else f"name it with names={{{key!r}: 'mask'}}, or leave it unchanged with "
+                f"names={{{key!r}: None}}"
+            )
             raise ValueError(
-                f"{part.place} has shape {shape}, the height and width of the image: name it "
-                'with names=("image", "mask"), or leave it unchanged with names=("image", None)'
+                f"{part.place} has shape {shape}, the height and width of the image: {cure}"
             )
 
 
@@ -138,25 +294,36 @@ def check_names(names: Any) -> Any:
     """Return `names` if every name is known."""
     if isinstance(names, str) or not isinstance(names, (Mapping, Sequence)):
         raise TypeError(
-            f"names is {names!r}: it must be a tuple of names, or a dict of yours to imgkit's"
+            f"names is {printable(names)}: it must be a tuple of names, or a dict of yours to "
+            "imgkit's"
         )
     for name in names.values() if isinstance(names, Mapping) else names:
         if name is not None and name not in KNOWN:
-            raise ValueError(f"names has {name!r}: {suggest(name, KNOWN)}")
+            raise ValueError(f"names has {name!r}: {suggest(name, KNOWN, OTHER_NAMES)}")
     return names
 
 
-def put(sample: Any, values: Mapping[Path, Any], path: Path = ()) -> Any:
-    """Return a copy of a sample with the values at these paths replaced."""
+def put(sample: Any, values: Mapping[Path, Any]) -> Any:
+    """Return a copy of a sample with the values at these paths replaced; dicts are copied."""
+    around = {path[:depth] for path in values for depth in range(len(path))}
+    return _put(sample, values, around, ())
+
+
+def _put(sample: Any, values: Mapping[Path, Any], around: set[Path], path: Path) -> Any:
     if path in values:
         return values[path]
-    if isinstance(sample, Mapping) and len(path) < 2:
-        return {key: put(value, values, (*path, key)) for key, value in sample.items()}
-    if isinstance(sample, (tuple, list)) and not path:
-        filled = [put(value, values, (i,)) for i, value in enumerate(sample)]
+    if isinstance(sample, Mapping):
+        filled = {key: _put(v, values, around, (*path, key)) for key, v in sample.items()}
+        if type(sample) is dict or not isinstance(sample, dict):
+            return filled
+        twin = copy.copy(sample)  # an OrderedDict, a defaultdict
+        twin.update(filled)
+        return twin
+    if isinstance(sample, (tuple, list)) and path in around:
+        items = [_put(v, values, around, (*path, i)) for i, v in enumerate(sample)]
         if hasattr(sample, "_fields"):
-            return type(sample)(*filled)
-        return tuple(filled) if isinstance(sample, tuple) else filled
+            return type(sample)(*items)
+        return tuple(items) if isinstance(sample, tuple) else items
     return sample
 
 
@@ -209,73 +376,4 @@ def image_back(result: Array, image: Any) -> Any:
     if isinstance(image, np.ndarray):
         return result
     flat = isinstance(image, torch.Tensor) and image.ndim == 2 and len(result) == 1
-    tensor = torch.from_numpy(result[0] if flat else result)
-    return like(tensor, image)
-
-
-def like(tensor: torch.Tensor, value: Any, size: tuple[int, int] | None = None) -> Any:
-    """Return a tensor as the tensor type of `value`."""
-    if not isinstance(value, torch.Tensor) or type(value) in (torch.Tensor, torch.nn.Parameter):
-        return tensor
-    tv = sys.modules["torchvision.tv_tensors"]
-    return tv.wrap(tensor, like=value, **({} if size is None else {"canvas_size": size}))
-
-
-# --- labels in and out ----------------------------------------------------------------------
-
-
-def masks_in(part: Part) -> list[Array]:
-    """Return the masks of a part, one or several, each (H, W)."""
-    value = part.value
-    if is_pillow(value):
-        return [mask_from_pillow(value)]
-    array = numbers(value)
-    if isinstance(value, (list, tuple)):
-        return [m for each in value for m in masks_in(Part(part.path, "mask", each))]
-    if array.ndim == 2:
-        return [array]
-    if array.ndim != 3:
-        raise ValueError(f"{part.place} has shape {array.shape}: masks are (H, W) or (K, H, W)")
-    return list(array)
-
-
-def masks_back(moved: list[Array], part: Part, size: tuple[int, int]) -> Any:
-    """Return transformed masks in their original form."""
-    value = part.value
-    if isinstance(value, (list, tuple)):
-        return [like(torch.from_numpy(m), v) if not isinstance(v, np.ndarray) else m
-                for m, v in zip(moved, value, strict=True)]  # fmt: skip
-    if is_pillow(value):
-        return torch.from_numpy(moved[0])
-    empty = np.empty((0, *size), numbers(value).dtype)
-    array = moved[0] if value.ndim == 2 else np.stack(moved) if moved else empty
-    return array if isinstance(value, np.ndarray) else like(torch.from_numpy(array), value)
-
-
-def numbers(value: Any) -> Array:
-    """Return a label as an array."""
-    if isinstance(value, torch.Tensor):
-        return np.asarray(value.detach().cpu().as_subclass(torch.Tensor).numpy())
-    return np.asarray(value)
-
-
-def numbers_back(result: Array, value: Any, size: tuple[int, int]) -> Any:
-    """Return transformed coordinates in the type of `value`; integer tensors become float32."""
-    if not isinstance(value, torch.Tensor):
-        return result
-    dtype = value.dtype if value.dtype.is_floating_point else torch.float32
-    tensor = torch.from_numpy(np.ascontiguousarray(result)).to(value.device, dtype)
-    return like(tensor, value, size)
-
-
-def select(value: Any, rows: Array, part: Part, count: int) -> Any:
-    """Return the rows of a label that belong to the kept boxes."""
-    if not hasattr(value, "__len__") or len(value) != count:
-        held = len(value) if hasattr(value, "__len__") else repr(value)
-        raise ValueError(f"{part.place} has {held} rows: it needs {count}, one row per box")
-    if isinstance(value, torch.Tensor):
-        picked = value[torch.from_numpy(rows).to(value.device)]
-        return like(picked.as_subclass(torch.Tensor), value)
-    if isinstance(value, np.ndarray):
-        return value[rows]
-    return type(value)(value[i] for i in rows.tolist())
+    return like(torch.from_numpy(result[0] if flat else result), image)

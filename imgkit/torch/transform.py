@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 
+from imgkit.augment.calls import plain_size
 from imgkit.augment.pipeline import Pipeline
-from imgkit.augment.targets.sample import read_targets
+from imgkit.augment.targets.sample import Options, check_options
 from imgkit.augment.transforms.output import ToCHW
+from imgkit.backends.tensor.targets import like
 from imgkit.image import Array
 from imgkit.pillow import is_pillow, orientation
-from imgkit.torch import samples
+from imgkit.torch import objects, samples
+from imgkit.torch.labels import Labels
 from imgkit.torch.reading import refuse_second_pipeline
 from imgkit.torch.samples import Part, Path
 
@@ -62,6 +64,8 @@ class Transform:
         box_normalized: True if boxes are fractions of the width and height.
         min_visibility: 0 to 1, the fraction of its area that a box must keep.
         fill_mask: value of mask pixels without a source pixel.
+        invalid_boxes: "error"; "drop" to drop boxes without area, off the image, or not finite,
+            with their rows; "clip" to keep the part of a box on the image.
 
     Raises:
         TypeError, ValueError: an argument is invalid; a sample has no image.
@@ -80,12 +84,13 @@ class Transform:
     box_normalized: bool = False
     min_visibility: float = 0.0
     fill_mask: float = 0
+    invalid_boxes: str = "error"
     _first: Pipeline = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_first", channels_first(check_pipeline(self.pipeline)))
         samples.check_names(self.names)
-        read_targets({"labels": (), **self._options()})
+        check_options(Options(**self._options()))
 
     def __call__(self, *sample: Any, key: Any = None) -> Any:
         """Run on a sample, or on a dict of lists.
@@ -101,34 +106,45 @@ class Transform:
         whole = sample[0] if len(sample) == 1 else sample
         if isinstance(whole, Mapping) and self._is_columns(whole):
             return self._columns(whole, key)
-        parts = samples.find(whole, self.names)
+        parts = self.find(whole)
         image = parts[0].value
         known = self._key(key)
         if samples.is_viewed(image):
             return samples.put(whole, self._together(parts, known))
         moved = self.labels(parts, known)
-        moved[parts[0].path] = samples.like(self.pipeline(image, key=known), image)
+        moved[parts[0].path] = like(self.pipeline(image, key=known), image)
         return samples.put(whole, moved)
+
+    def find(self, sample: Any) -> list[Part]:
+        """Return the parts of a sample that are transformed, the image first."""
+        return objects.find(sample, self.names)
 
     def labels(self, parts: list[Part], key: Key) -> dict[Path, Any]:
         """Return the transformed targets by path; only the size of the image is used."""
-        labels = _Labels(parts, self.box_format)
-        if not labels.named:
+        labels = Labels(parts)
+        if not labels.groups:
             return {}
         size = samples.size_of(parts[0].value)
-        options = self._options() | {"box_format": labels.box_format}
-        if not any(labels.stacks):
-            options["size"] = size
-        output = self.pipeline.plan(size, key).out_size
-        moved = self.pipeline(**labels.named, **options, key=key)
-        return labels.back(moved, (_one(output[0]), _one(output[1])))
+        output = plain_size(self.pipeline.plan(size, key).out_size)
+        for number in range(len(labels.groups)):
+            self._move(self.pipeline, labels, number, key, size, output)
+        return labels.moved
+
+    def _move(
+        self, pipeline: Pipeline, labels: Labels, number: int, key: Key, size: Any, output: Any
+    ) -> None:
+        """Move a group of labels of an image of `size`."""
+        targets = labels.targets(number)
+        canvas = {} if targets.get("masks") else {"size": size}
+        moved = pipeline(**self._options() | canvas | targets, key=key)
+        labels.back(number, moved, output)
 
     def _key(self, key: Any) -> Key:
         known = self.pipeline.keys(key, None)
         return known.epoch, int(known.indices[0])
 
     def _options(self) -> dict[str, Any]:
-        names = ("box_format", "box_normalized", "min_visibility", "fill_mask")
+        names = ("box_format", "box_normalized", "min_visibility", "fill_mask", "invalid_boxes")
         return {name: getattr(self, name) for name in names}
 
     def _together(self, parts: list[Part], key: Key) -> dict[Path, Any]:
@@ -155,15 +171,18 @@ class Transform:
         pipeline = self._first if first else self.pipeline
         if len(parts) < 2:
             return pipeline(image, key=key), {}
-        labels = _Labels(parts, self.box_format)
-        if not labels.named:
+        labels = Labels(parts)
+        if not labels.groups:
             return pipeline(image, key=key), {}
         _check_turned(parts[0].value)
-        options = self._options() | {"box_format": labels.box_format}
-        moved = pipeline(image=image, **labels.named, **options, key=key)
+        moved = pipeline(image=image, **self._options() | labels.targets(0), key=key)
         result = moved["image"]
         planar = is_channels_first(pipeline) and result.ndim == 3
-        return result, labels.back(moved, result.shape[-2:] if planar else result.shape[:2])
+        height, width = result.shape[-2:] if planar else result.shape[:2]
+        labels.back(0, moved, (height, width))
+        for number in range(1, len(labels.groups)):
+            self._move(pipeline, labels, number, key, image.shape[:2], (height, width))
+        return result, labels.moved
 
     def _is_columns(self, sample: Mapping[Any, Any]) -> bool:
         return any(
@@ -191,105 +210,6 @@ def _check_turned(image: Any) -> None:
             f"image has EXIF orientation {orientation(image)}, and labels that may "
             "refer to either orientation: pass ImageOps.exif_transpose(image), or clear the tag"
         )
-
-
-def _one(length: Any) -> int:
-    return int(np.asarray(length).reshape(-1)[0])
-
-
-class _Labels:
-    """The labels of one sample, under the names of a pipeline's targets."""
-
-    def __init__(self, parts: list[Part], box_format: str) -> None:
-        self.parts = parts[1:]
-        self.box_format = box_format
-        self.named: dict[str, Any] = {}
-        owners = [p for p in self.parts if p.name in ("boxes", "oriented_boxes")]
-        if len(owners) > 1:
-            places = " and ".join(p.place for p in owners)
-            raise ValueError(f"{places} are both boxes: a sample has one set of boxes")
-        self.owner = owners[0] if owners else None
-        self.count = -1 if self.owner is None else len(self.owner.value)
-        if self.owner is not None:
-            self.named[self.owner.name] = self._boxes(self.owner)
-            self.named["labels"] = np.arange(self.count)
-        self.masks = [p for p in self.parts if p.name in ("mask", "masks")]
-        self.stacks = [samples.masks_in(part) for part in self.masks]
-        if self.masks:
-            self.named["masks"] = [mask for stack in self.stacks for mask in stack]
-        for name in ("keypoints", "polygons"):
-            self._take(name)
-
-    def _boxes(self, part: Part) -> Array:
-        """Return boxes (N, 4), or oriented boxes (N, 5)."""
-        value = part.value
-        own = getattr(value, "format", None)
-        if own is None:
-            return samples.numbers(value).reshape(self.count, 5 if "oriented" in part.name else 4)
-        if part.name == "boxes":
-            self.box_format = own.value.lower()
-            return samples.numbers(value)
-        return samples.numbers(_turned(value, "CXCYWHR"))
-
-    def _take(self, name: str) -> None:
-        found = [p for p in self.parts if p.name == name]
-        if len(found) > 1:
-            raise ValueError(f"{found[0].place} and {found[1].place} are both {name}: keep one")
-        for part in found:
-            if name == "keypoints":
-                points = samples.numbers(part.value)
-                self.named[name] = points.reshape(-1, points.shape[-1])
-            else:
-                self.named[name] = [samples.numbers(polygon) for polygon in part.value]
-
-    def back(self, moved: dict[str, Any], size: tuple[int, int]) -> dict[Path, Any]:
-        """Return the transformed labels by path, each in its original form."""
-        rows = moved.get("labels")
-        size = (int(size[0]), int(size[1]))
-        result: dict[Path, Any] = {}
-        masks = iter(moved.get("masks", ()))
-        for part, stack in zip(self.masks, self.stacks, strict=True):
-            result[part.path] = samples.masks_back([next(masks) for _ in stack], part, size)
-        for part in self.parts:
-            if part is self.owner:
-                result[part.path] = _boxes_back(moved[part.name], part.value, size)
-            elif part.name == "keypoints":
-                points = moved["keypoints"].reshape(samples.numbers(part.value).shape)
-                result[part.path] = samples.numbers_back(points, part.value, size)
-            elif part.name == "polygons":
-                result[part.path] = moved["polygons"]
-            if rows is not None and self._follows(part):
-                value = result.get(part.path, part.value)
-                result[part.path] = samples.select(value, rows, part, self.count)
-        return result
-
-    def _follows(self, part: Part) -> bool:
-        """Whether a part has one row per box."""
-        if self.owner is None or part is self.owner or part.path[:-1] != self.owner.path[:-1]:
-            return False
-        if part.name in samples.ROWS:
-            return True
-        stacked = getattr(part.value, "ndim", 0) == 3 or isinstance(part.value, (list, tuple))
-        return part.name in ("mask", "masks", "keypoints") and stacked and (
-            len(part.value) == self.count
-        )  # fmt: skip
-
-
-def _turned(boxes: Any, form: str) -> Any:
-    """Return torchvision's oriented boxes in another of its formats."""
-    if boxes.format.value == form:
-        return boxes
-    from torchvision.transforms.v2.functional import convert_bounding_box_format
-
-    return convert_bounding_box_format(samples.like(boxes.float(), boxes), new_format=form)
-
-
-def _boxes_back(result: Array, value: Any, size: tuple[int, int]) -> Any:
-    own = getattr(value, "format", None)
-    if own is None or own.value in ("XYXY", "XYWH", "CXCYWH", "CXCYWHR"):
-        return samples.numbers_back(result, value, size)
-    middle = type(value)(torch.from_numpy(result).float(), format="CXCYWHR", canvas_size=size)
-    return _turned(middle, own.value)
 
 
 def check_transform(pipeline: Any) -> Transform:

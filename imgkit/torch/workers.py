@@ -93,7 +93,7 @@ class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read b
         return image if self.packs else self.transform.run([], image, key)[0]
 
     def _any(self, sample: Any, key: tuple[int, int]) -> tuple[Array, samples.Path, Any]:
-        parts = samples.find(sample, self.transform.names)
+        parts = self.transform.find(sample)
         image = samples.pixels(parts[0].value)
         if self.packs:
             moved = self.transform.labels(parts, key)
@@ -132,8 +132,8 @@ def _named(error: Exception, name: str) -> Exception:
 def _collate(rows: list[Any]) -> Any:
     """Collate samples of one form: a tensor or list for each of their values."""
     first = rows[0]
-    if isinstance(first, _Rows):
-        return [row.value for row in rows]
+    if any(isinstance(row, _Rows) for row in rows):
+        return [row.value if isinstance(row, _Rows) else row for row in rows]
     if isinstance(first, Mapping):
         return {name: _collate([row[name] for row in rows]) for name in first}
     if isinstance(first, tuple):

@@ -260,7 +260,7 @@ def turned(orientation):
         (
             lambda: Transform(FLIP)(picture(0), {"boxes": [[0, 0, 1, 1]], "labels": [1, 2]}, key=0),
             ValueError,
-            "has 2 rows: it needs 1, one row per box",
+            r"sample\[1\]\['labels'\] has 2 entries: sample\[1\]\['boxes'\] has 1 rows",
         ),
         (lambda: Transform(FLIP)(picture(0)[None], key=0), ValueError, "a sample holds one image"),
     ],

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from imgkit import geometry
 from imgkit.augment.plan.planner import Planner, refuse_moving_calls
 from imgkit.augment.targets import boxes
+from imgkit.augment.targets.rows import SHAPES
 from imgkit.augment.targets.run import check_fill, transform_shapes
 from imgkit.augment.targets.sample import (
     PIXELS,
-    SHAPES,
     Named,
     SampleContext,
     by,
@@ -73,10 +73,11 @@ def invert_targets(planner: Planner, size: Any, key: Any, targets: Named) -> Nam
     for row, context in zip(rows, sample_contexts(planner, keys, sizes, options), strict=True):
         check_one_place(context.plan, row)
         results.append(_invert(row, context))
+    absent: Named = {name: None for name, value in targets.items() if value is None}
     if samples is None:
-        return results[0]
+        return absent | results[0]
     names = results[0] if results else named
-    return {name: _join_back(name, [result[name] for result in results]) for name in names}
+    return absent | {n: _join_back(n, [result.get(n) for result in results]) for n in names}
 
 
 def _invert(row: Named, context: SampleContext) -> Named:

@@ -9,9 +9,13 @@ The targets of a call, all by name::
     boxes           (N, 4), see the options; clipped to the canvas, dropped when off it
     oriented_boxes  (N, 5): cx, cy, w, h, degrees counter-clockwise as seen; likewise
     polygons        a list of (P, 2); likewise
-    keypoints       (N, 2) or (N, 3) with visibility; none is dropped, moved or clamped
+    keypoints       (N, 2) or (N, 3) with visibility, which are all kept and never clamped; or
+                    (N, K, 2 or 3) or a list of N (K, 2 or 3), by object
     labels          rows that belong to the boxes (else to the oriented boxes, else to the
                     polygons) and are dropped with them; without any of these, as they are
+
+A target that is None comes back as None. Rows of one object are dropped together: see
+`imgkit.augment.targets.rows`. Boxes of torchvision are read in the format that they declare.
 
 Tensors have their channels first: `image` (C, H, W) or (N, C, H, W), `images` (T, C, H, W), a
 `mask` (H, W) or (C, H, W). Each target comes back as it came, a tensor as a tensor of its dtype
@@ -22,6 +26,8 @@ The options::
 
     box_format      "xyxy", "xywh" or "cxcywh"
     box_normalized  True: boxes are fractions of the width and height
+    invalid_boxes   "error"; "drop" drops shapes without area, off the image, or not finite, and
+                    their rows; "clip" keeps the part on the image, and drops those without one
     min_visibility  0 to 1: the share of its area that a shape must keep
     fill_mask       what masks hold where they show no source pixel
     size            (H, W) of the image, where none is given
@@ -43,9 +49,9 @@ from imgkit import geometry
 from imgkit.augment.layout import stack
 from imgkit.augment.plan.planner import Planner, refuse_moving_calls, run_stages
 from imgkit.augment.targets import boxes
+from imgkit.augment.targets.rows import SHAPES, kept_rows, select
 from imgkit.augment.targets.sample import (
     PIXELS,
-    SHAPES,
     Canvas,
     Named,
     Options,
@@ -57,12 +63,14 @@ from imgkit.augment.targets.sample import (
     sample_contexts,
     source_size,
     split,
+    with_absent,
 )
 from imgkit.backends import backend
 from imgkit.draws import Key
+from imgkit.image import is_tensor
 
 Array = npt.NDArray[Any]
-ROUNDING = 1e-9  # of shares of areas
+NONE: Named = {}
 
 
 def run_targets(planner: Planner, key: Any, targets: Named) -> Named:
@@ -93,71 +101,91 @@ def run_targets(planner: Planner, key: Any, targets: Named) -> Named:
     if labels:
         refuse_moving_calls(planner.nodes, labels)
     samples = batch_size(named, key)
-    tensor = next((v for value in named.values() if (v := a_tensor(value)) is not None), None)
-    if tensor is not None:
-        return _run_tensors(planner, key, named, options, samples, backend(tensor, "targets"))
-    rows = [named] if samples is None else split(named, samples)
-    sizes = [source_size(row, options) for row in rows]
-    return _run_arrays(
-        planner, planner.keys(key, samples), named, rows, sizes, options, samples is not None
-    )
+    keys = planner.keys(key, samples)
+    pixels = {n: v for n, v in named.items() if "image" in n and a_tensor(v) is not None}
+    if pixels:
+        moved = _run_tensors(planner, keys, named, pixels, options, samples)
+    else:
+        rows = [named] if samples is None else split(named, samples)
+        moved = _run_rows(planner, keys, named, rows, [], options, samples)
+    return with_absent(targets, moved)
 
 
 def _run_tensors(
-    planner: Planner, key: Any, named: Named, options: Options, samples: int | None, tensors: Any
-) -> Named:
-    """Run a pipeline on targets with tensors among them: see `imgkit.backends.tensor.targets`."""
-    batched = samples is not None
-    pixels = {n: v for n, v in named.items() if "image" in n and a_tensor(v) is not None}
-    seen = {n: v if n in pixels else tensors.as_arrays(n, v, batched) for n, v in named.items()}
-    rows = [seen] if samples is None else split(seen, samples)
-    sizes = [source_size(row, options) for row in rows]
-    keys = planner.keys(key, samples)
-    others = {name: value for name, value in seen.items() if name not in pixels}
-    rows = [{name: row[name] for name in others} for row in rows]
-    moved: Named = {}
-    if others:
-        moved = _run_arrays(planner, keys, others, rows, sizes, options, batched)
-        moved = {n: tensors.as_tensors(n, v, named[n], batched) for n, v in moved.items()}
-    indices = keys.indices if batched else int(keys.indices[0])
+    planner: Planner, keys: Key, named: Named, pixels: Named, options: Options,
+    samples: int | None,
+) -> Named:  # fmt: skip
+    """Run a pipeline on images that are tensors, a batch at once, and on the other targets."""
+    tensors = backend(a_tensor(list(pixels.values())), "targets")
+    rows = [named] if samples is None else split(named, samples)
+    others = {name: value for name, value in named.items() if name not in pixels}
+    sizes = [source_size(_as_arrays(row, pixels), options) for row in rows]
+    rows = [{name: value for name, value in row.items() if name not in pixels} for row in rows]
+    moved = _run_rows(planner, keys, others, rows, sizes, options, samples) if others else {}
+    indices = int(keys.indices[0]) if samples is None else keys.indices
     for name, value in pixels.items():
         moved[name] = tensors.run_pixels(planner.run, name, value, keys.epoch, indices)
-    return {name: moved[name] for name in named}
+    return moved
 
 
-def _run_arrays(
+def _run_rows(
     planner: Planner, keys: Key, named: Named, rows: list[Named], sizes: list[Canvas],
-    options: Options, batched: bool,
+    options: Options, samples: int | None,
 ) -> Named:  # fmt: skip
-    """Run a pipeline on rows of targets, one for each sample, of images of these sizes."""
+    """Run a pipeline on rows of targets, one for each sample; `sizes` of images run elsewhere."""
+    arrays = [_as_arrays(row) for row in rows]
+    sizes = sizes or [source_size(row, options) for row in arrays]
     results = []
-    for row, context in zip(rows, sample_contexts(planner, keys, sizes, options), strict=True):
+    contexts = sample_contexts(planner, keys, sizes, options)
+    for row, array, context in zip(rows, arrays, contexts, strict=True):
         check_one_place(context.plan, row)
-        results.append(_run(row, context))
-    if not batched:
+        moved, kept = _run(array, context)
+        results.append(_as_given(moved, row, kept, context.output))
+    if samples is None:
         return results[0]
     if not rows:
         return _none(planner, named, keys)
-    return {name: _join(name, value, [r[name] for r in results]) for name, value in named.items()}
+    return {name: _join(name, named, [r.get(name) for r in results]) for name in named}
 
 
-def _run(row: Named, context: SampleContext) -> Named:
-    """Run one sample."""
+def _as_arrays(row: Named, whole: Named = NONE) -> Named:
+    """Return a sample's targets with arrays for tensors, but for labels and those in `whole`."""
+    found = dict(row)
+    for name, value in row.items():
+        tensor = None if name == "labels" or name in whole else a_tensor(value)
+        if tensor is not None:
+            found[name] = backend(tensor, "targets").as_arrays(name, value)
+    return found
+
+
+def _as_given(moved: Named, row: Named, kept: dict[str, Array], size: Canvas) -> Named:
+    """Return a sample's results in the types that its targets had."""
+    found = dict(moved)
+    for name, value in row.items():
+        tensor = None if name == "labels" else a_tensor(value)
+        if tensor is not None:
+            same = (
+                value if name not in kept or hasattr(value, "ndim") else select(value, kept[name])
+            )
+            found[name] = backend(tensor, "targets").as_tensors(name, moved[name], same, size)
+    return found
+
+
+def _run(row: Named, context: SampleContext) -> tuple[Named, dict[str, Array]]:
+    """Run one sample; also return which rows stayed, for each target that has rows to lose."""
     result: Named = {}
     shares: dict[str, Array] = {}
     for name, value in row.items():
         if name in SHAPES:
-            moved, shares[name] = transform_shapes(name, value, context.forward, context.options)
-            result[name] = _select(moved, _seen(shares[name], context.options))
+            result[name], shares[name] = transform_shapes(
+                name, value, context.forward, context.options
+            )
         elif name == "keypoints":
             result[name] = boxes.transform_keypoints(value, context.forward)[0]
         else:
             result[name] = value if name == "labels" else RUN[name](value, context)
-    owner = next((name for name in SHAPES if name in row), None)
-    if "labels" in row and owner is not None:
-        _check_labels(row["labels"], owner, len(shares[owner]))
-        result["labels"] = _select(row["labels"], _seen(shares[owner], context.options))
-    return result
+    kept = kept_rows(row, shares, context.options.min_visibility)
+    return result | {name: select(result[name], rows) for name, rows in kept.items()}, kept
 
 
 def transform_shapes(
@@ -166,29 +194,11 @@ def transform_shapes(
     """Return shapes at the end of a point map, and the fraction of each that is left."""
     if name == "boxes":
         return boxes.transform_boxes(
-            value, options.box_format, bool(options.box_normalized), point_map
-        )
+            value, options.box_format, bool(options.box_normalized), point_map,
+            options.invalid_boxes,
+        )  # fmt: skip
     transform = boxes.transform_oriented if name == "oriented_boxes" else boxes.transform_polygons
-    return transform(value, point_map)
-
-
-def _seen(share: Array, options: Options) -> Array:
-    """Return the rows of which enough is left."""
-    return np.flatnonzero((share > ROUNDING) & (share >= options.min_visibility - ROUNDING))
-
-
-def _select(values: Any, rows: Array) -> Any:
-    """Return rows of an array, list or tuple."""
-    if isinstance(values, np.ndarray):
-        return values[rows]
-    picked = [values[row] for row in rows]
-    return tuple(picked) if isinstance(values, tuple) else picked
-
-
-def _check_labels(labels: Any, owner: str, rows: int) -> None:
-    if not hasattr(labels, "__len__") or isinstance(labels, (str, dict)) or len(labels) != rows:
-        count = f"has {len(labels)} entries" if hasattr(labels, "__len__") else f"is {labels!r}"
-        raise ValueError(f"labels {count}: {owner} has {rows} rows, and each takes one label")
+    return transform(value, point_map, options.invalid_boxes)
 
 
 def _image(image: Array, context: SampleContext) -> Array:
@@ -249,27 +259,35 @@ RUN: dict[str, Callable[[Any, SampleContext], Any]] = {
 # --- batches --------------------------------------------------------------------------------
 
 
-def _join(name: str, value: Any, column: list[Any]) -> Any:
-    """Return a batch as it came: an array where the results are of one shape, else a list.
+def _join(name: str, named: Named, column: list[Any]) -> Any:
+    """Return a batch as it came: an array or tensor where the results are of one shape.
 
-    Shapes and the labels that may be dropped are always a list, one entry for each image.
+    Shapes and the labels that may be dropped are always a list, one entry for each image. Labels
+    that belong to no shape come back as they are.
     """
+    value = named[name]
+    if name == "labels" and not any(shape in named for shape in SHAPES):
+        return value
     fixed = name in PIXELS or name == "keypoints"
-    if fixed and isinstance(value, np.ndarray) and len({v.shape for v in column}) == 1:
-        return np.stack(column)
+    if fixed and hasattr(value, "ndim") and len({v.shape for v in column}) == 1:
+        return backend(value, "targets").stack(column) if is_tensor(value) else np.stack(column)
     return column
 
 
 def _none(planner: Planner, named: Named, keys: Key) -> Named:
     """Return the targets of a batch of no images."""
     result: Named = {}
-    for name, value in named.items():
-        result[name] = value if isinstance(value, np.ndarray) else []
+    for name, given in named.items():
+        value = backend(given, "targets").as_arrays(name, given) if is_tensor(given) else given
+        found: Any = value if isinstance(value, np.ndarray) else []
         if name in ("image", "mask") and isinstance(value, np.ndarray):
             plan = planner.plan((value.shape[1], value.shape[2]), keys)
             geometric = [stage for stage in plan.stages if stage.kind == "resample"]
             if name == "mask":
                 plan = dataclasses.replace(plan, stages=tuple(geometric))
-            empty = stack([], value if value.ndim == 4 else value[..., None], plan)
-            result[name] = empty if value.ndim == 4 else empty[..., 0]
+            found = stack([], value if value.ndim == 4 else value[..., None], plan)
+            found = found if value.ndim == 4 else found[..., 0]
+        if is_tensor(given):
+            found = backend(given, "targets").as_tensors(name, found, given, None)
+        result[name] = found
     return result

@@ -13,7 +13,8 @@ from imgkit import geometry
 from imgkit.augment.plan.plan import Plan
 from imgkit.augment.plan.planner import Planner
 from imgkit.augment.targets import boxes
-from imgkit.checks import check_choice, check_int, check_number, suggest
+from imgkit.augment.targets.rows import SHAPES
+from imgkit.checks import check_choice, check_int, check_number, printable, suggest
 from imgkit.draws import Key, parse_key
 from imgkit.image import check_array, image_size, is_tensor
 from imgkit.pillow import opened
@@ -23,7 +24,6 @@ Canvas = tuple[int, int]
 Named = dict[str, Any]
 
 PIXELS = ("image", "images", "mask", "masks")
-SHAPES = ("boxes", "oriented_boxes", "polygons")  # in the order in which labels belong to them
 NAMES = (*PIXELS, *SHAPES, "keypoints", "labels")
 
 
@@ -34,6 +34,7 @@ class Options(NamedTuple):
     box_normalized: bool = False
     min_visibility: float = 0.0
     fill_mask: float = 0
+    invalid_boxes: str = "error"
     size: Any = None
 
 
@@ -68,6 +69,17 @@ class SampleContext:
 
 
 OPTIONS = Options._fields
+INVALID = ("error", "drop", "clip")
+OTHER_NAMES = {  # of other libraries, and what they are called here
+    **dict.fromkeys(("bbox", "bboxes", "box", "gtboxes", "boundingboxes"), ("boxes",)),
+    **dict.fromkeys(("label", "classes", "classlabels", "categoryid", "categoryids"), ("labels",)),
+    **dict.fromkeys(("keypoint", "points", "landmarks", "kps"), ("keypoints",)),
+    **dict.fromkeys(("polygon", "segmentation", "segments"), ("polygons",)),
+    **dict.fromkeys(("rboxes", "obb", "rotatedboxes"), ("oriented_boxes",)),
+    **dict.fromkeys(("segmap", "semanticmask"), ("mask",)),
+    "instancemasks": ("masks",),
+    **dict.fromkeys(("img", "frame"), ("image",)),
+}
 
 
 def a_tensor(value: Any) -> Any:
@@ -78,22 +90,59 @@ def a_tensor(value: Any) -> Any:
 
 
 def read_targets(targets: Named) -> tuple[Named, Options]:
-    """Tell targets from options, and check the options."""
+    """Tell targets from options, and check the options; targets that are None are left out."""
     for name in targets:
         if name not in NAMES and name not in Options._fields:
-            known = suggest(name, (*NAMES, *Options._fields))
+            known = suggest(name, (*NAMES, *Options._fields), OTHER_NAMES)
             raise TypeError(f"{name!r} is not a target and not an option of a call: {known}")
-    named = {name: opened(value, name) for name, value in targets.items() if name in NAMES}
+    for name in ("image", "images"):
+        if name in targets and targets[name] is None:
+            raise TypeError(f"{name} is None: pass pixels, or leave it out and pass size=(H, W)")
+    named = {n: opened(v, n) for n, v in targets.items() if n in NAMES and v is not None}
     if not named:
         raise TypeError(f"no target was passed: {', '.join(NAMES)}")
     options = Options(**{name: v for name, v in targets.items() if name in Options._fields})
+    check_options(options)
+    form = _declared_format(named)
+    return named, options._replace(box_format=form, box_normalized=False) if form else options
+
+
+def check_options(options: Options) -> None:
+    """Raise unless the options are valid."""
     check_choice(options.box_format, "box_format", boxes.FORMATS)
+    check_choice(options.invalid_boxes, "invalid_boxes", INVALID)
     if not isinstance(options.box_normalized, (bool, np.bool_)):
         raise TypeError(f"box_normalized is {options.box_normalized!r}: it must be true or false")
     check_number(options.min_visibility, "min_visibility", 0, 1)
     if not isinstance(options.fill_mask, (bool, np.bool_)):
         check_number(options.fill_mask, "fill_mask")
-    return named, options
+
+
+def with_absent(targets: Named, moved: Named) -> Named:
+    """Return the results in the order of the call, None for targets that were None."""
+    return {name: moved.get(name) for name in targets if name in NAMES}
+
+
+def _declared_format(named: Named) -> str:
+    """Return the format that torchvision's boxes declare themselves; empty if none does."""
+    found = {}
+    for name in ("boxes", "oriented_boxes"):
+        value = named.get(name)
+        entries = value if isinstance(value, (list, tuple)) else [value]
+        found[name] = {declared(entry) for entry in entries if entry is not None}
+        for form in found[name] - {""}:
+            if (form in boxes.FORMATS) != (name == "boxes"):
+                other = "oriented_boxes" if name == "boxes" else "boxes"
+                raise ValueError(f"{name} has format {form.upper()}: pass it as {other}=")
+    if len(found["boxes"]) > 1:
+        forms = " and ".join(sorted(form.upper() or "none" for form in found["boxes"]))
+        raise ValueError(f"boxes declare the formats {forms}: a call takes one format")
+    return next(iter(found["boxes"]), "")
+
+
+def declared(value: Any) -> str:
+    """Return the format that a tensor of boxes declares, such as "xywh"; empty if none."""
+    return str(value.format.value).lower() if is_tensor(value) and hasattr(value, "format") else ""
 
 
 def batch_size(named: Named, key: Any) -> int | None:
@@ -116,7 +165,12 @@ def split(named: Named, samples: int) -> list[Named]:
         if not hasattr(value, "__len__") or len(value) != samples:
             count = f"{len(value)} entries" if hasattr(value, "__len__") else f"value {value!r}"
             raise ValueError(f"{name} has {count}: a batch of {samples} images takes one for each")
-    return [{name: value[i] for name, value in named.items()} for i in range(samples)]
+        if isinstance(value, (str, bytes, dict, set, frozenset)):
+            raise TypeError(
+                f"{name} is {printable(value)}: a batch takes a list, with one entry for each image"
+            )
+    rows = [{name: value[i] for name, value in named.items()} for i in range(samples)]
+    return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
 
 def source_size(named: Named, options: Options) -> Canvas:
