@@ -8,6 +8,9 @@ import importlib.util
 import io
 import itertools
 import pathlib
+import struct
+import subprocess
+import sys
 
 import imagecodecs
 import numpy as np
@@ -399,3 +402,27 @@ def test_a_tile_is_as_large_as_an_image_may_be():
         with pytest.raises(BadImage) as caught:
             decode(tiff(samples, RGB, 16, tile=32, compression=name, tags=sides))
         assert caught.value.kind == "too_large"
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_big_tiff(dtype):
+    import tifffile
+
+    samples = np.random.default_rng(4).integers(0, 200, (9, 7, 3)).astype(dtype)
+    file = io.BytesIO()
+    tifffile.imwrite(file, samples, bigtiff=True, photometric="rgb", compression="lzw")
+    np.testing.assert_array_equal(decode(file.getvalue()), samples)
+
+
+def test_odd_tags_print_nothing():
+    """tifffile logs about them, and Python prints what is logged where nobody set up logging.
+
+    In a process of its own, as pytest sets up logging.
+    """
+    samples = random_samples(RGB, 16, "u", (), 2)
+    data = tiff(samples, RGB, 16, rows=5, tags={700: (3, [1, 2, 3])})
+    entry = data.index(struct.pack("<HHI", 700, 3, 3))
+    odd = data[: entry + 2] + b"\x63" + data[entry + 3 :]  # a type that there is not
+    code = "import sys; from imgkit.io.decode import decode; decode(sys.stdin.buffer.read())"
+    done = subprocess.run([sys.executable, "-c", code], input=odd, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
