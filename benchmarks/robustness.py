@@ -59,8 +59,10 @@ def report(quick: bool) -> str:
 
 def survey(folder: pathlib.Path) -> list[dict[str, Any]]:
     """Return the outcome of every file below a folder, each in a forked child of one process."""
-    script = [sys.executable, "-m", "benchmarks.robustness", str(folder)]
-    done = subprocess.run(script, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    script = [sys.executable, "-m", "benchmarks.robustness", str(folder.resolve())]
+    root = pathlib.Path(__file__).parent.parent
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    done = subprocess.run(script, check=True, cwd=root, **pipes)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
