@@ -31,6 +31,7 @@ import numpy as np
 VERSION = "13.0.0"
 SECONDS = 20  # for each file
 ALLOW = ("ico", "cur", "icns", "jp2", "psd", "dds", "qoi", "sgi", "ppm")
+GOALS = ("disagree", "crash", "hang", "raised")  # none of any
 SHOWN = 12  # files listed of a status
 EXTRA_SAMPLES = 338  # the tag of TIFF that says what alpha means
 LEVELS = {"float32": 1.0, "float64": 1.0, "uint16": 65535.0, "uint8": 255.0}
@@ -48,7 +49,8 @@ def report(quick: bool) -> str:
         corpora["Pillow's test images"] = pillow_images()
     for name, folder in corpora.items():
         rows = survey(folder)
-        counts = collections.Counter(row["status"] for row in rows)
+        counts = collections.Counter(dict.fromkeys(GOALS, 0))
+        counts.update(row["status"] for row in rows)
         lines += [f"### {name}: {len(rows)} files", "", "| outcome | files |", "|---|---|"]
         lines += [f"| {status} | {count} |" for status, count in sorted(counts.items())]
         lines += ["", *_listed(rows), ""]
@@ -57,15 +59,17 @@ def report(quick: bool) -> str:
 
 def survey(folder: pathlib.Path) -> list[dict[str, Any]]:
     """Return the outcome of every file below a folder, each in a forked child of one process."""
-    script = [sys.executable, "-m", "benchmarks.robustness", str(folder)]
-    done = subprocess.run(script, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    script = [sys.executable, "-m", "benchmarks.robustness", str(folder.resolve())]
+    root = pathlib.Path(__file__).parent.parent
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    done = subprocess.run(script, check=True, cwd=root, **pipes)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def _listed(rows: list[dict[str, Any]]) -> Iterator[str]:
     """What a reader should look at: differences, crashes, and what only Pillow reads."""
     for row in rows:
-        if row["status"].startswith(("disagree", "crash", "hang", "raised")):
+        if row["status"].startswith(GOALS):
             yield f"- {row['status']}: {row['path']}: {row.get('message', '')}"
     only = [row for row in rows if row.get("pillow") == "reads" and "refused" in row["status"]]
     reasons = collections.Counter(row["message"][:90] for row in only)

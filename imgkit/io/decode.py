@@ -5,11 +5,15 @@ The content determines the format, the name does not: PNG, JPEG, WebP, TIFF, BMP
 pixels, frames or scans are refused before any is decoded. The first frame is read. The result is
 ``(H, W)`` gray or ``(H, W, 3)`` RGB:
 
-- 16 bits stay 16 bits, float TIFF stays float;
+- 16 bits stay 16 bits, float TIFF stays float; other depths fill 8 or 16 bits;
 - 1-bit becomes 0 and 255, a palette its colors, CMYK, YCbCr and Lab become RGB;
 - transparency is laid over white;
 - EXIF orientation is applied, once, in every format; other metadata is dropped;
-- TIFF and ``.npy`` of another number of channels stay as they are, ``(H, W, C)``.
+- extra samples of TIFF that are not alpha stay as channels, ``(H, W, C)``, and so do those of
+  ``.npy``.
+
+A feature that is not read is refused by its name (`imgkit.io.features`, `imgkit.io.tiff`), before
+a decoder could call the file damaged. ``docs/reading.md`` has all rules.
 
 A file that ends early or has a wrong checksum is an error, never an image with gray rows. Damage
 inside the data of a JPEG is not detected: the format has no checksum.

@@ -23,21 +23,22 @@ def read(path_or_bytes: str | os.PathLike[str] | bytes) -> Array:
     """Read an image file: PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or ``.npy``.
 
     The content decides the format, not the name. EXIF orientation is applied, 16 bits and floats
-    are kept, 1-bit becomes 0 and 255, a palette becomes its colors, CMYK, YCbCr and Lab become
-    RGB, transparency is laid over white. Of several frames the first is read, with a warning.
-    Color profiles are not applied: pixels are as stored.
+    are kept, other depths are scaled to fill 8 or 16 bits, a palette becomes its colors, CMYK,
+    YCbCr and Lab become RGB, transparency is laid over white. Of several frames the first is
+    read, with a warning. Color profiles are not applied: pixels are as stored. The rules for
+    every layout are in ``docs/reading.md``.
 
     Args:
         path_or_bytes: a path, or the bytes of a whole file.
 
     Returns:
-        Gray ``(H, W)`` or RGB ``(H, W, 3)``, uint8, uint16, float32 or float64; a TIFF or
-        ``.npy`` file of another number of channels gives ``(H, W, C)``.
+        Gray ``(H, W)`` or RGB ``(H, W, 3)``, uint8, uint16, float32 or float64; a TIFF with extra
+        samples that are not alpha, or a ``.npy`` file, gives ``(H, W, C)``.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is not an image, is damaged, ends early, or has more than 178,956,970
-            pixels; the message names the path.
+        ValueError: the file is not an image, uses a feature that is not supported, is damaged,
+            ends early, or has more than 178,956,970 pixels; the message names the path.
 
     Example:
         >>> import imgkit as ik

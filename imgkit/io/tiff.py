@@ -16,6 +16,7 @@ tifffile reads the samples. Pillow, with libtiff, reads the layouts that it has 
 from __future__ import annotations
 
 import io
+import logging
 import math
 import zlib
 from typing import Any, cast
@@ -46,6 +47,7 @@ def decode_tiff(data: bytes, max_pixels: int) -> Array:
     """
     import tifffile
 
+    _hide_log_lines()
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         if not file.pages:
             raise BadImage("truncated", "the tiff file ends early: it has no page")
@@ -59,6 +61,13 @@ def decode_tiff(data: bytes, max_pixels: int) -> Array:
         samples = _read_samples(data, page, layout)
         color_map = page.colormap if layout.photometric == PALETTE else None
     return upright(to_image(samples, layout, color_map), layout.orientation)
+
+
+def _hide_log_lines() -> None:
+    """Keep tifffile's remarks about odd tags off stderr, where nobody set up logging."""
+    logger = logging.getLogger("tifffile")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
 
 
 def _decode_with_pillow(data: bytes) -> Array:
@@ -78,7 +87,7 @@ def _read_samples(data: bytes, page: Any, layout: Layout) -> Array:
         raise BadImage("corrupt", "the tiff file is damaged: it has no pixels")
     _check_segments(data, page, layout)
     # tifffile would leave memory as it is where a segment is short: pass an array of zeros
-    samples = page.asarray(out=np.zeros(page.shape, page.dtype))
+    samples = page.asarray(out=np.zeros(page.shape, page.dtype), maxworkers=1)
     if samples.dtype == np.bool_:  # of one bit
         samples = samples.view(np.uint8)
     if layout.planar:

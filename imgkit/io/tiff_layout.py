@@ -35,11 +35,11 @@ OTHER_COLORS = {
 UINT, INT, FLOAT = 1, 2, 3  # sample formats
 OTHER_FORMATS = {4: "samples of no stated format", 5: "complex integers", 6: "complex floats"}
 PREMULTIPLIED, ALPHA = 1, 2  # kinds of extra samples; the others are data
-NONE, OLD_JPEG, JPEG, WEBP = 1, 6, 7, 50001
+NONE, OLD_JPEG, JPEG, PACKBITS, WEBP = 1, 6, 7, 32773, 50001
 DEFLATE = (8, 32946)
 FAX = (2, 3, 4, 32771)
-ALWAYS_IN_LIBTIFF = (NONE, 5, *DEFLATE, 32773)  # the others depend on how Pillow was built
-COMPRESSIONS = (NONE, 5, *DEFLATE, 32773, 34925, 50000, JPEG, OLD_JPEG, WEBP, *FAX)
+ALWAYS_IN_LIBTIFF = (NONE, 5, *DEFLATE, PACKBITS)  # the others depend on how Pillow was built
+COMPRESSIONS = (NONE, 5, *DEFLATE, PACKBITS, 34925, 50000, JPEG, OLD_JPEG, WEBP, *FAX)
 COMPRESSION_NAMES = {
     32766: "NeXT",
     32809: "ThunderScan",
@@ -88,31 +88,20 @@ def read_layout(page: Any) -> Layout:
         BadImage: the layout is not read, or its tags contradict each other.
     """
     tags = page.tags
-    if DNG in tags:
-        raise refusal("a camera raw (DNG): convert it first")
-    if 262 not in tags:
-        raise refusal("no photometric interpretation, so that its colors are unknown")
-    photometric = int(tags.valueof(262))
-    compression = int(tags.valueof(259, NONE))
-    # old JPEG files leave the number of channels to the JPEG stream
-    default = COLORS.get(photometric, 1) if compression == OLD_JPEG else 1
-    channels = int(tags.valueof(277, default))
-    if channels > MAX_CHANNELS:
-        raise BadImage("unsupported", f"{channels} channels: at most {MAX_CHANNELS}")
-    if photometric not in COLORS:
-        raise refusal(OTHER_COLORS.get(photometric, f"photometric interpretation {photometric}"))
-    turn = _number(tags.valueof(274, 1))
+    photometric, channels = _colors(tags)
+    extras = _extras(tags.valueof("ExtraSamples", ()), channels - COLORS[photometric])
+    turn = _number(tags.valueof("Orientation", 1))
     layout = Layout(
         photometric,
-        _same(tags.valueof(258, 1), channels, "bits per sample"),
-        _same(tags.valueof(339, UINT), channels, "sample formats"),
+        _same(tags.valueof("BitsPerSample", 1), channels, "bits per sample"),
+        _same(tags.valueof("SampleFormat", UINT), channels, "sample formats"),
         channels,
-        _extras(tags.valueof(338, ()), channels - COLORS[photometric]),
-        channels > 1 and int(tags.valueof(284, 1)) == 2,
-        compression,
-        int(tags.valueof(317, NO_PREDICTOR)),
+        extras,
+        channels > 1 and int(tags.valueof("PlanarConfiguration", 1)) == 2,
+        int(tags.valueof("Compression", NONE)),
+        int(tags.valueof("Predictor", NO_PREDICTOR)),
         turn if turn in range(1, 9) else 1,
-        int(tags.valueof(266, 1)),
+        int(tags.valueof("FillOrder", 1)),
     )
     _check_samples(layout)
     _check_colors(layout)
@@ -122,6 +111,25 @@ def read_layout(page: Any) -> Layout:
     if page.imagedepth > 1:
         raise refusal(f"a volume of {page.imagedepth} slices in one page")
     return layout
+
+
+def _colors(tags: Any) -> tuple[int, int]:
+    """Return the photometric interpretation and the number of channels."""
+    if DNG in tags:
+        raise refusal("a camera raw (DNG): convert it first")
+    if "PhotometricInterpretation" not in tags:
+        raise refusal("no photometric interpretation, so that its colors are unknown")
+    photometric = int(tags.valueof("PhotometricInterpretation"))
+    old = int(tags.valueof("Compression", NONE)) == OLD_JPEG
+    # old JPEG files leave the number of channels to the JPEG stream
+    channels = int(tags.valueof("SamplesPerPixel", COLORS.get(photometric, 1) if old else 1))
+    if channels > MAX_CHANNELS:
+        raise BadImage("unsupported", f"{channels} channels: at most {MAX_CHANNELS}")
+    if photometric not in COLORS:
+        raise refusal(OTHER_COLORS.get(photometric, f"photometric interpretation {photometric}"))
+    if photometric == CMYK and _number(tags.valueof("InkSet", 1)) != 1:
+        raise refusal("other inks than CMYK")
+    return photometric, channels
 
 
 def refusal(feature: str) -> BadImage:
@@ -225,6 +233,8 @@ def _check_storage(layout: Layout) -> None:
         raise refusal("JPEG, fax, YCbCr or Lab with planes or extra samples")
     if layout.predictor not in (NO_PREDICTOR, HORIZONTAL, FLOATING):
         raise refusal(f"predictor {layout.predictor}")
+    if layout.predictor != NO_PREDICTOR and number in (NONE, PACKBITS):
+        raise refusal("a predictor without a compression that has one")  # readers differ
     if layout.predictor != NO_PREDICTOR and number in (5, *DEFLATE, 34925, 50000):
         floats = layout.sample_format == FLOAT
         if layout.bits not in (8, 16, 32, 64) or (layout.predictor == FLOATING and not floats):
@@ -233,10 +243,10 @@ def _check_storage(layout: Layout) -> None:
 
 def _check_plain_ycbcr(tags: Any) -> None:
     """Raise unless uncompressed YCbCr is what JPEG means by it: full range, no subsampling."""
-    if tuple(tags.valueof(530, (2, 2))) != (1, 1):
+    if tuple(tags.valueof("YCbCrSubSampling", (2, 2))) != (1, 1):
         raise refusal("uncompressed YCbCr colors with subsampling")
-    weights = _fractions(tags.valueof(529, ()))
-    ranges = _fractions(tags.valueof(532, ()))
+    weights = _fractions(tags.valueof("YCbCrCoefficients", ()))
+    ranges = _fractions(tags.valueof("ReferenceBlackWhite", ()))
     if weights and any(abs(a - b) > 1e-3 for a, b in zip(weights, DEFAULT_WEIGHTS, strict=True)):
         raise refusal("uncompressed YCbCr colors with coefficients of their own")
     if ranges and any(abs(a - b) > 0.5 for a, b in zip(ranges, FULL_RANGE, strict=True)):

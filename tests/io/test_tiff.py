@@ -8,6 +8,9 @@ import importlib.util
 import io
 import itertools
 import pathlib
+import struct
+import subprocess
+import sys
 
 import imagecodecs
 import numpy as np
@@ -327,6 +330,9 @@ UNSUPPORTED = {
     "predictor 2 on samples of 4 bits": plain(bits=4, compression="lzw", predictor=2),
     "predictor 3 on samples of 16 bits": plain(bits=16, dtype="u2", compression="lzw",
                                                **one(317, 3)),
+    "a predictor without a compression": plain(bits=16, dtype="u2", predictor=2),
+    "a predictor without": plain(compression="packbits", predictor=2),
+    "other inks than CMYK": plain(CMYK, channels=4, **one(332, 2)),
     "camera raw": plain(**one(50706, 1)),
     "513 channels: at most 512": plain(channels=513),
 }  # fmt: skip
@@ -399,3 +405,55 @@ def test_a_tile_is_as_large_as_an_image_may_be():
         with pytest.raises(BadImage) as caught:
             decode(tiff(samples, RGB, 16, tile=32, compression=name, tags=sides))
         assert caught.value.kind == "too_large"
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_big_tiff(dtype):
+    import tifffile
+
+    samples = np.random.default_rng(4).integers(0, 200, (9, 7, 3)).astype(dtype)
+    file = io.BytesIO()
+    tifffile.imwrite(file, samples, bigtiff=True, photometric="rgb", compression="lzw")
+    np.testing.assert_array_equal(decode(file.getvalue()), samples)
+
+
+def test_odd_tags_print_nothing():
+    """tifffile logs about them, and Python prints what is logged where nobody set up logging.
+
+    In a process of its own, as pytest sets up logging.
+    """
+    samples = random_samples(RGB, 16, "u", (), 2)
+    data = tiff(samples, RGB, 16, rows=5, tags={700: (3, [1, 2, 3])})
+    entry = data.index(struct.pack("<HHI", 700, 3, 3))
+    odd = data[: entry + 2] + b"\x63" + data[entry + 3 :]  # a type that there is not
+    code = "import sys; from imgkit.io.decode import decode; decode(sys.stdin.buffer.read())"
+    done = subprocess.run([sys.executable, "-c", code], input=odd, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_any_damage_is_one_clear_outcome_the_same_twice():
+    """Memory that nothing wrote would differ between two reads."""
+    rng = np.random.default_rng(8)
+    outcomes = set()
+    for _ in range(200):
+        bits, photometric = ((1, BLACK_ZERO), (8, RGB), (16, RGB), (12, BLACK_ZERO))[
+            rng.integers(4)
+        ]
+        samples = random_samples(photometric, bits, "u", (), 5)
+        data = bytearray(
+            tiff(samples, photometric, bits, compression=COMPRESSIONS[rng.integers(7)], rows=5,
+                 order="<>"[rng.integers(2)], planar=bool(rng.integers(2)))
+        )  # fmt: skip
+        for _ in range(2):
+            data[rng.integers(len(data) // 2, len(data))] = rng.integers(256)
+        results = [outcome(bytes(data)) for _ in range(2)]
+        assert results[0] == results[1]
+        outcomes.add(results[0] if isinstance(results[0], str) else "ok")
+    assert {"ok", "corrupt"} <= outcomes
+
+
+def outcome(data):
+    try:
+        return decode(data, 10**6).tobytes()
+    except BadImage as error:
+        return error.kind

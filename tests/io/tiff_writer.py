@@ -18,7 +18,7 @@ COMPRESSIONS = {
     "deflate": (8, zlib.compress),
     "old deflate": (32946, zlib.compress),
     "packbits": (32773, imagecodecs.packbits_encode),
-    "lzma": (34925, imagecodecs.lzma_encode),
+    "lzma": (34925, lambda raw: imagecodecs.lzma_encode(raw, level=0)),
     "zstd": (50000, imagecodecs.zstd_encode),
 }
 
