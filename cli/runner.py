@@ -176,7 +176,8 @@ def _memory() -> int:
 
 def _announce_stop(number: int) -> None:
     """Print the effect of the first Ctrl-C; `os.write` is safe in a signal's handler."""
-    os.write(2, b"\nfinishing the images in work; again to stop at once\n")
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        os.write(2, b"\nfinishing the images in work; again to stop at once\n")
 
 
 def _scan(run_options: RunOptions) -> Found:
