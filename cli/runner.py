@@ -45,7 +45,7 @@ def execute(
     """
     seeds = seeds or SeedOptions()
     with usage("DST"):
-        check_own(run_options.dst, journal.NAME, lock.NAME)
+        check_own(run_options.dst, journal.NAME, journal.OLD, lock.NAME)
         if not run_options.force and os.path.isdir(run_options.dst):
             journal.check(run_options.dst)
     job = _job(run_options, pipeline, seeds)

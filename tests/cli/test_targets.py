@@ -275,7 +275,10 @@ def test_a_destination_that_is_not_a_folder_is_refused(here, command, make):
     assert all_files() == before
 
 
-@pytest.mark.parametrize("own", [".imgkit", ".imgkit/journal.jsonl", ".imgkit/lock"])
+@pytest.mark.parametrize(
+    "own",
+    [".imgkit", *(f".imgkit/{name}" for name in ("journal.jsonl", "journal.jsonl.old", "lock"))],
+)
 @pytest.mark.parametrize(
     "words", ["run photos out --op invert", "run photos out --op invert --force"]
 )
