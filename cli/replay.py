@@ -71,8 +71,8 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
 
 
 def read(outfile: str) -> bytes | None:
-    """Return the bytes of a file; None if there is none."""
-    if not os.path.exists(outfile):
+    """Return the bytes of a file; None if there is none, or something else, as a FIFO."""
+    if not os.path.isfile(outfile):
         return None
     with open(outfile, "rb") as file:
         return file.read()
