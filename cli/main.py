@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
+import os
 import signal
 import sys
 from typing import Any
@@ -53,6 +55,35 @@ def _advice(name: str) -> str:
     return suggest(name, COMMANDS, SYNONYMS)
 
 
+class LenientFile(io.FileIO):
+    """A file whose writes never fail: messages that nobody can read must not end the work."""
+
+    def write(self, data: Any) -> int:
+        """Write, and drop what cannot be written."""
+        try:
+            return super().write(data) or 0
+        except OSError:  # the reader is gone, or the disk is full
+            return len(memoryview(data).cast("B"))
+
+
+def open_streams() -> None:
+    """Give the process a stderr that can be written, and the numbers 0 to 2 an open file each.
+
+    A caller may have closed them (``2>&-``). The next file that is opened, an output or a journal,
+    would get such a number, and messages that a library writes to stderr would go into it.
+    `sys.stdin` and `sys.stdout` stay None where they are closed, so that '-' can be refused.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest number
+    if sys.stderr is sys.__stderr__:  # not one of a test or of a host program
+        encoding = getattr(sys.stderr, "encoding", "utf-8")
+        buffer = io.BufferedWriter(LenientFile(2, "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(buffer, encoding, "backslashreplace", line_buffering=True)
+
+
 class Group(click.Group):
     """Commands by name, one module each, and all exit codes.
 
@@ -84,6 +115,7 @@ class Group(click.Group):
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         extra["prog_name"] = "imgkit"
+        open_streams()
         # a shell starts background jobs with Ctrl-C ignored, and workers would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:

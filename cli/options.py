@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
-from imgkit.cli.values import Border, read_bytes, read_failures, read_numbers, read_scale, usage
+from imgkit.cli.values import (
+    Border,
+    check_stream,
+    read_bytes,
+    read_failures,
+    read_numbers,
+    read_scale,
+    usage,
+)
 
 FORMATS = ("same", "png", "jpg", "webp", "tiff", "npy")
 MAX_PIXELS = 178_956_970  # imgkit.io.decode's, which the help page must not import
@@ -224,7 +233,6 @@ epoch_option = click.option(
 def import_module(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> None:
     """Import the modules that register transforms of the user's; the folder here counts."""
     import importlib
-    import sys
 
     for name in values:
         if os.getcwd() not in sys.path:
@@ -305,6 +313,8 @@ def read_file(pipeline: str, hint: str) -> Any:
     from imgkit.augment.exchange.document import parse_yaml
     from imgkit.augment.pipeline import Pipeline
 
+    if pipeline == "-":
+        check_stream(sys.stdin, "stdin", hint)
     with usage(hint), click.open_file(pipeline, encoding="utf-8") as file:
         found = Pipeline.from_document(parse_yaml(file.read()))
         if not len(found):

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from imgkit.cli.options import RunOptions, SeedOptions
 from imgkit.cli.progress import echo_failure, echo_partial, echo_warning, summarize
-from imgkit.cli.values import usage
+from imgkit.cli.values import check_stream, usage
 from imgkit.folder.plan_outputs import chosen_format, draw_index
 from imgkit.folder.precheck import check_layout
 from imgkit.folder.run import Report
@@ -83,6 +83,10 @@ def _check(run_options: RunOptions) -> None:
         raise click.UsageError("--dry-run has nothing to plan where SRC or DST is '-'")
     if run_options.src != "-" and not os.path.isfile(run_options.src):
         raise click.BadParameter("'-' takes one image: SRC must be a file", param_hint="DST")
+    if run_options.src == "-":
+        check_stream(sys.stdin, "stdin", "SRC")
+    if run_options.dst == "-":
+        check_stream(sys.stdout, "stdout", "DST")
     if run_options.dst == "-" and sys.stdout.isatty():
         raise click.BadParameter("stdout is a terminal: redirect it", param_hint="DST")
     if os.path.isdir(run_options.dst):

@@ -8,7 +8,7 @@ import sys
 import click
 
 from imgkit.cli import options
-from imgkit.cli.values import usage
+from imgkit.cli.values import check_stream, usage
 
 
 @click.command(short_help="Make one output again and compare its bytes.")
@@ -43,6 +43,8 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
     from imgkit.folder.task import sha256
     from imgkit.io.files import commit, printable_path, resolve_target
 
+    if output == "-":
+        check_stream(sys.stdout, "stdout", "--output")
     with usage("OUTFILE"):
         _dst, run, entry = find(outfile)
     target = None
@@ -69,8 +71,8 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
 
 
 def read(outfile: str) -> bytes | None:
-    """Return the bytes of a file; None if there is none."""
-    if not os.path.exists(outfile):
+    """Return the bytes of a file; None if there is none, or something else, as a FIFO."""
+    if not os.path.isfile(outfile):
         return None
     with open(outfile, "rb") as file:
         return file.read()

@@ -26,8 +26,9 @@ from imgkit.cli.values import usage
 def report(dst: str, output: str | None, count: int, as_json: bool) -> int:
     """Summarize the journal of DST as a page, as JSON, or both.
 
-    The page is one file and opens without a network: the number of outputs, the failures with
-    their reasons, and some outputs beside their inputs. 'imgkit verify' reads the outputs.
+    The page is one .html file and opens without a network: the number of outputs, the failures
+    with their reasons, what is missing of a run that was stopped, and some outputs beside their
+    inputs. 'imgkit verify' reads the outputs.
 
     \b
     Examples:

@@ -44,10 +44,7 @@ def execute(
     name the option `hint`, or the option of an argument in `named`.
     """
     seeds = seeds or SeedOptions()
-    with usage("DST"):
-        check_own(run_options.dst, journal.NAME, lock.NAME)
-        if not run_options.force and os.path.isdir(run_options.dst):
-            journal.check(run_options.dst)
+    _check_own_files(run_options)
     job = _job(run_options, pipeline, seeds)
     if seeds.new:
         seeds, job = _same_seed(run_options, seeds, job)
@@ -59,14 +56,7 @@ def execute(
         if seeds.copies > 1:
             raise click.BadParameter("a pipe takes one image", param_hint="--copies")
         return by_pipe(run_options, job, kind, dtype, seeds)
-    found = None if os.path.isfile(run_options.src) else _scan(run_options)
-    with usage("DST"):
-        items = _plan(run_options, found, kind, seeds.copies)
-    unread = {} if found is None else found.unread
-    if found is not None and not found.images:
-        if run_options.json:
-            click.echo(json.dumps({**Report(0).summary(), "unread": unread}))
-        raise nothing_done(run_options.src, found)
+    items, unread = _find_items(run_options, kind, seeds.copies)
     with usage("--format"):
         for kind in {item.kind for item in items}:
             check_layout(job.pipeline, kind)
@@ -77,6 +67,34 @@ def execute(
     report = _run(run_options, items, job)
     _finish(run_options, report, job, unread)
     return report.exit_code
+
+
+def _check_own_files(run_options: RunOptions) -> None:
+    """Raise if imgkit's own files in DST cannot be used by this run."""
+    with usage("DST"):
+        check_own(run_options.dst, journal.NAME, journal.OLD, lock.NAME)
+        if not run_options.force and os.path.isdir(run_options.dst):
+            journal.check(run_options.dst)
+
+
+def _find_items(
+    run_options: RunOptions, kind: str, copies: int
+) -> tuple[list[Item], dict[str, int]]:
+    """Plan the outputs of SRC; return them, and the counts of formats that are not read.
+
+    Raises:
+        NothingDone: SRC is a folder without images.
+    """
+    found = None if os.path.isfile(run_options.src) else _scan(run_options)
+    with usage("DST"):
+        items = _plan(run_options, found, kind, copies)
+    if found is None:
+        return items, {}
+    if not found.images:
+        if run_options.json:
+            click.echo(json.dumps({**Report(0).summary(), "unread": found.unread}))
+        raise nothing_done(run_options.src, found)
+    return items, found.unread
 
 
 def _job(run_options: RunOptions, pipeline: Pipeline, seeds: SeedOptions) -> Job:
@@ -176,7 +194,8 @@ def _memory() -> int:
 
 def _announce_stop(number: int) -> None:
     """Print the effect of the first Ctrl-C; `os.write` is safe in a signal's handler."""
-    os.write(2, b"\nfinishing the images in work; again to stop at once\n")
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        os.write(2, b"\nfinishing the images in work; again to stop at once\n")
 
 
 def _scan(run_options: RunOptions) -> Found:

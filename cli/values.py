@@ -47,6 +47,12 @@ def usage(hint: str | None = None, named: Collection[str] = ()) -> Iterator[None
         raise Refusal(text, param_hint=hint) from None
 
 
+def check_stream(stream: Any, name: str, hint: str) -> None:
+    """Raise if stdin or stdout, which '-' stands for, was closed by the caller."""
+    if stream is None:
+        raise click.BadParameter(f"{name} is closed: give a file in place of '-'", param_hint=hint)
+
+
 class Border(click.Choice[str]):
     """A border; other libraries' words are answered with ours."""
 

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 from imgkit.io.files import OWN, check_target, printable_path
 
 NAME = "journal.jsonl"
+OLD = f"{NAME}.old"  # of another version, set aside by --force
 RUN = b'{"line": "run"'  # the start of a run's line
 PACKAGES = (
     "imgkit-cv",
@@ -202,8 +203,7 @@ def set_aside(dst: str) -> None:
     try:
         check(dst)
     except OtherVersion:
-        path = os.path.join(dst, OWN, NAME)
-        os.replace(path, f"{path}.old")
+        os.replace(os.path.join(dst, OWN, NAME), os.path.join(dst, OWN, OLD))
 
 
 def stream(dst: str) -> Iterator[Run | Entry]:

@@ -35,6 +35,8 @@ def rebuild(this_run: Run, entry: Entry, src: str | None = None) -> bytes:
         this_run.fast_decode,
     )
     source = os.path.join(src or this_run.src, entry.path)
+    if os.path.exists(source) and not os.path.isfile(source):  # a FIFO would block
+        raise ValueError(f"{printable_path(source)} is not a file any more")
     try:
         with open(source, "rb") as file:
             data = file.read()

@@ -128,6 +128,9 @@ def files(dst: str) -> Iterator[str]:
 
 
 def _hash(path: str) -> str:
+    """Return the SHA-256 of a file; "" if it cannot be read, or is none: a FIFO would block."""
+    if not os.path.isfile(path):
+        return ""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -243,6 +243,8 @@ def _pair(path: str, output: str, source: str, target: str) -> str:
 def _thumbnail(path: str) -> tuple[str, str]:
     """Return a picture as HTML and its size as text; a gap if it is missing or unreadable."""
     try:
+        if not os.path.isfile(path):  # a FIFO would block
+            raise FileNotFoundError(path)
         with open(path, "rb") as file:
             image = decode(file.read())
         size = f"{image.shape[1]} × {image.shape[0]}"

@@ -1,6 +1,7 @@
 """Contract: the command as a shell runs it, with pipes, exit codes and Ctrl-C."""
 
 import io
+import json
 import subprocess
 import sys
 
@@ -58,3 +59,79 @@ def test_a_closed_pipe_is_no_traceback(tmp_path):
     )  # fmt: skip
     assert b"Traceback" not in done.stderr
     assert done.stdout.count(b"\n") == 1
+
+
+# --- streams that the caller closed, or that nobody reads -------------------------------
+
+
+def redirected(words, redirection, **options):
+    """Run the command in a shell with a redirection."""
+    command = " ".join([sys.executable, "-c", "'from imgkit.cli.main import main; main()'"])
+    return subprocess.run(
+        f"{command} {words} {redirection}", shell=True, capture_output=True, **options
+    )
+
+
+@pytest.mark.parametrize("route", ["pool src out", "pool src/0000.png out/", "prep many out"])
+@pytest.mark.parametrize("redirection", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_the_work_is_done_whatever_stream_is_closed(tmp_path, route, redirection):
+    photos(tmp_path / "src", 2)
+    (tmp_path / "many").mkdir()
+    photos(tmp_path / "many" / "cat", 2)
+    done = redirected(route, redirection, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert list((tmp_path / "out").rglob("*.[pj]*g"))
+
+
+@pytest.mark.parametrize(
+    ("words", "redirection", "name"),
+    [
+        ("pool - out.png", "<&-", "stdin"),
+        ("pool - -", "<&-", "stdin"),
+        ("pool src/0000.png -", ">&-", "stdout"),
+        ("explain -", "<&-", "stdin"),
+        ("preview - src -o out.png", "<&-", "stdin"),
+        ("replay out/0000.png -o -", ">&-", "stdout"),
+    ],
+)
+def test_a_closed_stream_is_refused_where_it_is_asked_for(tmp_path, words, redirection, name):
+    photos(tmp_path / "src", 1)
+    assert shell("pool", "src", "out", cwd=tmp_path).returncode == 0
+    done = redirected(words, redirection, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"{name} is closed: give a file".encode() in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_no_message_goes_into_a_file_that_got_the_number_of_stderr(tmp_path):
+    """With stderr closed, the journal or an output would be the next file with the number 2."""
+    src = photos(tmp_path / "src", 3)
+    (src / "bad.png").write_bytes(b"no image")
+    done = redirected("pool src out --workers 1", "<&- >&- 2>&-", cwd=tmp_path)
+    assert done.returncode == 1
+    journal = (tmp_path / "out" / ".imgkit" / "journal.jsonl").read_text().splitlines()
+    assert [json.loads(line)["line"] for line in journal] == ["run", *["image"] * 4]
+    assert shell("verify", tmp_path / "out").returncode == 0
+
+
+def test_a_run_goes_on_when_nobody_reads_its_messages(tmp_path):
+    src = photos(tmp_path / "src", 20)
+    for number in range(20):
+        (src / f"bad{number}.png").write_bytes(b"no image")
+    done = redirected("pool src out", "2>&1 >/dev/null | head -n 1", cwd=tmp_path)
+    assert done.stdout.count(b"\n") == 1
+    assert len(list((tmp_path / "out").glob("*.png"))) == 20
+    last = shell("verify", tmp_path / "out").stderr.splitlines()[-1]
+    assert last == b"40 images planned: 20 done, 20 failed, 0 missing"
+
+
+@pytest.mark.parametrize(
+    "words", ["stats src --json", "pool src/0000.png -", "pool src out --json"]
+)
+def test_a_full_disk_behind_stdout_is_exit_4(tmp_path, words):
+    photos(tmp_path / "src", 1)
+    done = redirected(words, ">/dev/full", cwd=tmp_path)
+    assert done.returncode == 4
+    assert b"No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr

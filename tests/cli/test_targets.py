@@ -275,7 +275,10 @@ def test_a_destination_that_is_not_a_folder_is_refused(here, command, make):
     assert all_files() == before
 
 
-@pytest.mark.parametrize("own", [".imgkit", ".imgkit/journal.jsonl", ".imgkit/lock"])
+@pytest.mark.parametrize(
+    "own",
+    [".imgkit", *(f".imgkit/{name}" for name in ("journal.jsonl", "journal.jsonl.old", "lock"))],
+)
 @pytest.mark.parametrize(
     "words", ["run photos out --op invert", "run photos out --op invert --force"]
 )
@@ -348,3 +351,20 @@ def test_a_page_is_html_by_its_name(here):
         assert "ends in neither .html nor .htm" in done.stderr
         assert not os.path.exists(path)
     assert invoke("report done -o r.HTM").exit_code == 0
+
+
+@pytest.mark.parametrize("words", ["verify done", "report done -o r.html", "replay done/a.png"])
+def test_an_output_that_became_a_fifo_does_not_block(here, words):
+    os.unlink("done/a.png")
+    os.mkfifo("done/a.png")
+    done = invoke(words)
+    assert done.exit_code == (1 if words.startswith("verify") else 0), done.output
+    assert ("changed: a.png" in done.stderr) == words.startswith("verify")
+
+
+def test_an_input_that_became_a_fifo_does_not_block(here):
+    os.unlink("photos/a.png")
+    os.mkfifo("photos/a.png")
+    done = invoke("replay done/a.png")
+    assert done.exit_code == 2
+    assert "photos/a.png is not a file" in done.stderr
