@@ -2,8 +2,8 @@
 
 Every function of layer one is a module here: `Sobel`, `MaxPool`, `GaussianBlur`. `Augment` runs a
 pipeline on batches; `Keyed`, `ImageFolder`, `Loader` and `Transform` run it in datasets, where
-`Visits` counts repeated indices; `Preprocess` is for inference; `MixUp` and `CutMix` mix batches.
-This package imports torch; nothing else in imgkit imports this package.
+`Visits` counts repeated indices; `Preprocess` is for inference; `MixUp`, `CutMix` and `Mosaic` mix
+batches. This package imports torch; nothing else in imgkit imports this package.
 """
 
 from imgkit.backends.tensor.numpy_view import native
@@ -14,7 +14,7 @@ from imgkit.torch.data import ImageFolder, Keyed
 from imgkit.torch.function import Function
 from imgkit.torch.layout import bgr_to_rgb, rgb_to_bgr, to_chw, to_hwc
 from imgkit.torch.loader import Loader
-from imgkit.torch.mix import CutMix, MixUp
+from imgkit.torch.mix import CutMix, MixUp, Mosaic
 from imgkit.torch.modules import *  # noqa: F403
 from imgkit.torch.order import Visits
 from imgkit.torch.preprocess import Preprocess
@@ -29,6 +29,7 @@ __all__ = [
     "Keyed",
     "Loader",
     "MixUp",
+    "Mosaic",
     "Preprocess",
     "Transform",
     "Visits",

@@ -110,7 +110,9 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         mover = self._movers[pipeline is self.pipeline]
         rows = []
         for i, index in enumerate(known.indices.tolist()):
-            row = targets if single else {name: value[i] for name, value in targets.items()}
+            row = (
+                targets if single else {n: None if v is None else v[i] for n, v in targets.items()}
+            )
             parts = mover.find(row)
             moved = mover.labels(parts, (known.epoch, index))
             rows.append(samples.put(row, moved))
@@ -127,6 +129,8 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
 
 def _gather(value: Any, column: list[Any]) -> Any:
     """Return masks stacked if they were stacked; everything else as a list, one per image."""
+    if value is None:
+        return None
     stacked = isinstance(value, torch.Tensor) and value.ndim >= 3 and len(column) > 0
     if stacked and len({tuple(v.shape) for v in column}) == 1:
         return torch.stack(column)

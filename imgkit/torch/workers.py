@@ -64,8 +64,9 @@ class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read b
             images = (stack if self.stack else listed)(decoded, len(keys))
         if len(paths) > 1:
             raise ValueError(f"samples have their images at different paths: {sorted(paths)}")
+        path = paths.pop()
         indices = tuple(index for _, index in keys)
-        return Batch(images, _collate(rows), paths.pop(), keys[0][0], indices)
+        return Batch(images, _collate(rows, path), path, keys[0][0], indices)
 
     def _images(
         self, keys: list[tuple[int, int]], rows: list[Any], paths: set[samples.Path]
@@ -129,16 +130,22 @@ def _named(error: Exception, name: str) -> Exception:
     return (kind or RuntimeError)(f"{name}: {error}")
 
 
-def _collate(rows: list[Any]) -> Any:
-    """Collate samples of one form: a tensor or list for each of their values."""
+def _collate(rows: list[Any], path: samples.Path | None = None) -> Any:
+    """Collate samples of one form: a tensor or list for each of their values.
+
+    A list in a sample is a value, unless the image at `path` lies in it.
+    """
     first = rows[0]
     if any(isinstance(row, _Rows) for row in rows):
         return [row.value if isinstance(row, _Rows) else row for row in rows]
     if isinstance(first, Mapping):
-        return {name: _collate([row[name] for row in rows]) for name in first}
-    if isinstance(first, tuple):
-        columns = [_collate(list(column)) for column in zip(*rows, strict=True)]
-        return type(first)(*columns) if hasattr(first, "_fields") else tuple(columns)
+        return {name: _collate([row[name] for row in rows], _below(path, name)) for name in first}
+    if isinstance(first, tuple) or (isinstance(first, list) and path):
+        columns = [
+            _collate(list(column), _below(path, i))
+            for i, column in enumerate(zip(*rows, strict=True))
+        ]
+        return type(first)(*columns) if hasattr(first, "_fields") else type(first)(columns)
     if isinstance(first, (bool, int, float, np.number)):
         return torch.tensor(rows)
     if isinstance(first, np.ndarray):
@@ -146,3 +153,8 @@ def _collate(rows: list[Any]) -> Any:
     if isinstance(rows[0], torch.Tensor) and len({row.shape for row in rows}) == 1:
         return torch.stack(rows)
     return None if first is None else rows
+
+
+def _below(path: samples.Path | None, key: Any) -> samples.Path | None:
+    """Return the rest of a path that goes through `key`."""
+    return path[1:] if path and path[0] == key else None

@@ -88,6 +88,14 @@ def test_a_batch_is_its_images_one_by_one():
         assert isinstance(made["labels"][row], np.ndarray)
 
 
+def test_an_empty_batch_stays_empty():
+    for masks in (torch.zeros(0, 40, 50), torch.zeros(0, 2, 40, 50)):
+        made = AUG(image=torch.zeros(0, 3, 40, 50), mask=masks, boxes=[], labels=[], key=(0, []))
+        assert made["image"].shape == (0, 3, 24, 24)
+        assert made["mask"].shape == (*masks.shape[:-2], 24, 24)
+        assert made["boxes"] == made["labels"] == []
+
+
 def test_images_of_several_sizes_are_a_list():
     sizes = [(40, 50), (30, 44), (28, 33)]
     images = [tensor(image(i, size)) for i, size in enumerate(sizes)]

@@ -448,3 +448,27 @@ def test_a_loader_takes_rows_that_only_some_samples_have_by_count():
     ]  # fmt: skip
     batch = next(iter(Loader(rows, FLIP, 2)))
     assert [w.shape for w in batch["weights"]] == [(2,), (2,)]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_collates_samples_that_are_lists(workers):
+    """A list that holds the image is a container; other lists are values."""
+    forms = [
+        ([image(), 3, [1, 2]], lambda batch: (batch[0], batch[1], batch[2])),
+        ({"a": [{"image": image()}, 3], "b": [1, 2]},
+         lambda batch: (batch["a"][0]["image"], batch["a"][1], batch["b"])),
+    ]  # fmt: skip
+    for sample, parts in forms:
+        images, numbers, values = parts(next(iter(Loader([sample] * 2, FLIP, 2, workers=workers))))
+        assert images.shape == (2, 3, *SIZE)
+        assert numbers.tolist() == [3, 3]
+        assert values == [[1, 2]] * 2
+
+
+def test_augment_takes_labels_that_are_none():
+    out = Augment(FLIP)(
+        image=torch.stack([image()] * 2), boxes=None, keypoints=[None, torch.tensor([[0.0, 0]])],
+        key=(0, [0, 1]),
+    )  # fmt: skip
+    assert (out["boxes"], out["keypoints"][0]) == (None, None)
+    assert out["keypoints"][1].tolist() == [[31, 0]]

@@ -10,10 +10,12 @@ mixed with follows from its place in the batch: sample i takes sample i - 1, the
 (Mosaic: i - 1, i - 2 and i - 3). The same batch gives the same result; another batch size or
 order pairs other samples.
 
-Images are (N, H, W, C); a `Mosaic` also takes a list of images of several sizes. Masks are
-(N, H, W), or a list. Boxes are a list of N arrays (M, 4), ``left, top, right, bottom`` in
-pixels, with corners as edges; `box_labels` a list of N arrays (M,). Labels are (N,) integers, or
-(N, C) rows of weights; they leave as float32 (N, C) rows that sum to what came in.
+Images are (N, H, W, C), or a tensor (N, C, H, W), which is mixed on its device; a `Mosaic` also
+takes a list of images of several sizes. Masks are (N, H, W), or a list. Boxes are a list of N
+arrays (M, 4), ``left, top, right, bottom`` in pixels, with corners as edges; `box_labels` a list of
+N arrays (M,), `polygons` of N lists, `keypoints` of N arrays. Rows of one object stay together.
+Labels are (N,) integers, or (N, C) rows of weights; they leave as float32 (N, C) rows that sum to
+what came in. A label or mask value of `ignore_index` has no weight.
 """
 
 from __future__ import annotations
@@ -25,20 +27,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imgkit.augment.mixing.batch import (
-    Batch,
-    areas,
-    boxes_of,
-    check_batch,
-    clip_boxes,
-    join,
-    one_hot,
-    uncover,
-    visible,
-)
+from imgkit.augment.mixing.batch import Batch, check_batch, one_hot, rows_back
+from imgkit.augment.mixing.objects import Objects, areas, join
 from imgkit.augment.transforms.parameters import count, declare, fixed, image_size
 from imgkit.backends import backend
+from imgkit.checks import check_int
 from imgkit.draws import SEED_BITS, Calls, Draw, check_bits, parse_key, stream
+from imgkit.image import is_tensor
 
 Array = npt.NDArray[Any]
 Size = tuple[int, int]
@@ -48,6 +43,10 @@ MIDDLE = (0.25, 0.75)  # where the four images of a Mosaic meet, as a share of i
 
 def _seed(value: Any, name: str) -> int | None:
     return None if value is None else check_bits(value, name, SEED_BITS)
+
+
+def _ignored(value: Any, name: str) -> int | None:
+    return None if value is None else check_int(value, name)
 
 
 # --- the base -------------------------------------------------------------------------------------
@@ -60,6 +59,7 @@ class Mixer:
     num_classes: int | None = count(None, kw_only=True)
     p: float = fixed(1.0, low=0, high=1, kw_only=True)
     seed: int | None = declare(_seed, None, True)
+    ignore_index: int | None = declare(_ignored, None, True)
     _calls: Any = field(default=None, init=False, repr=False, compare=False)
 
     ragged = False
@@ -74,16 +74,19 @@ class Mixer:
 
     def __call__(
         self, images: Any, labels: Any = None, *, masks: Any = None, boxes: Any = None,
-        box_labels: Any = None, key: Any = None,
+        box_labels: Any = None, polygons: Any = None, keypoints: Any = None, key: Any = None,
     ) -> Result:  # fmt: skip
         """Mix a batch.
 
         Args:
-            images: (N, H, W, C).
+            images: (N, H, W, C), or a tensor (N, C, H, W), which is mixed on its device.
             labels: (N,) integers, with `num_classes`; or (N, C) floats.
-            masks: (N, H, W).
-            boxes: a list of N arrays (M, 4) in pixels.
-            box_labels: a list of N arrays (M,), one entry a box.
+            masks: (N, H, W) of class numbers, bool or weights.
+            boxes: a list of N arrays (M, 4) in pixels; boxes of torchvision in their format.
+            box_labels: a list of N lists or arrays (M,), one entry a box (or polygon).
+            polygons: a list of N lists of M arrays (P, 2), one a box.
+            keypoints: a list of N arrays (M, P, 2 or 3), one set a box; or of N arrays (P, 2 or
+                3), which belong to no box.
             key: ``(epoch, indices)``, or an array of N indices. Without it calls are counted.
 
         Returns:
@@ -92,12 +95,29 @@ class Mixer:
         Raises:
             ValueError, TypeError: the parts of the batch do not fit each other.
         """
-        batch = check_batch(images, labels, masks, boxes, box_labels, self.num_classes, self.ragged)
+        rows = {"boxes": boxes, "box_labels": box_labels, "polygons": polygons,
+                "keypoints": keypoints}  # fmt: skip
+        batch = check_batch(
+            images, labels, masks, rows, self.num_classes, self.ignore_index, self.ragged
+        )
         known = self._calls.next(len(batch)) if key is None else parse_key(key)
         if len(known.indices) != len(batch):
             raise ValueError(f"key has {len(known.indices)} indices for {len(batch)} images")
         draw = Draw(stream(self.seed or 0, type(self).__name__), known.epoch, known.indices)
-        return self._mix(batch, draw)
+        return self._as_given(batch, self._mix(batch, draw))
+
+    def _as_given(self, batch: Batch, result: Result) -> Result:
+        """Return objects by their names, and numbers as tensors if images are."""
+        objects = result.pop("objects", None)
+        if batch.has_tensors:
+            numbers = backend(batch.first, "mix").numbers
+            for name, value in result.items():
+                if name not in ("images", "masks"):
+                    result[name] = numbers(value, batch.first)
+        if objects is None:
+            return result
+        sizes = [getattr(self, "size", None) or batch.size(i) for i in range(len(batch))]
+        return result | rows_back(batch, objects, sizes)
 
     def _mix(self, batch: Batch, draw: Draw) -> Result:
         raise TypeError(f"{type(self).__name__} mixes nothing")
@@ -135,6 +155,7 @@ class MixUp(Mixer):
         num_classes: needed for integer labels and masks.
         p: how often a sample is mixed.
         seed: 0 to 2**64 - 1.
+        ignore_index: a class number without weight, such as 255; None for none.
 
     >>> mixup = MixUp(1.0, num_classes=2, seed=7)
     >>> out = mixup(np.zeros((2, 4, 4, 1), np.uint8), [0, 1], key=(0, range(2)))
@@ -152,33 +173,28 @@ class MixUp(Mixer):
         result |= _shared(batch.labels, partner, share)
         if batch.masks is not None:
             masks = batch.masks
-            if masks.dtype.kind != "f":
-                masks = one_hot(masks, "masks", self.num_classes)
+            if not _is_weights(masks):
+                masks = one_hot(masks, "masks", self.num_classes, self.ignore_index)
             result["masks"] = pixels.blend(masks, partner, share)
-        if batch.boxes is not None:
-            result |= _all_boxes(batch, partner, share)
+        if batch.objects is not None:
+            result |= _all_objects(batch.objects, partner, share)
         return result | {"share": share, "partner": partner}
 
 
-def _all_boxes(batch: Batch, partner: Array, share: Array) -> Result:
-    """Return the boxes of each image and its partner, and the share of each."""
-    boxes, labels, weights = [], [], []
+def _is_weights(masks: Any) -> bool:
+    """Whether masks hold fractions, not class numbers."""
+    return bool(masks.is_floating_point() if is_tensor(masks) else masks.dtype.kind == "f")
+
+
+def _all_objects(objects: list[Objects], partner: Array, share: Array) -> Result:
+    """Return the objects of each image and its partner, and the share of each."""
+    joined, weights = [], []
     for i, (other, weight) in enumerate(zip(partner.tolist(), share.tolist(), strict=True)):
         mixed = weight < 1 and other != i
         sources = ((i, weight), (other, 1 - weight)) if mixed else ((i, 1.0),)
-        parts = [
-            (*boxes_of(batch, j), np.ones(len(boxes_of(batch, j)[0]), bool)) for j, _ in sources
-        ]
-        joined, names = join(parts)
-        boxes.append(joined)
-        labels.append(names)
-        weights.append(
-            np.concatenate(
-                [np.full(len(p[0]), w) for p, (_, w) in zip(parts, sources, strict=True)]
-            )
-        )
-    found: Result = {"boxes": boxes, "box_weights": weights}
-    return found if batch.box_labels is None else found | {"box_labels": labels}
+        joined.append(join([objects[j] for j, _ in sources]))
+        weights.append(np.concatenate([np.full(len(objects[j]), w) for j, w in sources]))
+    return {"objects": joined, "box_weights": weights}
 
 
 @dataclass(frozen=True)
@@ -197,14 +213,14 @@ class CutMix(Mixer):
     Args:
         alpha: above 0.
         min_visibility: 0 to 1; boxes of which nothing is seen are always dropped.
-        num_classes, p, seed: as in `MixUp`.
+        num_classes, p, seed, ignore_index: as in `MixUp`.
     """
 
     alpha: float = fixed(1.0, low=0, above=True)
     min_visibility: float = fixed(0.1, low=0, high=1, kw_only=True)
 
     def _mix(self, batch: Batch, draw: Draw) -> Result:
-        height, width = batch.images.shape[1:3]
+        height, width = batch.size()
         partner = _roll(len(batch))
         happens, share = draw.bernoulli(self.p), draw.dirichlet((self.alpha,) * 2)[:, 0]
         center = np.floor(draw.uniform() * width), np.floor(draw.uniform() * height)
@@ -215,26 +231,22 @@ class CutMix(Mixer):
         result |= _shared(batch.labels, partner, share)
         if batch.masks is not None:
             result["masks"] = pixels.paste(batch.masks, partner, region)
-        if batch.boxes is not None:
-            result |= self._boxes(batch, partner, region)
+        if batch.objects is not None:
+            result["objects"] = self._objects(batch.objects, partner, region)
         return result | {"share": share, "partner": partner, "region": region}
 
-    def _boxes(self, batch: Batch, partner: Array, region: Array) -> Result:
-        """Return the boxes that are still seen."""
-        boxes, labels = [], []
+    def _objects(self, objects: list[Objects], partner: Array, region: Array) -> list[Objects]:
+        """Return the objects that are still seen."""
+        found = []
         for i, (other, hole) in enumerate(zip(partner.tolist(), region.tolist(), strict=True)):
-            own, names = boxes_of(batch, i)
-            left, seen = uncover(own, hole) if other != i else (own, np.ones(len(own)))
-            parts = [(left, names, visible(seen, self.min_visibility))]
-            if other != i:
-                theirs, names = boxes_of(batch, other)
-                cut = clip_boxes(theirs, hole)
-                seen = areas(cut) / np.maximum(areas(theirs), 1e-12)
-                parts.append((cut, names, visible(seen, self.min_visibility)))
-            joined, kept = join(parts)
-            boxes.append(joined)
-            labels.append(kept)
-        return {"boxes": boxes} | ({} if batch.box_labels is None else {"box_labels": labels})
+            if other == i:
+                found.append(objects[i])
+                continue
+            parts = [objects[i].behind(hole, self.min_visibility)]
+            if hole[2] > hole[0] and hole[3] > hole[1]:
+                parts.append(objects[other].cut(hole, self.min_visibility))
+            found.append(join(parts))
+        return found
 
 
 def _region(happens: Array, share: Array, center: tuple[Array, Array], size: Size) -> Array:
@@ -262,8 +274,8 @@ class Mosaic(Mixer):
 
     Args:
         size: (H, W), or one integer for both; also the images' size where `p` leaves them alone.
-        min_visibility, num_classes, seed: as in `CutMix`; `p` below 1 is not supported, as sizes
-            would differ.
+        min_visibility, num_classes, seed, ignore_index: as in `CutMix`; `p` below 1 is not
+            supported, as sizes would differ.
     """
 
     size: Any = image_size()
@@ -281,16 +293,14 @@ class Mosaic(Mixer):
         places = np.stack([draw.uniform() for _ in range(8)], axis=-1).reshape(number, 4, 2)
         center = np.stack(middle, axis=-1)
         partners = np.stack([_roll(number, by) for by in range(4)], axis=-1)
-        mixed: dict[str, list[Any]] = {
-            name: [] for name in ("images", "masks", "boxes", "box_labels")
-        }
+        mixed: Result = {"images": [], "masks": [], "objects": []}
         shares = np.zeros((number, 4))
         for i in range(number):
             tiles = _tiles(center[i], self.size)
             shares[i] = areas(np.array(tiles)) / (height * width)
             sources = partners[i].tolist()
             windows = [
-                _fit_window(batch.images[j].shape[:2], tile, place)
+                _fit_window(batch.size(j), tile, place)
                 for j, tile, place in zip(sources, tiles, places[i], strict=True)
             ]
             self._assemble(batch, sources, tiles, windows, mixed)
@@ -301,47 +311,34 @@ class Mosaic(Mixer):
         return result | {"partners": partners, "center": center}
 
     def _assemble(
-        self,
-        batch: Batch,
-        sources: list[int],
-        tiles: Any,
-        windows: Any,
-        mixed: dict[str, list[Any]],
+        self, batch: Batch, sources: list[int], tiles: Any, windows: Any, mixed: Result
     ) -> None:
-        """Append one mosaic's image, mask, boxes and box labels."""
+        """Append one mosaic's image, mask and objects."""
         images = [batch.images[j] for j in sources]
         pixels = backend(images[0], "mix")
         mixed["images"].append(pixels.assemble(images, tiles, windows, self.size, False))
         if batch.masks is not None:
-            masks = [batch.masks[j][..., None] for j in sources]
-            mixed["masks"].append(pixels.assemble(masks, tiles, windows, self.size, True)[..., 0])
-        if batch.boxes is not None:
-            parts = []
-            for j, tile, window in zip(sources, tiles, windows, strict=True):
-                boxes, names = boxes_of(batch, j)
-                placed = _place(boxes, window, tile)
-                cut = clip_boxes(placed, tile)
-                seen = areas(cut) / np.maximum(areas(placed), 1e-12)
-                parts.append((cut, names, visible(seen, self.min_visibility)))
-            joined, kept = join(parts)
-            mixed["boxes"].append(joined)
-            mixed["box_labels"].append(kept)
+            masks = [batch.masks[j] for j in sources]
+            mixed["masks"].append(pixels.assemble(masks, tiles, windows, self.size, True))
+        if batch.objects is not None:
+            parts = [
+                batch.objects[j].placed(window, tile).cut(tile, self.min_visibility)
+                for j, tile, window in zip(sources, tiles, windows, strict=True)
+                if tile[2] > tile[0] and tile[3] > tile[1]
+            ]
+            mixed["objects"].append(join(parts))
 
-    def _stacked(self, batch: Batch, mixed: dict[str, list[Any]]) -> Result:
-        """Return what came in, images and masks as arrays."""
+    def _stacked(self, batch: Batch, mixed: Result) -> Result:
+        """Return what came in, images and masks as arrays or tensors."""
         result: Result = {}
-        for name in ("images", "masks"):
-            source = getattr(batch, name)
+        for name, source in (("images", batch.images), ("masks", batch.masks)):
             if source is None:
                 continue
-            if mixed[name]:
-                result[name] = np.stack(mixed[name])
-            else:
-                result[name] = np.empty((0, *self.size, *source.shape[3:]), source.dtype)
-        for name in ("boxes", "box_labels"):
-            if getattr(batch, name) is not None:
-                result[name] = mixed[name]
-        return result
+            pixels = backend(batch.first, "mix")
+            result[name] = (
+                pixels.stack(mixed[name]) if mixed[name] else pixels.empty(source, self.size)
+            )
+        return result if batch.objects is None else result | {"objects": mixed["objects"]}
 
 
 def _tiles(center: Array, size: Size) -> list[tuple[int, int, int, int]]:
@@ -365,13 +362,3 @@ def _fit_window(
     left = int(place[0] * (width - columns + 1))
     top = int(place[1] * (height - rows + 1))
     return left, top, left + columns, top + rows
-
-
-def _place(
-    boxes: Array, window: tuple[int, int, int, int], tile: tuple[int, int, int, int]
-) -> Array:
-    """Map boxes from a window of an image to a tile."""
-    scale_x = (tile[2] - tile[0]) / (window[2] - window[0])
-    scale_y = (tile[3] - tile[1]) / (window[3] - window[1])
-    scale = np.array([scale_x, scale_y] * 2)
-    return np.asarray((boxes - np.array(window[:2] * 2)) * scale + np.array(tile[:2] * 2))

@@ -113,11 +113,7 @@ def _read_boxes(
 ) -> tuple[Array, Array]:
     """Return boxes as (N, 4) left, top, right, bottom in pixel centers, and which are valid."""
     table = _Table(values, "boxes", (4,), invalid)
-    first, second = table.rows[:, :2], table.rows[:, 2:]
-    if form == "xywh":
-        second = first + second
-    elif form == "cxcywh":
-        first, second = first - second / 2, first + second / 2
+    first, second = corners_of(table.rows, form)
     if normalized:
         extent = np.array([point_map.start[1], point_map.start[0]], np.float64)
         first, second = first * extent, second * extent
@@ -126,6 +122,26 @@ def _read_boxes(
     if not point_map.lenient:
         _refuse_outside(table, first, second, point_map.start, normalized)
     return np.concatenate([first, second], axis=1) - HALF, table.valid
+
+
+def corners_of(boxes: Array, form: str) -> tuple[Array, Array]:
+    """Return the upper left and lower right corners (N, 2) of boxes in a format."""
+    first, second = boxes[:, :2], boxes[:, 2:]
+    if form == "xywh":
+        return first, first + second
+    if form == "cxcywh":
+        return first - second / 2, first + second / 2
+    return first, second
+
+
+def in_format(boxes: Array, form: str) -> Array:
+    """Return boxes (N, 4) left, top, right, bottom in a format."""
+    first, second = boxes[:, :2], boxes[:, 2:]
+    if form == "xywh":
+        second = second - first
+    elif form == "cxcywh":
+        first, second = (first + second) / 2, second - first
+    return np.concatenate([first, second], axis=1)
 
 
 def _order_rule(form: str) -> str:
@@ -166,12 +182,7 @@ def _write_boxes(boxes: Array, form: str, normalized: bool, size: Canvas) -> Arr
     boxes = boxes + HALF
     if normalized:
         boxes = boxes / np.array([size[1], size[0]] * 2, np.float64)
-    first, second = boxes[:, :2], boxes[:, 2:]
-    if form == "xywh":
-        second = second - first
-    elif form == "cxcywh":
-        first, second = (first + second) / 2, second - first
-    return np.concatenate([first, second], axis=1)
+    return in_format(boxes, form)
 
 
 # --- oriented boxes -----------------------------------------------------------------------------

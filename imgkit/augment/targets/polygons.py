@@ -87,8 +87,13 @@ def area(polygon: Array) -> float:
 
 def clip(polygon: Array, size: tuple[int, int]) -> Array:
     """Cut off what lies beyond a canvas (Sutherland and Hodgman, 1974)."""
-    for axis, extent in ((0, size[1]), (1, size[0])):
-        for bound, sign in ((-0.5, 1.0), (extent - 0.5, -1.0)):
+    return clip_to(polygon, (-0.5, -0.5), (size[1] - 0.5, size[0] - 0.5))
+
+
+def clip_to(polygon: Array, low: Sequence[float], high: Sequence[float]) -> Array:
+    """Cut off what lies beyond a rectangle, given by its lowest and highest (x, y)."""
+    for axis in (0, 1):
+        for bound, sign in ((low[axis], 1.0), (high[axis], -1.0)):
             depth = (polygon[:, axis] - bound) * sign
             if depth.min(initial=0) < 0:
                 polygon = _cut(polygon, depth, axis, bound)

@@ -278,7 +278,8 @@ def _none(planner: Planner, named: Named, keys: Key) -> Named:
     """Return the targets of a batch of no images."""
     result: Named = {}
     for name, given in named.items():
-        value = backend(given, "targets").as_arrays(name, given) if is_tensor(given) else given
+        inner = "masks" if name == "mask" else name  # of a batch, one dimension more
+        value = backend(given, "targets").as_arrays(inner, given) if is_tensor(given) else given
         found: Any = value if isinstance(value, np.ndarray) else []
         if name in ("image", "mask") and isinstance(value, np.ndarray):
             plan = planner.plan((value.shape[1], value.shape[2]), keys)
@@ -288,6 +289,6 @@ def _none(planner: Planner, named: Named, keys: Key) -> Named:
             found = stack([], value if value.ndim == 4 else value[..., None], plan)
             found = found if value.ndim == 4 else found[..., 0]
         if is_tensor(given):
-            found = backend(given, "targets").as_tensors(name, found, given, None)
+            found = backend(given, "targets").as_tensors(inner, found, given, None)
         result[name] = found
     return result

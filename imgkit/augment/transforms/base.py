@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgkit.augment.transforms import parameters
+from imgkit.augment.transforms.unused import refuse_unused
 from imgkit.border import check_border_word
 from imgkit.checks import check_choice, check_number, suggest
 from imgkit.draws import FieldDraw
@@ -58,7 +59,8 @@ class Transform:
         p: the probability that the transform happens to an image.
 
     Raises:
-        TypeError: a subclass defines none of the three; a field is unknown or of a wrong type.
+        TypeError: a subclass defines none of the three, or a method that a pipeline never runs
+            (``__call__``, ``forward``, ``apply_to_mask``); a field is unknown or of a wrong type.
         ValueError: a field is out of its range.
 
     Example:
@@ -116,6 +118,8 @@ class Transform:
         cls.happens_apart = cls.happens is not Transform.happens
         if init:
             cls.__init__ = _explaining(cls)  # type: ignore[method-assign]
+        if not _is_imgkits(cls):
+            refuse_unused(cls, Transform)
         given = [name for name in GIVES if callable(getattr(cls, name, None))]
         if cls.vectorized and any(name in cls.__dict__ for name in GIVES) and not _is_imgkits(cls):
             raise TypeError(

@@ -45,13 +45,13 @@ def assemble(
     """Fill each tile of a new image with a window of one image, resized.
 
     Args:
-        images: (H, W, C) each.
+        images: (H, W, C) each, or (H, W) for masks.
         tiles: left, top, right, bottom on the new image.
         windows: left, top, right, bottom on each image.
         size: height and width of the new image.
         nearest: repeat pixels (masks) rather than average them.
     """
-    out = np.zeros((*size, images[0].shape[-1]), images[0].dtype)
+    out = np.zeros((*size, *images[0].shape[2:]), images[0].dtype)
     for image, tile, window in zip(images, tiles, windows, strict=True):
         left, top, right, bottom = tile
         if right > left and bottom > top:
@@ -75,3 +75,21 @@ def _resize(image: Array, size: tuple[int, int], nearest: bool) -> Array:
 def _nearest(n: int, m: int) -> Array:
     """Return which of n pixels each of m shows."""
     return np.minimum((np.arange(m) + 0.5) * n / m, n - 1).astype(np.int64)
+
+
+def stack(images: list[Array]) -> Array:
+    """Return images as one batch."""
+    return np.stack(images)
+
+
+def empty(images: Array, size: tuple[int, int]) -> Array:
+    """Return a batch of no images (or masks) of another size."""
+    return np.zeros((0, *size, *images.shape[3:]), images.dtype)
+
+
+def one_hot(values: Array, classes: int, ignore: int | None) -> Array:
+    """Return weights (..., C) float32 of class numbers (...); 0 for the ignored."""
+    weights = (values[..., None] == np.arange(classes)).astype(np.float32)
+    if ignore is not None:
+        weights *= (values != ignore)[..., None]
+    return weights

@@ -29,7 +29,7 @@ def assemble(
     images: list[Array], tiles: list[Box], windows: list[Box], size: tuple[int, int], nearest: bool
 ) -> Array:
     """Fill each tile with a window of one image, resized."""
-    out = np.zeros((*size, images[0].shape[-1]))
+    out = np.zeros((*size, *images[0].shape[2:]))
     for image, (left, top, right, bottom), window in zip(images, tiles, windows, strict=True):
         if right <= left or bottom <= top:
             continue

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import imgkit as ik
 from imgkit.augment.mixing import mix
-from imgkit.augment.mixing.batch import uncover, visible
+from imgkit.augment.mixing.objects import uncover, visible
 from imgkit.backends.array import mix as array
 from imgkit.backends.reference import mix as reference
 
