@@ -85,11 +85,11 @@ def check_choice(
     choices: Iterable[str],
     synonyms: Mapping[str, tuple[str, ...]] = NO_SYNONYMS,
 ) -> str:
-    """Return `value` if it is one of `choices`; otherwise name the nearest."""
+    """Return the choice that equals `value`, which may be text of a subclass, or raise."""
     choices = tuple(choices)
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {printable(value)}: {suggest(value, choices, synonyms)}")
-    return value
+    return choices[choices.index(value)]
 
 
 def check_number(

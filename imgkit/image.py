@@ -4,6 +4,9 @@ Layout: ``(H, W)``, ``(H, W, C)`` or a batch ``(N, H, W, C)``; a torch tensor is
 ``(C, H, W)`` or ``(N, C, H, W)``; a list of them is a ragged batch. RGB order. 1 to 512
 channels. ``N`` may be 0; ``H``, ``W`` and ``C`` may not.
 
+A memory map is an array; other subclasses of arrays (matrices, masked arrays) are refused, because
+they index, multiply or hide values in ways of their own.
+
 Range: integers fill their type (0..255, 0..65535), floats are 0..1. Nothing is rescaled,
 wrapped or narrowed in silence. A NaN makes every float NaN that is computed from it, and no
 other; as an integer it becomes 0. Infinities and large numbers are values outside the range, and
@@ -29,6 +32,7 @@ DTYPES = ("uint8", "uint16", "float32", "float64")
 _DTYPES = frozenset(np.dtype(name) for name in DTYPES)  # `dtype.name` costs 2 us a call
 TENSOR_DTYPES = (*DTYPES, "float16", "bfloat16")
 MAX_CHANNELS = 512
+ARRAYS = (np.ndarray, np.memmap)  # other subclasses may index and multiply in ways of their own
 
 
 # --- images -----------------------------------------------------------------------------
@@ -101,10 +105,16 @@ def check_array(x: Any, name: str = "x") -> Array:
 
 def _check_ndarray(x: Any, name: str) -> None:
     """Raise unless `x` is a NumPy array of a dtype that images have."""
-    if not isinstance(x, np.ndarray):
-        raise TypeError(f"{name} is {_kind(x)}: pass a NumPy array{_array_cure(x, name)}")
+    if type(x) not in ARRAYS:
+        check_plain(x, name)
     if x.dtype not in _DTYPES:
         raise TypeError(f"{name} has dtype {x.dtype}: {_dtype_cure(x.dtype, name)}")
+
+
+def check_plain(x: Any, name: str, shape: str = "") -> None:
+    """Raise unless `x` is a NumPy array or a memory map; the message names a `shape`."""
+    if type(x) not in ARRAYS:
+        raise TypeError(f"{name} is {_kind(x)}: pass a NumPy array{shape}{_array_cure(x, name)}")
 
 
 def _kind(x: Any) -> str:
@@ -118,6 +128,10 @@ def _array_cure(x: Any, name: str) -> str:
     """Return the end of a message: the call that converts the value to an array."""
     if x is None:
         return ""
+    if isinstance(x, np.ma.MaskedArray):
+        return f"; images have no mask: use {name}.filled(0), or {name}.data for what it hides"
+    if isinstance(x, np.ndarray):
+        return f"; np.asarray({name}) has the same values"
     if isinstance(x, (str, bytes, os.PathLike)):
         return f"; np.asarray(PIL.Image.open({name})) reads a file"
     return f"; np.asarray({name}) converts most types"

@@ -1,11 +1,14 @@
 """Checks of arguments: numbers, flags, sizes, and the messages that name them."""
 
+import enum
+
 import numpy as np
 import pytest
 
 import imgkit as ik
 from imgkit.augment.exchange.document import parse_op
 from imgkit.checks import (
+    check_choice,
     check_flag,
     check_int,
     check_ints,
@@ -132,3 +135,13 @@ def test_synonyms_lead_to_valid_calls_and_hide_no_name_of_ours():
             if arguments:
                 needed = " size=8" if "esize" in name else ""
                 assert parse_op(text + needed).name == name
+
+
+class Word(str, enum.Enum):  # noqa: UP042  # what programs of other libraries define
+    EDGE = "edge"
+
+
+@pytest.mark.parametrize("word", [np.str_("edge"), Word.EDGE])
+def test_a_word_of_a_subclass_is_returned_as_plain_text(word):
+    found = check_choice(word, "border", ["edge", "wrap"])
+    assert (type(found), found) == (str, "edge")

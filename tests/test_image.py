@@ -94,3 +94,15 @@ def test_errors_name_the_argument_its_value_and_the_rule(call, error, message):
 
 def test_an_empty_list_is_an_empty_list():
     assert ik.sobel([]) == []
+
+
+@pytest.mark.parametrize("kind", [np.matrix, np.ma.MaskedArray])
+@pytest.mark.parametrize("name", ["image", "mask", "masks", "images"])
+def test_a_pipeline_refuses_subclasses_of_arrays(name, kind):
+    plain = np.zeros((6, 7), np.uint8)
+    given = plain.view(kind)
+    sample = {"image": plain, name: [given] if name.endswith("s") else given}
+    if name == "images":
+        del sample["image"]
+    with pytest.raises(TypeError, match=f"^{name}.* is a numpy.* pass a NumPy array"):
+        ik.Pipeline([ik.HorizontalFlip()], seed=1)(**sample, key=(0, 0))

@@ -523,5 +523,6 @@ class Deconvolve(Function[torch.Tensor]):
         regularization: float = 0,
         *,
         iterations: int | None = None,
+        noise: float | None = None,
         native: bool = False,
     ) -> None: ...

@@ -268,3 +268,23 @@ def test_bad_images_are_refused_by_name_value_and_rule(op, bad, message):
         pytest.skip("works along named axes of arrays of any shape; its own tests cover it")
     with pytest.raises((TypeError, ValueError), match=message):
         getattr(ik, op.name)(bad, **op.example)
+
+
+@each_op()
+@pytest.mark.parametrize("kind", [np.matrix, np.ma.MaskedArray, np.recarray])
+def test_subclasses_of_arrays_are_refused(op, kind):
+    x = image(shape=(21, 26, 1))[..., 0]
+    call(op, x)  # so that what is cached for an array is not used for its subclass
+    for given in (x.view(kind), [x.view(kind)]):
+        with pytest.raises(TypeError, match=r"NumPy array; (images have no mask|np.asarray)"):
+            call(op, given)
+
+
+@each_op()
+def test_memory_maps_are_arrays(op, tmp_path):
+    x = image(shape=(21, 26, 1))[..., 0]
+    mapped = np.memmap(tmp_path / "image", np.uint8, "w+", shape=x.shape)
+    mapped[:] = x
+    expected, found = call(op, x), call(op, mapped)
+    for one, other in zip(np.atleast_1d(expected), np.atleast_1d(found), strict=True):
+        np.testing.assert_array_equal(one, other)

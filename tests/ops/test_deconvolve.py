@@ -97,6 +97,38 @@ def test_richardson_lucy_equals_scikit_image_in_the_middle() -> None:
     np.testing.assert_allclose(ours[inside], theirs[inside], rtol=1e-9)
 
 
+@pytest.mark.parametrize("border", ["reflect", "constant"])
+@pytest.mark.parametrize("deviation", [0.0, 1.0, 4.0])
+def test_lsqr_stops_where_the_noise_explains_the_residual(border: str, deviation: float) -> None:
+    rng = np.random.default_rng(24)
+    b = ik.convolve(CAMERA, BLUR, border=border)
+    if deviation:
+        b = b + rng.normal(0, deviation, b.shape)
+        options = {"noise": deviation}
+    else:  # the default of integers
+        b, options = np.clip(np.rint(b), 0, 255).astype(np.uint8), {}
+    found = ik.deconvolve(b, BLUR, border=border, **options)
+    level = max(deviation, 12**-0.5)
+
+    def residual(x: np.ndarray) -> float:
+        return float(np.sqrt(np.mean((ik.convolve(x, BLUR, border=border) - b) ** 2.0)))
+
+    steps = [
+        ik.deconvolve(b, BLUR, border=border, iterations=n) for n in (1, 2, 4, 8, 16, 32, 64, 500)
+    ]
+    errors = [float(np.mean((x - CAMERA) ** 2)) for x in steps]
+    assert 0.8 * level < residual(found) <= level * 1.001
+    # the principle stops a little early: 0.3 to 1.1 dB below the best of all steps
+    assert np.mean((found - CAMERA) ** 2) < 1.35 * min(errors)
+    assert 3 * np.mean((found - CAMERA) ** 2) < errors[-1]  # what 500 steps amplify
+
+
+def test_noise_that_explains_all_of_an_image_takes_one_step() -> None:
+    one = ik.deconvolve(CAMERA, BLUR, iterations=1)
+    np.testing.assert_array_equal(ik.deconvolve(CAMERA, BLUR, noise=300), one)
+    assert not ik.deconvolve(np.zeros((6, 7)), BLUR, noise=0).any()
+
+
 def test_iterations_are_counted() -> None:
     b = ik.convolve(CAMERA, BLUR)
     for method in ("lsqr", "richardson-lucy"):
@@ -141,6 +173,8 @@ X = np.ones((4, 5))
         (lambda: ik.convolution_matrix("sobel", (4, 4)), ValueError, "sobel"),
         (lambda: ik.convolution_matrix(np.ones((3, 3)), (5,)), ValueError, "give 2 sizes"),
         (lambda: ik.convolution_matrix(np.ones((3, 3)), (5, 5, 3)), ValueError, "has 2 axes"),
+        (lambda: ik.deconvolve(np.ones((3, 3)), [1], noise=-1), ValueError, "noise is -1"),
+        (lambda: ik.deconvolve(np.ones((3, 3)), [1], "wiener", noise=1), ValueError, "'lsqr' does"),
         (lambda: ik.convolution_matrix([1, 2], 0), ValueError, "shape"),
         (lambda: ik.convolution_matrix([1, 2], 2.5), TypeError, "shape"),
         (lambda: ik.convolution_matrix([1, 2, 3], 2, "valid"), ValueError, "needs it to fit"),

@@ -19,6 +19,7 @@ and executes nothing. An unknown name is an error that names the nearest known o
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
 import re
 import shlex
@@ -141,12 +142,14 @@ def _write_value(value: Any) -> Any:
     if isinstance(value, Transform):
         return write_op(value)
     if isinstance(value, Choice):
-        return {"choice": list(value.options)}
+        return {"choice": [_write_value(option) for option in value.options]}
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     if isinstance(value, (tuple, list)):
         return [_write_value(v) for v in value]
-    return str(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return str.__str__(value)  # of an Enum its text, not its name
+    return int(value) if isinstance(value, enum.IntEnum) else value
 
 
 # --- reading ----------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from imgkit.augment.targets import boxes
 from imgkit.augment.targets.rows import SHAPES
 from imgkit.checks import check_choice, check_int, check_number, printable, suggest
 from imgkit.draws import Key, parse_key
-from imgkit.image import check_array, image_size, is_tensor
+from imgkit.image import check_array, check_plain, image_size, is_tensor
 from imgkit.pillow import opened
 
 Array = npt.NDArray[Any]
@@ -218,10 +218,7 @@ def check_frame(name: str, image: Any) -> Canvas:
 
 def check_mask(name: str, mask: Any) -> Canvas:
     """Return the size of one mask, or raise."""
-    if not isinstance(mask, np.ndarray):
-        raise TypeError(
-            f"{name} is a {type(mask).__name__}: pass a NumPy array (H, W) or (H, W, C)"
-        )
+    check_plain(mask, name, " (H, W) or (H, W, C)")
     if mask.dtype.kind not in "biuf":
         raise TypeError(f"{name} has dtype {mask.dtype}: it must be bool, an integer or a float")
     if mask.ndim not in (2, 3) or not mask.size:

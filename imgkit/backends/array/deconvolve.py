@@ -25,20 +25,31 @@ WIENER_FLOOR = 1e-4
 
 
 def lsqr(
-    b: Array, taps: Array, mode: str, border: str, regularization: float, iterations: int
+    b: Array,
+    taps: Array,
+    mode: str,
+    border: str,
+    regularization: float,
+    iterations: int,
+    noise: float,
 ) -> Array:
-    """Solve min |Ax - b|^2 + r |x|^2 for each plane of (N, H, W, C)."""
+    """Solve min |Ax - b|^2 + r |x|^2 for each plane of (N, H, W, C).
+
+    The discrepancy principle (Morozov) stops the steps: a residual of the size of the noise.
+    """
     size = _solution_size(b.shape[1:3], taps.shape, mode)
     operator = _operator(taps, size, mode, border)
     damp = math.sqrt(regularization)
 
     def solve(plane: Array) -> Array:
+        explained = noise * math.sqrt(plane.size)
+        length = max(float(np.linalg.norm(plane)), np.finfo(np.float64).tiny)
         found = scipy_lsqr(
             operator,
             plane.ravel(),
             damp=damp,
             atol=1e-10,
-            btol=1e-10,
+            btol=max(1e-10, explained / length),
             conlim=0,
             iter_lim=iterations,
         )

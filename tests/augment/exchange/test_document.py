@@ -1,5 +1,6 @@
 """Text that comes back as the same pipeline, and what is said of text that cannot."""
 
+import enum
 import json
 import pickle
 from dataclasses import dataclass
@@ -339,3 +340,36 @@ def test_every_function_of_an_image_is_an_operation():
     for name in functions():
         example = FUNCTIONS[name].example
         assert build_op(name, example) == ik.Call(getattr(ik, name), **example)
+
+
+class Word(str, enum.Enum):  # noqa: UP042  # what programs of other libraries define
+    EDGE = "edge"
+    BOX = "bilinear"
+    PRESET = "imagenet"
+
+
+class Count(enum.IntEnum):
+    THREE = 3
+
+
+@pytest.mark.parametrize("text", [np.str_, Word])
+def test_words_and_numbers_of_subclasses_are_written_as_what_they_are(text):
+    edge, bilinear, preset = text("edge"), text("bilinear"), text("imagenet")
+    pipeline = ik.Pipeline(
+        [
+            ik.Rotate((-9, 9), border=edge, interpolation=bilinear),
+            ik.Call(ik.box_blur, size=Count.THREE, border=edge),
+            ik.Posterize(ik.Choice([Count.THREE, np.int64(4)])),
+            ik.OneOf([ik.Pad(2, border=edge), ik.HorizontalFlip()]),
+            ik.Normalize(preset),
+        ],
+        seed=np.int64(3),
+    )
+    x = np.arange(180, dtype=np.uint8).reshape(6, 10, 3)
+    expected = pipeline(x, key=(0, 1))
+    for again in (
+        ik.Pipeline.from_yaml(pipeline.to_yaml()),
+        ik.Pipeline.from_yaml(pipeline.to_json()),
+    ):
+        np.testing.assert_array_equal(again(x, key=(0, 1)), expected)
+        assert again.to_yaml() == pipeline.to_yaml()
