@@ -1,5 +1,6 @@
 """Contract: names that break other tools work in the whole command, from scan to journal."""
 
+import contextlib
 import json
 import os
 import socket
@@ -126,10 +127,8 @@ def test_24_links_pipes_and_sockets_neither_loop_nor_block(src, tmp_path):
     os.mkfifo(src / "pipe.png")
     (src / "null.png").symlink_to("/dev/null")
     with socket.socket(socket.AF_UNIX) as there:
-        here = os.getcwd()
-        os.chdir(src)  # the name of a socket must be short
-        there.bind("socket.png")
-        os.chdir(here)
+        with contextlib.chdir(src):  # the name of a socket must be short
+            there.bind("socket.png")
         done = invoke("pool", src, tmp_path / "dst")
     assert done.exit_code == 0, done.stderr
     assert made(tmp_path / "dst") == ["a.png", "hard.png", "link.png"]

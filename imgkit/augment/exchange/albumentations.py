@@ -26,6 +26,7 @@ from imgkit.augment.transforms import color, control, exact, filters, noise, res
 from imgkit.augment.transforms.base import Transform
 
 CV_INTERPOLATIONS = {0: "nearest", 1: "bilinear", 2: "bicubic", 5: "bilinear", 6: "nearest"}
+ONE_SHIFT = "translate differs in x and y; Affine has one range for both"
 CV_BORDERS = {0: "constant", 1: "edge", 2: "symmetric", 3: "wrap", 4: "reflect"}
 
 
@@ -81,13 +82,32 @@ def _rotate(t: Any, _: Output) -> Ops:
     return [warps.Rotate(bounds(t.limit), **_cv_sampling(t))]
 
 
+def _is_drawn_apart(t: Any) -> bool:
+    """Return whether an Affine scales x and y by different numbers."""
+    return t.scale["x"] != t.scale["y"] or not (t.keep_ratio or len(set(t.scale["x"])) == 1)
+
+
+def _shift_scale_rotate(t: Any, out: Output) -> Ops:
+    """Read an Affine that takes no keep_ratio, so that the advice is another."""
+    shift = t.translate_percent["x"]
+    refuse(shift != t.translate_percent["y"], ONE_SHIFT)
+    if _is_drawn_apart(t):
+        raise ValueError(
+            "it draws its scale for x and y apart and takes no keep_ratio: write "
+            f"Affine(scale={tuple(t.scale['x'])}, translate_percent={tuple(shift)}, "
+            f"rotate={tuple(t.rotate)}, keep_ratio=True, p={t.p}), or scale_limit=0"
+        )
+    return _affine(t, out)
+
+
 def _affine(t: Any, _: Output) -> Ops:
-    apart = t.scale["x"] != t.scale["y"] or not (t.keep_ratio or len(set(t.scale["x"])) == 1)
-    refuse(apart, "scale is drawn for x and y apart; keep_ratio=True has a translation")
+    refuse(
+        _is_drawn_apart(t), "scale is drawn for x and y apart; keep_ratio=True has a translation"
+    )
     moved = any(map(any, (t.translate_px or {}).values()))
     refuse(moved, "translate_px: use translate_percent, a fraction")
     shift = t.translate_percent or {"x": (0.0, 0.0), "y": (0.0, 0.0)}
-    refuse(shift["x"] != shift["y"], "translate differs in x and y; Affine has one range for both")
+    refuse(shift["x"] != shift["y"], ONE_SHIFT)
     refuse(any(t.shear["y"]), "a shear of columns has no translation")
     refuse(any(t.shear["x"]) and any(t.rotate), "it shears after it turns; imgkit shears first")
     refuse(t.fit_output, "fit_output makes a canvas of another size for every draw")
@@ -206,7 +226,7 @@ KNOWN: dict[str, Read] = {
     "RandomRotate90": only_p(exact.Rotate90),
     "Rotate": _rotate,
     "Affine": _affine,
-    "ShiftScaleRotate": _affine,
+    "ShiftScaleRotate": _shift_scale_rotate,
     "ColorJitter": _jitter,
     "ToGray": _gray,
     "InvertImg": only_p(color.Invert),
@@ -241,4 +261,4 @@ REFUSED = {
     "PadIfNeeded": "its padding depends on the image; use Letterbox, or CenterCrop, which pads",
     "ReplayCompose": "imgkit replays a key; use Compose",
 }
-LIBRARY = Library(("albumentations",), KNOWN, REFUSED, frozenset({"ToTensorV2", "NoOp"}))
+LIBRARY = Library(("albumentations",), "2.0.8", KNOWN, REFUSED, frozenset({"ToTensorV2", "NoOp"}))

@@ -279,6 +279,7 @@ REFUSED = {
 }  # fmt: skip
 LIBRARY = Library(
     ("torchvision", "torch"),
+    "0.29.1",
     KNOWN,
     REFUSED,
     frozenset({"RandomErasing", "ToPureTensor", "Identity", "ToDtype", "ConvertImageDtype"}),

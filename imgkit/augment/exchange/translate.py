@@ -11,6 +11,7 @@ can be moved before it.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -46,6 +47,7 @@ class Library(NamedTuple):
     """How the transforms of another library read in imgkit, by class name."""
 
     packages: tuple[str, ...]  # whose transforms they are; the library's own comes first
+    release: str  # that the readers were written for
     known: dict[str, Read]
     refused: dict[str, str]  # why one has no translation
     after_normalize: frozenset[str]  # those that may stand after a normalization
@@ -79,7 +81,7 @@ def _flat(transform: Any) -> Iterable[Any]:
         parts: Iterable[Any] = transform
     elif name == "Sequential" and type(transform).__module__.startswith("torch."):
         parts = transform
-    elif name == "Compose" and getattr(transform, "p", 1) == 1:
+    elif name == "Compose" and getattr(transform, "p", 1) == 1 and hasattr(transform, "transforms"):
         parts = transform.transforms
     else:
         yield transform
@@ -97,7 +99,40 @@ def _read(item: Any, out: Output, library: Library) -> Ops:
         raise ValueError(f"it has no translation; {suggest(name, library.known)}")
     if out.normalize is not None and name not in library.after_normalize:
         raise ValueError("it comes after Normalize, which is last in imgkit; move it before")
-    return library.known[name](item, out)
+    try:
+        return library.known[name](item, out)
+    except (AttributeError, LookupError, TypeError) as error:
+        if not _is_unreadable(error):
+            raise
+        raise ValueError(_unreadable(item, library, error)) from error
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """Return whether an object was not of the form that its reader knows.
+
+    A check of imgkit's own transforms raises from its own module, with a message for the user.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__"))
+    return isinstance(error, AttributeError) or place.startswith(__package__ or __name__)
+
+
+def _unreadable(item: Any, library: Library, error: Exception) -> str:
+    """Return the message for an object of another release, or of a library of the same name."""
+    package = library.packages[0]
+    release = getattr(sys.modules.get(package), "__version__", None)
+    here = "" if release is None else f" (this is {release})"
+    lacks = getattr(error, "name", None)
+    if not isinstance(error, AttributeError) or not lacks:
+        what = f"its parameters have another form than in {package} {library.release} ({error})"
+    else:
+        what = f"it has no attribute {lacks!r}, which {package} {library.release} has"
+    return (
+        f"{what}: it is of another release{here}, or of a library of the same name; install "
+        f"{package}=={library.release}, or write the imgkit transform by hand"
+    )
 
 
 # --- reading parameters -----------------------------------------------------------------
