@@ -41,18 +41,18 @@ def scan(folder: str, allow: Collection[str] = ()) -> Found:
     images: list[Source] = []
     left_out: list[tuple[str, str]] = []
     unread: Counter[str] = Counter()
+    start = len(os.path.join(folder, ""))
     for entry in walk_files(folder):
-        path = os.path.relpath(entry.path, folder)
-        named = has_image_name(entry.name, allow)
+        path = entry.path[start:]
         try:
             status = entry.stat()
             if not stat.S_ISREG(status.st_mode):
-                if named:
+                if has_image_name(entry.name, allow):
                     left_out.append((path, "not a regular file"))
                 continue
             found = file_format(entry.path, allow)
         except OSError as error:
-            if named:
+            if has_image_name(entry.name, allow):
                 left_out.append((path, error.strerror or str(error)))
             continue
         if found.is_read:

@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 from imgkit.io.formats import NOT_READ, START, is_supported, recognize
 from imgkit.io.header import EXTENSIONS, OTHER_EXTENSIONS, sniff
 
+BY_EXTENSION = NOT_READ | OTHER_EXTENSIONS | EXTENSIONS
 OWN = ".imgkit"  # prefix of the names that imgkit keeps for itself: its folder and temporary files
 
 
@@ -96,9 +97,9 @@ def file_format(path: str, allow: Collection[str] = ()) -> FileFormat:
         allow: formats to read in addition to the trusted ones.
     """
     extension = os.path.splitext(path)[1].lower()
-    if has_image_name(path, allow):
-        kind = (EXTENSIONS | OTHER_EXTENSIONS)[extension]
-        return FileFormat(kind, is_supported(kind))
+    named = BY_EXTENSION.get(extension, "")
+    if extension in EXTENSIONS or named in allow:  # `has_image_name`, without a second split
+        return FileFormat(named, is_supported(named))
     with open(path, "rb") as file:
         start = file.read(START)
     trusted = sniff(start)
@@ -106,7 +107,7 @@ def file_format(path: str, allow: Collection[str] = ()) -> FileFormat:
         return FileFormat(str(trusted), is_supported(str(trusted)))
     other = recognize(start)
     if other is None or other == "raw":
-        other = (NOT_READ | OTHER_EXTENSIONS).get(extension, other or "")
+        other = named or other or ""
     return FileFormat(other, other in allow)
 
 
