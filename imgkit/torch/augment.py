@@ -48,11 +48,9 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         self.evaluate = None if evaluate is None else check_pipeline(evaluate)
         names = self.transform.names
         named = {**(names if isinstance(names, Mapping) else {}), "image": "image"}
-        train = dataclasses.replace(self.transform, names=named)
-        other = (
-            train if self.evaluate is None else dataclasses.replace(train, pipeline=self.evaluate)
-        )
-        self._movers = (other, train)  # of labels: the options are those of both modes
+        self._train_labels = dataclasses.replace(self.transform, names=named)
+        evaluated = self.pipeline if self.evaluate is None else self.evaluate
+        self._evaluate_labels = dataclasses.replace(self._train_labels, pipeline=evaluated)
 
     def forward(self, x: Any = None, *, key: Any = None, **targets: Any) -> Any:
         """Run on images, or on images and their targets.
@@ -107,7 +105,7 @@ class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
     def _labels(self, pipeline: Pipeline, targets: dict[str, Any], known: Any) -> dict[str, Any]:
         """Return the labels of each image, transformed with the same keys."""
         single = _count(targets["image"]) is None
-        mover = self._movers[pipeline is self.pipeline]
+        mover = self._train_labels if pipeline is self.pipeline else self._evaluate_labels
         rows = []
         for i, index in enumerate(known.indices.tolist()):
             row = (

@@ -8,7 +8,7 @@ The kind of each part follows from, in this order:
 2. their type: tv_tensors, and Pillow images, which are masks if there is another image;
 3. their name in a dict or named tuple: image, mask, masks, boxes, oriented_boxes, polygons,
    keypoints; names inside of a dict with one of these names may be anything;
-4. their place: the first item of a tuple is the image.
+4. their place: the first item of a tuple is the image, also of a tuple that comes first.
 
 What might be a label is never passed over: an array of the image's height and width without a
 name, and another library's name for a target (``bbox``, ``segmentation``), are errors that say
@@ -142,7 +142,9 @@ class _Walk:
         self.used: set[Any] = set()
         self.seen: list[Any] = []
 
-    def items(self, sample: Sequence[Any], given: Sequence[str | None]) -> Iterator[Leaf]:
+    def items(
+        self, sample: Sequence[Any], given: Sequence[str | None], path: Path = ()
+    ) -> Iterator[Leaf]:
         """Walk through the items of a tuple, named by place and by the fields of a named tuple."""
         if len(given) > len(sample):
             raise ValueError(
@@ -150,19 +152,22 @@ class _Walk:
                 "an item, None for those to leave unchanged"
             )
         fields = getattr(sample, "_fields", None)
-        if fields is not None and tuple(given) == FIRST and self._names_image(fields):
+        default = tuple(given) == FIRST
+        if default and fields is not None and self._names_image(fields):
             given = ()
         for i, value in enumerate(sample):
             named = given[i] if i < len(given) else None
-            default = given is FIRST or tuple(given) == FIRST
+            here = (*path, i)
             if i < len(given) and named is None:
-                yield (i,), ALONE, value
-            elif named is not None and not (default and holds(value)):
-                yield from self.named(value, (i,), named)
+                yield here, ALONE, value
+            elif named is not None and not (default and _is_container(value)):
+                yield from self.named(value, here, named)
             elif fields is not None:
-                yield from self.entries([(fields[i], value)], (), None, i)
+                yield from self.entries([(fields[i], value)], path, None, i)
+            elif named is not None and not isinstance(value, Mapping):
+                yield from self.items(value, given, here)  # the first item of the first item
             else:
-                yield from self.value(value, (i,), None)
+                yield from self.value(value, here, None)
 
     def _names_image(self, fields: tuple[str, ...]) -> bool:
         return any(self.table.get(field, field) == "image" for field in fields)
@@ -225,6 +230,10 @@ def holds(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and (
         hasattr(value, "_fields") or any(_is_held(each) or holds(each) for each in value)
     )
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(value, Mapping) or holds(value)
 
 
 def _is_held(value: Any) -> bool:

@@ -185,10 +185,12 @@ def nested(value):
         {"image": image(), "boxes": [value]},
         collections.OrderedDict(image=image(), other=(value, "text")),
         {"a": {"image": image()}, "b": {"c": (value,)}},
+        ({"image": image(), "label": 3}, {"target": value}),
+        ((image(), 3), value),
     ]
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(10))
 def test_boxes_that_say_what_they_are_are_moved_wherever_they_lie(number):
     sample = nested(tv_boxes([[1.0, 2, 5, 6]]))[number]
     out = Transform(FLIP)(sample, key=0)
