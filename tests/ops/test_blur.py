@@ -292,5 +292,5 @@ def test_medians_of_large_windows_are_counted(size, border, dtype):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_medians_of_large_windows_are_not_sorted(dtype, monkeypatch):
     monkeypatch.setattr(array, "_sorted_median", None)
-    x = np.random.default_rng(22).integers(0, np.iinfo(dtype).max, (20, 20)).astype(dtype)
-    assert ik.median_blur(x, 301).shape == x.shape
+    x = np.random.default_rng(22).integers(0, 256, (60, 70)).astype(dtype)
+    assert ik.median_blur(x, 257).shape == x.shape

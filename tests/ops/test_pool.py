@@ -542,11 +542,9 @@ def test_adaptive_medians_are_those_of_each_window(output, dtype):
     rows, columns = (output, output) if isinstance(output, int) else output
     found = ik.adaptive_pool(x, output, "median")
     for i, j in itertools.product(range(rows), range(columns)):
-        window = x[
-            :,
-            i * 31 // rows : -((i + 1) * 31 // -rows),
-            j * 42 // columns : -((j + 1) * 42 // -columns),
-        ]
+        down = slice(i * 31 // rows, -((i + 1) * 31 // -rows))
+        across = slice(j * 42 // columns, -((j + 1) * 42 // -columns))
+        window = x[:, down, across]
         expected = saturate(np.median(window, (1, 2)), x.dtype)
         np.testing.assert_allclose(found[:, i, j], expected, rtol=1e-6)
 
