@@ -105,8 +105,9 @@ def median_blur(x: Array, size: int, *, border: str = "reflect", value: float = 
 
     Args:
         x: image (H, W) or (H, W, C), batch (N, H, W, C), or a list of images.
-        size: side of the window, an odd number up to 513. uint8 takes constant time per pixel up
-            to 255, other types up to 5; larger windows are sorted.
+        size: side of the window, an odd number up to 513. uint8 takes constant time per pixel;
+            uint16 too, in the number of its levels, where that is less than sorting the window;
+            floats are sorted above 5.
         border: the pixels outside: constant, edge, reflect, symmetric, wrap.
         value: the pixel value of a constant border.
 

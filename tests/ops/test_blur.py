@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 import imgkit as ik
+from imgkit.backends.array import blur as array
 from imgkit.backends.reference import blur as reference
-from imgkit.border import BORDERS
+from imgkit.border import BORDERS, source_index
 from imgkit.image import full_range
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
@@ -269,3 +270,27 @@ def test_bad_arguments_are_named():
             call()
     with pytest.raises(TypeError, match="sigma is '1': it must be a number"):
         ik.gaussian_blur(x, "1")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("border", ["reflect", "constant", "wrap", "edge", "symmetric"])
+@pytest.mark.parametrize("size", [31, 101, 257])
+def test_medians_of_large_windows_are_counted(size, border, dtype):
+    rng = np.random.default_rng(22)
+    x = rng.integers(0, 256 if dtype == np.uint8 else 900, (60, 50, 2)).astype(dtype)
+    found = ik.median_blur(x, size, border=border, value=7)
+    before = np.arange(-(size // 2), 60 + size // 2)
+    for row, column in ((0, 0), (30, 20), (59, 49)):
+        rows = source_index(before[row : row + size], 60, border)
+        columns = source_index(before[column : column + size], 50, border)
+        window = np.where(
+            ((rows >= 0)[:, None] & (columns >= 0))[..., None], x[rows[:, None], columns], 7
+        )
+        np.testing.assert_array_equal(found[row, column], np.median(window, (0, 1)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_medians_of_large_windows_are_not_sorted(dtype, monkeypatch):
+    monkeypatch.setattr(array, "_sorted_median", None)
+    x = np.random.default_rng(22).integers(0, 256, (60, 70)).astype(dtype)
+    assert ik.median_blur(x, 257).shape == x.shape

@@ -528,3 +528,41 @@ def test_minimum_is_the_maximum_of_the_negative(layout, length):
 def test_a_list_that_is_no_cache_key_is_named_by_its_wrong_item():
     with pytest.raises(TypeError, match=r"size\[1\] is 2.0"):
         ik.max_pool(np.zeros((8, 8, 3), np.uint8), [2, 2.0])
+
+
+# --- medians of large windows, and of many -----------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("output", [1, 7, (13, 1), (29, 40), (61, 70)])
+def test_adaptive_medians_are_those_of_each_window(output, dtype):
+    x = image_of((2, 31, 42, 2), dtype, seed=7)
+    if x.dtype.kind == "f":
+        x[0, 5, 6, 0], x[1, 7, 8, 1] = np.nan, np.inf
+    rows, columns = (output, output) if isinstance(output, int) else output
+    found = ik.adaptive_pool(x, output, "median")
+    for i, j in itertools.product(range(rows), range(columns)):
+        down = slice(i * 31 // rows, -((i + 1) * 31 // -rows))
+        across = slice(j * 42 // columns, -((j + 1) * 42 // -columns))
+        window = x[:, down, across]
+        expected = saturate(np.median(window, (1, 2)), x.dtype)
+        np.testing.assert_allclose(found[:, i, j], expected, rtol=1e-6)
+
+
+def test_many_adaptive_medians_take_no_loop(monkeypatch):
+    calls = []
+    median = np.median
+    monkeypatch.setattr(np, "median", lambda *a, **k: (calls.append(1), median(*a, **k))[1])
+    ik.adaptive_pool(image_of((500, 700), np.uint8), (300, 401), "median")
+    assert len(calls) < 20  # one for each shape of a window
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("size", "stride", "padding"), [(17, 1, 0), (17, 1, 8), (9, 2, 0), (21, 4, 3)]
+)
+def test_median_pools_of_large_windows(size, stride, padding, dtype):
+    x = image_of((40, 45, 2), dtype, seed=8)
+    found = ik.median_pool(x, size, stride, padding)
+    expected = saturate(reference.median_pool(x.astype(float), size, stride, padding), x.dtype)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import cv2
 import numpy as np
@@ -145,12 +146,33 @@ def _medians(x: Array, size: int, border: str, value: float) -> Array:
             for channel in np.ndindex(strip.shape[2:]):
                 plane = np.ascontiguousarray(strip[..., *channel])
                 out[..., *channel] = cv2.medianBlur(plane, size)[inner]
+        elif strip.dtype.kind == "u" and _counts_faster(strip, size, out):
+            for channel in np.ndindex(strip.shape[2:]):
+                out[..., *channel] = _counted_median(strip[..., *channel], size)[inner]
         else:
             _sorted_median(strip, size, out)
 
     pad = border != "edge" or not by_opencv  # medianBlur itself knows the edge border alone
     in_strips(fill, x, (out,), size // 2, border, value, pad=pad, size=x.size)
     return out
+
+
+def _counts_faster(strip: Array, size: int, out: Array) -> bool:
+    """Return whether histograms, at all pixels of a strip, take less time than partitions.
+
+    A histogram takes 1 us and 2.5 ns for each level, a partition 8 ns for each pixel of its window.
+    """
+    levels = int(strip.max()) + 1
+    return strip.size * (400 + levels) < out.size * 3 * size * size
+
+
+def _counted_median(plane: Array, size: int) -> Array:
+    """Slide a histogram over (H, W): the time depends on the levels, and little on the window."""
+    from skimage.filters import rank
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of many levels, which are known here
+        return np.asarray(rank.median(plane, np.ones((size, size), np.uint8)))
 
 
 def _sorted_median(strip: Array, size: int, out: Array) -> None:

@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 
 from imgkit.backends.array.blur import median_blur
-from imgkit.backends.array.primitives.medians import adaptive_median, median_of, taps_of
+from imgkit.backends.array.primitives.medians import (
+    GATHERED,
+    NETWORK_TAPS,
+    adaptive_median,
+    median_of,
+    taps_of,
+)
 from imgkit.backends.array.primitives.pool_windows import (
     Axes,
     Line,
@@ -106,7 +112,9 @@ def median_pool(
         ]
         return median_of(taps_of(tile, axes, lines), counts)
 
-    rows = rows_in_cache(x, axes, lines, TAP_BYTES * math.prod(stride))
+    taps = math.prod(size)
+    tap_bytes = TAP_BYTES if taps <= NETWORK_TAPS else GATHERED // taps
+    rows = rows_in_cache(x, axes, lines, tap_bytes * math.prod(stride))
     return by_strips(x, axes, lines, rows, median)
 
 
@@ -185,12 +193,11 @@ def _is_blur(x: Array, axes: Axes, lines: list[Line]) -> bool:
     size = lines[0].size
     stride = math.prod(line.stride for line in lines)
     return (
-        x.dtype != np.float64
-        and x.size > 0
+        x.size > 0
         and len(axes) == 2
         and axes[1] == axes[0] + 1
-        and size in (3, 5)
-        and 2 * stride <= size * size
+        and size % 2 == 1
+        and _blurs_fast(x.dtype, size, stride)
         and all(
             line.size == size
             and line.dilation == 1
@@ -200,6 +207,13 @@ def _is_blur(x: Array, axes: Axes, lines: list[Line]) -> bool:
         )
         and not (x.dtype.kind == "f" and np.isnan(x.max()))
     )
+
+
+def _blurs_fast(dtype: np.dtype[Any], size: int, stride: int) -> bool:
+    """Return whether the blur at every position is faster than the windows on their own."""
+    if (dtype == np.uint8 and size > 1) or (dtype != np.float64 and size in (3, 5)):
+        return 2 * stride <= size * size
+    return stride == 1 and size * size > NETWORK_TAPS
 
 
 # --- one axis ---------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from imgkit.backends.array.primitives.pool_windows import Axes, Line, empty, highest, padded
 from imgkit.image import Array, saturate
 
+GATHERED = 1 << 26  # bytes of windows that are laid out at a time
 NETWORK_TAPS = 256  # `benchmarks pool`, "median"; beyond, a network grows with n log² n
 
 
@@ -22,14 +24,40 @@ def adaptive_median(x: Array, axes: Axes, spans: list[list[slice]]) -> Array:
     result = empty(x, axes, [len(span) for span in spans])
     if result.size == 0:  # np.median refuses what an empty batch is
         return result
-    for place in itertools.product(*(enumerate(span) for span in spans)):
-        window, target = [slice(None)] * x.ndim, [slice(None)] * x.ndim
-        for axis, (i, where) in zip(axes, place, strict=True):
-            window[axis], target[axis] = where, slice(i, i + 1)
-        with np.errstate(invalid="ignore"):  # -inf and inf
-            middle = np.median(x[tuple(window)], axis=axes, keepdims=True)
-        result[tuple(target)] = saturate(np.asarray(middle), x.dtype)
+    for alike in itertools.product(*map(_alike, spans)):
+        elements = math.prod(length for _, length in alike)
+        places = [place for place, _ in alike]
+        others = result.size // math.prod(len(span) for span in spans)
+        row = math.prod(len(place) for place in places[1:]) * elements * others * x.itemsize
+        step = max(1, GATHERED // row)
+        for low in range(0, len(places[0]), step):
+            part = [places[0][low : low + step], *places[1:]]
+            index = [np.arange(n) for n in result.shape]
+            for axis, place in zip(axes, part, strict=True):
+                index[axis] = place
+            result[np.ix_(*index)] = _medians_of(x, axes, spans, part)
     return result
+
+
+def _alike(spans: list[slice]) -> list[tuple[Array, int]]:
+    """Group the spans of an axis by their length: (which of them, length); there are two or so."""
+    lengths = np.array([span.stop - span.start for span in spans])
+    return [(np.flatnonzero(lengths == n), int(n)) for n in np.unique(lengths)]
+
+
+def _medians_of(x: Array, axes: Axes, spans: list[list[slice]], places: list[Array]) -> Array:
+    """Return the medians of windows of one shape, given as which spans of each axis they are."""
+    shape, windows = list(x.shape), x
+    for axis, span, place in reversed(list(zip(axes, spans, places, strict=True))):
+        chosen = [span[i] for i in place]
+        index = np.array([s.start for s in chosen])[:, None] + np.arange(
+            chosen[0].stop - chosen[0].start
+        )
+        windows = np.moveaxis(np.take(windows, index, axis), axis + 1, -1)
+        shape[axis] = len(place)
+    with np.errstate(invalid="ignore"):  # -inf and inf
+        middle = np.median(windows.reshape(*shape, -1), axis=-1)
+    return saturate(np.asarray(middle), x.dtype)
 
 
 def taps_of(x: Array, axes: Axes, lines: list[Line]) -> list[Array]:
@@ -92,10 +120,11 @@ def _ordered(taps: list[Array], ranks: frozenset[int]) -> dict[int, Array]:
 
 def _partitioned(taps: list[Array], ranks: frozenset[int]) -> dict[int, Array]:
     last = len(taps) - 1
-    stack = np.partition(np.stack(taps), sorted(ranks | {last}), axis=0)
+    stack = np.stack(taps, axis=-1)
+    stack.partition(sorted(ranks | {last}), axis=-1)
     if stack.dtype.kind == "f":
-        stack[:, np.isnan(stack[last])] = np.nan  # NaN sorts last
-    return {rank: stack[rank] for rank in ranks}
+        stack[np.isnan(stack[..., last])] = np.nan  # NaN sorts last
+    return {rank: stack[..., rank] for rank in ranks}
 
 
 @functools.lru_cache(maxsize=64)
