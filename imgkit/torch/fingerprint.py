@@ -55,8 +55,10 @@ def _describe(dataset: Any) -> list[Any]:
     files = _files(getattr(dataset, "samples", None), getattr(dataset, "root", None))
     if files is not None:
         parts.append(["files", files])
-    inner = [getattr(dataset, "dataset", None), *getattr(dataset, "datasets", ())]
-    return parts + [_describe(each) for each in inner if hasattr(each, "__len__")]
+    several = getattr(dataset, "datasets", ())
+    inner = [getattr(dataset, "dataset", None), *(several if isinstance(several, list) else ())]
+    parts += [_describe(each) for each in inner if hasattr(each, "__len__") and each is not dataset]
+    return parts
 
 
 def _values(values: Any) -> str | None:
