@@ -17,8 +17,10 @@ Errors name the argument, its value, the rule, and the nearest valid choice.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +34,8 @@ DTYPES = ("uint8", "uint16", "float32", "float64")
 _DTYPES = frozenset(np.dtype(name) for name in DTYPES)  # `dtype.name` costs 2 us a call
 TENSOR_DTYPES = (*DTYPES, "float16", "bfloat16")
 MAX_CHANNELS = 512
-ARRAYS = (np.ndarray, np.memmap)  # other subclasses may index and multiply in ways of their own
+ARRAYS = (np.ndarray, np.memmap)
+OWN_MEANING = ("__getitem__", "__mul__", "__array_ufunc__", "__array_function__")
 
 
 # --- images -----------------------------------------------------------------------------
@@ -105,15 +108,30 @@ def check_array(x: Any, name: str = "x") -> Array:
 
 def _check_ndarray(x: Any, name: str) -> None:
     """Raise unless `x` is a NumPy array of a dtype that images have."""
-    if type(x) not in ARRAYS:
+    if type(x) not in ARRAYS:  # no call for the usual
         check_plain(x, name)
     if x.dtype not in _DTYPES:
         raise TypeError(f"{name} has dtype {x.dtype}: {_dtype_cure(x.dtype, name)}")
 
 
+def is_plain(x: Any) -> bool:
+    """Whether `x` is a NumPy array that indexes and computes as arrays do.
+
+    Readers return subclasses that only carry metadata; a matrix, a masked array or a quantity with
+    a unit means something else by its pixels.
+    """
+    kind = type(x)
+    return kind in ARRAYS or (isinstance(x, np.ndarray) and _computes_as_array(kind))
+
+
+@functools.lru_cache(maxsize=32)
+def _computes_as_array(kind: Hashable) -> bool:
+    return all(getattr(kind, name) is getattr(np.ndarray, name) for name in OWN_MEANING)
+
+
 def check_plain(x: Any, name: str, shape: str = "") -> None:
-    """Raise unless `x` is a NumPy array or a memory map; the message names a `shape`."""
-    if type(x) not in ARRAYS:
+    """Raise unless `x` is a plain NumPy array; the message names a `shape`."""
+    if not is_plain(x):
         raise TypeError(f"{name} is {_kind(x)}: pass a NumPy array{shape}{_array_cure(x, name)}")
 
 

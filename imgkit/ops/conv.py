@@ -23,7 +23,7 @@ import numpy as np
 
 from imgkit.backends import backend
 from imgkit.checks import check_ints, printable
-from imgkit.image import ARRAYS, Array, check_array, is_tensor, saturate
+from imgkit.image import Array, check_array, is_plain, is_tensor, saturate
 from imgkit.ops.cache_key import kernel_key
 from imgkit.ops.conv_plan import METHODS as METHODS
 from imgkit.ops.conv_plan import Options, as_problem, planned
@@ -208,7 +208,7 @@ def _shape(x: Any) -> tuple[int, ...]:
 
 def _run(x: Any, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Array:
     """Check and plan (cached for repeated arguments), run, and cast."""
-    if type(x) not in ARRAYS and not is_tensor(x):
+    if not is_plain(x) and not is_tensor(x):
         return _each(x, kernel, flip, options)
     run, dtype = planned(x, kernel, flip, options)
     with np.errstate(over="ignore", invalid="ignore"):  # inf, as OpenCV's routes give

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from imgkit.checks import MAX_SIDE, check_choice, check_flag, check_ints, check_size
-from imgkit.image import ARRAYS, Array, check_array, check_image, is_tensor, spatial_axes
+from imgkit.image import Array, check_array, check_image, is_plain, is_tensor, spatial_axes
 from imgkit.ops.cache_key import cache_key
 from imgkit.ops.dispatch import backend_of
 from imgkit.ops.ragged import ragged
@@ -293,7 +293,7 @@ def _pooled_axes(x: Any, size: Any, axes: Any) -> tuple[int, ...]:
 
 def _layout(x: Any, *given: Any) -> Layout:
     """Check the arguments and place the windows; cached for arrays and repeated arguments."""
-    key = cache_key(given) if type(x) in ARRAYS else None
+    key = cache_key(given) if is_plain(x) else None
     if key is None:
         return _new_layout(x, *given)
     return _known_layout(x.shape, check_array(x).dtype, *key)

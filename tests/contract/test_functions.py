@@ -280,6 +280,21 @@ def test_subclasses_of_arrays_are_refused(op, kind):
             call(op, given)
 
 
+class WithMetadata(np.ndarray):
+    """As readers return: an array with a dict of what the file says."""
+
+    def __array_finalize__(self, source):
+        self.meta = getattr(source, "meta", {})
+
+
+@each_op()
+def test_arrays_with_metadata_are_arrays(op):
+    x = image(shape=(21, 26, 1))[..., 0]
+    expected, found = call(op, x), call(op, x.view(WithMetadata))
+    for one, other in zip(np.atleast_1d(expected), np.atleast_1d(found), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @each_op()
 def test_memory_maps_are_arrays(op, tmp_path):
     x = image(shape=(21, 26, 1))[..., 0]
