@@ -20,7 +20,6 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,12 +119,12 @@ def is_plain(x: Any) -> bool:
     Readers return subclasses that only carry metadata; a matrix, a masked array or a quantity with
     a unit means something else by its pixels.
     """
-    kind = type(x)
+    kind: Any = type(x)
     return kind in ARRAYS or (isinstance(x, np.ndarray) and _computes_as_array(kind))
 
 
 @functools.lru_cache(maxsize=32)
-def _computes_as_array(kind: Hashable) -> bool:
+def _computes_as_array(kind: Any) -> bool:
     return all(getattr(kind, name) is getattr(np.ndarray, name) for name in OWN_MEANING)
 
 

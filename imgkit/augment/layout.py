@@ -48,12 +48,6 @@ def _empty(x: Array, plan: Plan) -> Array:
     return np.empty(shape, dtype)
 
 
-def has_floats(x: Any) -> bool:
-    """Return whether the values of an array or tensor are floats."""
-    kind = getattr(x.dtype, "kind", None)
-    return bool(x.dtype.is_floating_point) if kind is None else kind == "f"
-
-
 def warn_range(x: Any) -> bool:
     """Warn about floats outside 0..1, which color ops will clip; return whether it did.
 

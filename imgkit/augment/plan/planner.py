@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from imgkit.augment.layout import has_floats, like_image, stack, warn_range
+from imgkit.augment.layout import like_image, stack, warn_range
 from imgkit.augment.plan.batch import sample_plan
 from imgkit.augment.plan.compile import CompiledPipeline, Node, compile_ops
 from imgkit.augment.plan.plan import Plan
@@ -74,7 +74,8 @@ class Planner:
                 raise ValueError(
                     f"{where}: image has {found} channels: {name} has values for {count}"
                 )
-        if not self._warned and has_floats(x):
+        floats = x.dtype.is_floating_point if image.is_tensor else x.dtype.kind == "f"
+        if floats and not self._warned:
             self._warned = warn_range(x)
         return image
 
