@@ -132,3 +132,22 @@ def test_synonyms_lead_to_valid_calls_and_hide_no_name_of_ours():
             if arguments:
                 needed = " size=8" if "esize" in name else ""
                 assert parse_op(text + needed).name == name
+
+
+def test_symbols_of_compiled_code_count_as_their_numbers():
+    torch = pytest.importorskip("torch")
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+    count = ShapeEnv().create_unbacked_symint() * 0 + 3  # a symbol that knows its number
+    half = count / 2
+    assert isinstance(count, torch.SymInt)
+    assert isinstance(half, torch.SymFloat)
+    assert type(check_int(count, "a", 1, 3)) is int
+    assert check_ints(count, "a", 2) == (3, 3)
+    assert check_size((count, 4)) == (3, 4)
+    assert check_number(count, "a") == 3.0
+    assert check_number(half, "a") == 1.5
+    with pytest.raises(ValueError, match="a is 3: it must be at most 2"):
+        check_int(count, "a", high=2)
+    with pytest.raises(TypeError, match=r"a is .*: it must be an integer"):
+        check_int(half, "a")
