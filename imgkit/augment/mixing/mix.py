@@ -37,7 +37,7 @@ from imgkit.augment.mixing.batch import (
     visible,
 )
 from imgkit.augment.transforms.parameters import count, declare, fixed, image_size
-from imgkit.backends import backend
+from imgkit.backends import backend, call_untraced, is_traced
 from imgkit.draws import SEED_BITS, Calls, Draw, check_bits, parse_key, stream
 
 Array = npt.NDArray[Any]
@@ -92,6 +92,9 @@ class Mixer:
         Raises:
             ValueError, TypeError: the parts of the batch do not fit each other.
         """
+        if is_traced():
+            given = {"masks": masks, "boxes": boxes, "box_labels": box_labels, "key": key}
+            return call_untraced(Mixer.__call__, self, images, labels, **given)
         batch = check_batch(images, labels, masks, boxes, box_labels, self.num_classes, self.ragged)
         known = self._calls.next(len(batch)) if key is None else parse_key(key)
         if len(known.indices) != len(batch):
