@@ -79,6 +79,14 @@ def _letters(word: str) -> str:
     return "".join(c for c in word.lower() if c.isalnum())
 
 
+def is_symbol(value: Any) -> bool:
+    """Whether a value is a number of code that torch compiles or exports: a SymInt, a SymFloat.
+
+    `int` or `float` of it fixes the number, and compiled code is then for this number alone.
+    """
+    return type(value).__name__ in ("SymInt", "SymFloat") and type(value).__module__ == "torch"
+
+
 def check_choice(
     value: Any,
     name: str,
@@ -102,6 +110,8 @@ def check_number(
 ) -> float:
     """Return a finite real number in ``low..high`` (`above`: greater than `low`) as a float."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, REAL):
+        if is_symbol(value):
+            return check_number(float(value), name, low, high, above=above)
         raise TypeError(f"{name} is {printable(value)}: it must be a number")
     if MAX_NUMBER < abs(value) < math.inf:
         raise ValueError(
@@ -123,6 +133,8 @@ def check_flag(value: Any, name: str) -> bool:
 def check_int(value: Any, name: str, low: float = -math.inf, high: float = math.inf) -> int:
     """Return an integer in ``low..high``."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        if type(value).__name__ == "SymInt" and is_symbol(value):
+            return check_int(int(value), name, low, high)
         raise TypeError(f"{name} is {printable(value)}: it must be an integer")
     if not low <= value <= high:
         raise ValueError(f"{name} is {printable(value)}: it must be {_interval(low, high, False)}")
@@ -135,7 +147,7 @@ def check_ints(
     """Return `count` integers from one integer (repeated) or a sequence of that many."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
-    if isinstance(value, (int, np.integer)):
+    if isinstance(value, (int, np.integer)) or is_symbol(value):
         return (check_int(value, name, low, high),) * count
     if not isinstance(value, Sequence) or isinstance(value, str):
         more = f" or {count} of them" if count > 1 else ""

@@ -145,3 +145,22 @@ class Word(str, enum.Enum):  # noqa: UP042  # what programs of other libraries d
 def test_a_word_of_a_subclass_is_returned_as_plain_text(word):
     found = check_choice(word, "border", ["edge", "wrap"])
     assert (type(found), found) == (str, "edge")
+
+
+def test_symbols_of_compiled_code_count_as_their_numbers():
+    torch = pytest.importorskip("torch")
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+    count = ShapeEnv().create_unbacked_symint() * 0 + 3  # a symbol that knows its number
+    half = count / 2
+    assert isinstance(count, torch.SymInt)
+    assert isinstance(half, torch.SymFloat)
+    assert type(check_int(count, "a", 1, 3)) is int
+    assert check_ints(count, "a", 2) == (3, 3)
+    assert check_size((count, 4)) == (3, 4)
+    assert check_number(count, "a") == 3.0
+    assert check_number(half, "a") == 1.5
+    with pytest.raises(ValueError, match="a is 3: it must be at most 2"):
+        check_int(count, "a", high=2)
+    with pytest.raises(TypeError, match=r"a is .*: it must be an integer"):
+        check_int(half, "a")

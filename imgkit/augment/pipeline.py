@@ -5,6 +5,7 @@ The key ``(epoch, index)`` decides every number, whoever runs the pipeline: see 
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
@@ -23,7 +24,7 @@ from imgkit.augment.targets.invert import invert_targets
 from imgkit.augment.targets.run import run_targets
 from imgkit.augment.transforms.base import Transform
 from imgkit.augment.transforms.custom import Call, as_ops
-from imgkit.backends import backend
+from imgkit.backends import backend, call_untraced
 from imgkit.checks import check_choice
 from imgkit.draws import SEED_BITS, Calls, Key, check_bits, parse_key
 from imgkit.image import Array, is_tensor
@@ -158,6 +159,9 @@ class Pipeline:
         Returns:
             What came in, transformed: the same layout, or a dict of the targets given.
         """
+        torch = sys.modules.get("torch")  # `is_traced`, without a call
+        if torch is not None and torch.compiler.is_dynamo_compiling():
+            return call_untraced(Pipeline.__call__, self, x, key=key, **targets)
         if targets:
             if x is not None:
                 raise TypeError("pass the image alone, or everything by name: image=..., mask=...")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,19 @@ from imgkit.registry import FUNCTIONS
 def backend(x: Any, family: str) -> Any:
     """Return the module that runs a family of operations (``"conv"``) on the type of `x`."""
     return module("tensor" if is_tensor(x) else "array", family)
+
+
+def is_traced() -> bool:
+    """Return whether Dynamo traces the caller for `torch.compile`; never imports torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.compiler.is_dynamo_compiling()
+
+
+def call_untraced(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Call a function as without `torch.compile`, from code that Dynamo traces."""
+    from imgkit.backends.tensor.tracing import outside
+
+    return outside(function, *args, **options)
 
 
 @functools.cache

@@ -48,7 +48,8 @@ def planned(x: Array, kernel: Any, flip: bool, options: tuple[Any, ...]) -> Plan
     taps = kernel_key(kernel)
     key = cache_key(options)
     plan = _plan if key is not None and len(taps[-1]) <= CACHED else _plan.__wrapped__
-    return plan(x.shape, x.dtype, taps, flip, *(options if key is None else key))
+    shape = tuple(map(int, x.shape))  # of compiled code it may hold symbols, which have no hash
+    return plan(shape, x.dtype, taps, flip, *(options if key is None else key))
 
 
 def _stand_in(shape: tuple[int, ...], dtype: Any) -> Any:

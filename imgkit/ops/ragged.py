@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
+from imgkit.backends import is_traced
 from imgkit.image import Array, check_array
 
 Options = ParamSpec("Options")
@@ -40,8 +41,15 @@ class OnImages(Protocol[Options, Result]):
 def takes_lists(
     function: Callable[Concatenate[Any, Options], Result],
 ) -> OnImages[Options, Result]:
-    """Type a function that handles lists of images by itself."""
-    return cast(OnImages[Options, Result], function)
+    """Type a function that handles lists of images by itself, and let `torch.compile` run it."""
+
+    @functools.wraps(function)
+    def run(x: Any, *args: Any, **options: Any) -> Any:
+        if is_traced():
+            return _call_traced(function, x, *args, **options)
+        return function(x, *args, **options)
+
+    return cast(OnImages[Options, Result], run)
 
 
 def ragged(function: Callable[Concatenate[Any, Options], Result]) -> OnImages[Options, Result]:
@@ -49,10 +57,22 @@ def ragged(function: Callable[Concatenate[Any, Options], Result]) -> OnImages[Op
 
     @functools.wraps(function)
     def each(x: Any, *args: Any, **options: Any) -> Any:
-        if isinstance(x, (list, tuple)) and any(hasattr(image, "shape") for image in x):
-            for i, image in enumerate(x):
-                check_array(image, f"x[{i}]")
-            return [function(image, *args, **options) for image in x]
-        return [] if isinstance(x, (list, tuple)) and not x else function(x, *args, **options)
+        if isinstance(x, (list, tuple)):
+            if not x:
+                return []
+            if any(hasattr(image, "shape") for image in x):
+                for i, image in enumerate(x):
+                    check_array(image, f"x[{i}]")
+                return [each(image, *args, **options) for image in x]
+        if is_traced():
+            return _call_traced(function, x, *args, **options)
+        return function(x, *args, **options)
 
     return cast(OnImages[Options, Result], each)
+
+
+def _call_traced(function: Callable[..., Any], x: Any, *args: Any, **options: Any) -> Any:
+    """Call a function from code that Dynamo traces, whose tracing of NumPy is not exact."""
+    from imgkit.backends.tensor import tracing
+
+    return tracing.call(function.__module__, function.__name__, False, x, *args, **options)

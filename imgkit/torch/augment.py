@@ -10,12 +10,14 @@ import torch
 from torch import nn
 
 from imgkit.augment.pipeline import Pipeline
+from imgkit.backends.tensor.tracing import PIPELINES
 from imgkit.pillow import is_pillow
 from imgkit.torch import samples
 from imgkit.torch.reading import refuse_second_pipeline
 from imgkit.torch.transform import Transform, check_pipeline, check_transform
 
 
+@torch.compiler.disable(reason=PIPELINES)
 class Augment(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
     """Runs a pipeline on a batch, with separate numbers for every sample.
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from imgkit.backends.tensor.numpy_view import native as native_context
+from imgkit.backends.tensor.tracing import call
 from imgkit.registry import FUNCTIONS, HOST_ONLY, PUBLIC
 
 Result = TypeVar("Result")
@@ -49,10 +49,11 @@ class Function(nn.Module, Generic[Result]):  # type: ignore[misc]  # torch is no
     def forward(self, x: torch.Tensor) -> Result: ...
     def forward(self, x: Any) -> Any:
         """Run the function on an image, a batch or a list of images."""
+        name = self.function
         held = {**dict(self.named_parameters()), **dict(self.named_buffers())}
         if isinstance(x, (list, tuple)):
-            return [_call(self.function, self.native, one, **self.options, **held) for one in x]
-        return _call(self.function, self.native, x, **self.options, **held)
+            return [call(PUBLIC[name], name, self.native, one, **self.options, **held) for one in x]
+        return call(PUBLIC[name], name, self.native, x, **self.options, **held)
 
     if TYPE_CHECKING:
         __call__ = forward
@@ -64,30 +65,6 @@ class Function(nn.Module, Generic[Result]):  # type: ignore[misc]  # torch is no
         options = {**self.options, **({"native": True} if self.native else {})}
         words = [f"{name}={value!r}" for name, value in options.items()]
         return ", ".join([*words, *(f"{name}: {shape}" for name, shape in shapes.items())])
-
-
-# Dynamo keeps the call in the graph, so that checks and plans, which are Python and NumPy, run
-# unchanged; the operations on the tensor are traced below it.
-@torch.compiler.allow_in_graph  # type: ignore[untyped-decorator]
-def _call(function: str, native: bool, x: Any, **options: Any) -> Any:
-    """Run a public function."""
-    run = getattr(importlib.import_module(PUBLIC[function]), function)
-    options = {name: _fixed(value) for name, value in options.items()}
-    if isinstance(x, torch.Tensor) and not all(type(n) is int for n in x.shape):
-        x = x.view(_fixed(tuple(x.shape)))
-    if not native:
-        return run(x, **options)
-    with native_context():
-        return run(x, **options)
-
-
-def _fixed(value: Any) -> Any:
-    """Return numbers for symbols: plans need them, so each size and option is compiled again."""
-    if isinstance(value, tuple):
-        return tuple(map(_fixed, value))
-    if isinstance(value, torch.SymInt):
-        return int(value)
-    return float(value) if isinstance(value, torch.SymFloat) else value
 
 
 def _as_numbers(value: Any) -> Any:

@@ -12,10 +12,12 @@ import torch
 from torch import nn
 
 from imgkit.augment.mixing import mix
+from imgkit.backends.tensor.tracing import PIPELINES
 
 Result = dict[str, Any]
 
 
+@torch.compiler.disable(reason=PIPELINES)
 class _Mixer(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
     """A mixer of `imgkit.augment.mixing.mix`, run on tensors in training mode."""
 

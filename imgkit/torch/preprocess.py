@@ -6,6 +6,7 @@ numbers. Images of any kind become normalized float tensors.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -18,6 +19,9 @@ from imgkit.augment.pipeline import Pipeline
 from imgkit.augment.transforms.exact import CenterCrop
 from imgkit.augment.transforms.output import PRESETS, Normalize, ToCHW
 from imgkit.augment.transforms.resizes import Resize
+from imgkit.backends.tensor.numpy_view import is_plain
+from imgkit.backends.tensor.primitives.symbols import fixed, with_fixed_size
+from imgkit.backends.tensor.tracing import outside
 from imgkit.checks import check_choice, check_int, check_number
 from imgkit.ops.color import grayscale
 from imgkit.torch import samples
@@ -75,7 +79,11 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
     def __init__(self, preset: str | Mapping[str, Any] = "imagenet", size: int | None = None):
         super().__init__()
         spec = _from_config(preset) if isinstance(preset, Mapping) else _preset(preset)
-        self.spec = spec if size is None else _scaled(spec, check_int(size, "size", 1))
+        self._build(spec if size is None else _scaled(spec, check_int(size, "size", 1)))
+
+    def _build(self, spec: InputSpec) -> None:
+        """Make the pipelines of a spec."""
+        self.spec = spec
         resize, crop, interpolation, mean, std = self.spec
         edge = "shorter" if isinstance(resize, int) else "both"
         place = [Resize(resize, edge=edge, interpolation=interpolation), CenterCrop(crop)]
@@ -98,8 +106,18 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
             if not x:
                 return torch.empty(0, len(self.spec.mean), *self.spec.crop)
             return torch.stack([self(image) for image in x])
-        if isinstance(x, torch.Tensor) and not (x.ndim < 4 and samples.is_viewed(x)):
-            return self._on_device(x)
+        if not torch.compiler.is_dynamo_compiling():
+            return self._prepare(x)
+        if isinstance(x, torch.Tensor):
+            return _as_node(x, *self.spec)
+        return outside(self._prepare, x)
+
+    def _prepare(self, x: Any) -> Any:
+        """Prepare one image or a batch."""
+        if isinstance(x, torch.Tensor):
+            viewed = x.ndim < 4 and is_plain(x) and samples.is_viewed(x)
+            if not viewed:
+                return self._on_device(x)
         if getattr(x, "ndim", 0) == 4:
             return self(list(x))
         samples.size_of(x)  # raises for a type that is not an image
@@ -133,6 +151,21 @@ class Preprocess(nn.Module):  # type: ignore[misc]  # torch is not read by mypy
     def extra_repr(self) -> str:
         """Return the numbers as text."""
         return ", ".join(f"{name}={value!r}" for name, value in self.spec._asdict().items())
+
+
+@torch.compiler.allow_in_graph  # type: ignore[untyped-decorator]
+def _as_node(x: Any, *spec: Any) -> Any:
+    """Prepare a tensor as one node of a graph, which holds numbers and words, no modules."""
+    return _of_spec(InputSpec(*fixed(spec)))._prepare(with_fixed_size(x))
+
+
+@functools.lru_cache(maxsize=32)
+def _of_spec(spec: InputSpec) -> Preprocess:
+    """Return the module of a spec."""
+    module = Preprocess.__new__(Preprocess)
+    nn.Module.__init__(module)
+    module._build(spec)
+    return module
 
 
 def _preset(name: Any) -> InputSpec:

@@ -108,3 +108,22 @@ def test_sample_pipelines_run_in_python_and_on_the_command_line(path, tmp_path):
         assert np.array_equal(written != 0, result != 0)  # a mask is written as 0 and 255
     explained = CliRunner().invoke(main, ["explain", str(path), "--size", "96,120"])
     assert explained.exit_code == 0, explained.stderr
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor", "transform", "sample"])
+def test_a_pipeline_within_compiled_code_is_the_eager_one(kind):
+    torch = pytest.importorskip("torch")
+    torch._dynamo.reset()
+    crop = ik.RandomResizedCrop(32)
+    aug = ik.Pipeline([crop, ik.Elastic(2.0, sigma=4.0), ik.GaussianNoise(0.1)], seed=1)
+    image = IMAGE if kind == "array" else torch.from_numpy(IMAGE).permute(2, 0, 1).contiguous()
+
+    def run(x):
+        if kind == "sample":
+            return aug(image=x, key=(2, 3))["image"] * 1
+        return (crop if kind == "transform" else aug)(x, key=(2, 3)) * 1
+
+    found, expected = torch.compile(run, backend="eager")(image), run(image)
+    assert found.dtype == expected.dtype
+    assert (np.asarray(found) == np.asarray(expected)).all()
+    torch._dynamo.reset()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch._dynamo
 
 import imgkit as ik
 from imgkit.torch import CutMix, MixUp, Mosaic
@@ -211,3 +212,36 @@ def test_text_labels_and_empty_batches_of_tensors():
             size = (12, 18) if kind == "Mosaic" else (16, 20)
             assert none["images"].shape == (0, 3, *size)
             assert (none["labels"].shape, none["boxes"]) == ((0, 2), [])
+
+
+# --- compiled -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", MIXERS)
+def test_a_compiled_mixer_is_the_eager_one_for_every_key(kind):
+    torch._dynamo.reset()
+    module, twin = (MIXERS[kind](num_classes=3)[1] for _ in range(2))
+    compiled = torch.compile(module, backend="eager")
+    labels = torch.arange(5) % 3
+    for key in ((0, np.arange(5)), (1, range(5)), (2, torch.arange(5)), None, None):
+        with torch._dynamo.config.patch(error_on_recompile=True):
+            found = compiled(batch(), labels, key=key)
+        expected = twin(batch(), labels, key=key)
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], expected[name]) for name in found)
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("name", ["MixUp", "CutMix"])
+def test_a_mixer_of_arrays_within_compiled_code_is_the_eager_one(name):
+    torch._dynamo.reset()
+    mixer = getattr(ik, name)(alpha=1.0, num_classes=3, seed=7)
+
+    def run(images, labels):
+        return mixer(images, labels, key=(0, range(5)))
+
+    labels = np.arange(5) % 3
+    found, expected = torch.compile(run, backend="eager")(IMAGES, labels), run(IMAGES, labels)
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[part], expected[part]) for part in found)
+    torch._dynamo.reset()

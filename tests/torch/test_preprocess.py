@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 import torch
+import torch._dynamo
 from PIL import Image
 
 from imgkit.torch import Preprocess, native
@@ -142,3 +143,48 @@ def test_another_size_keeps_the_proportion():
 def test_what_cannot_be_prepared_says_why(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# --- torch.compile ------------------------------------------------------------------------
+
+
+def tensor(*shape):
+    whole = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0))
+    return whole.to(torch.uint8)
+
+
+@pytest.mark.parametrize("preset", ["imagenet", "mnist"])
+def test_one_graph_gives_the_eager_result_bit_for_bit(preset):
+    torch._dynamo.reset()
+    module = Preprocess(preset, size=16)
+    compiled = torch.compile(module, backend="eager", fullgraph=True, dynamic=True)
+    image = tensor(3, 40, 50)
+    for x in (image, tensor(2, 3, 33, 40), image[0], [image, image[:, :30].float() / 255]):
+        assert torch.equal(compiled(x), module(x))
+    torch._dynamo.reset()
+
+
+def test_one_graph_of_torch_operations_keeps_the_parity_of_backends():
+    torch._dynamo.reset()
+    module = Preprocess(size=16)
+    compiled, x = torch.compile(module, backend="aot_eager", fullgraph=True), tensor(3, 40, 50)
+    # 1 level: the contract between backends, divided by the standard deviation
+    assert levels(compiled(x), module(x), module.spec) <= 1.001
+    torch._dynamo.reset()
+
+
+def test_images_that_are_no_tensors_stay_outside_of_the_graph():
+    torch._dynamo.reset()
+    module = Preprocess(size=16)
+    compiled = torch.compile(module, backend="eager")
+    # a copy: Dynamo refuses an array on the memory of bytes, as Pillow gives it
+    for image in (photograph("coffee.webp"), np.array(photograph("chelsea.png"))):
+        assert torch.equal(compiled(image), module(image))
+    torch._dynamo.reset()
+
+
+def test_exported_with_sizes_that_may_change_it_is_the_eager_one():
+    sizes = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
+    module, x = Preprocess(size=16), tensor(2, 3, 33, 40)
+    exported = torch.export.export(module, (x,), dynamic_shapes=(sizes,)).module()
+    assert levels(exported(x), module(x), module.spec) <= 1.001

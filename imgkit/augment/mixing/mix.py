@@ -30,7 +30,7 @@ import numpy.typing as npt
 from imgkit.augment.mixing.batch import Batch, check_batch, one_hot, rows_back
 from imgkit.augment.mixing.objects import Objects, areas, join
 from imgkit.augment.transforms.parameters import count, declare, fixed, image_size
-from imgkit.backends import backend
+from imgkit.backends import backend, call_untraced, is_traced
 from imgkit.checks import check_int
 from imgkit.draws import SEED_BITS, Calls, Draw, check_bits, parse_key, stream
 from imgkit.image import is_tensor
@@ -95,6 +95,10 @@ class Mixer:
         Raises:
             ValueError, TypeError: the parts of the batch do not fit each other.
         """
+        if is_traced():
+            given = {"masks": masks, "boxes": boxes, "box_labels": box_labels, "key": key}
+            given |= {"polygons": polygons, "keypoints": keypoints}
+            return call_untraced(Mixer.__call__, self, images, labels, **given)
         rows = {"boxes": boxes, "box_labels": box_labels, "polygons": polygons,
                 "keypoints": keypoints}  # fmt: skip
         batch = check_batch(

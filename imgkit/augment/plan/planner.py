@@ -109,7 +109,8 @@ class Planner:
             if x.ndim == 2:
                 return run_stages(stages, 0, x)
             return module("array", "plan").run(stages, 0, x)
-        plan = self.plan(image.size, self.keys(key, len(x) if batched else None))
+        size = int(image.size[0]), int(image.size[1])  # symbols, where torch exports the call
+        plan = self.plan(size, self.keys(key, len(x) if batched else None))
         if image.is_tensor:
             result = backend(x, "plan").run_batch(plan.stages, as_batch(x))
             return result if isinstance(result, list) else like_input(result, x)

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from imgkit.augment.transforms import parameters
 from imgkit.augment.transforms.unused import refuse_unused
+from imgkit.backends import call_untraced, is_traced
 from imgkit.border import check_border_word
 from imgkit.checks import check_choice, check_number, suggest
 from imgkit.draws import FieldDraw
@@ -142,6 +143,8 @@ class Transform:
 
     def __call__(self, x: Any = None, /, *, key: Any = None, **targets: Any) -> Any:
         """Run this transform alone; see `Pipeline.__call__`."""
+        if is_traced():
+            return call_untraced(Transform.__call__, self, x, key=key, **targets)
         return public("Pipeline")([self])(x, key=key, **targets)
 
     def __repr__(self) -> str:

@@ -22,6 +22,7 @@ from imgkit.backends.cuda import launch
 from imgkit.backends.cuda.capability import fusion_blocker
 from imgkit.backends.tensor.native import empty_batch, run_stages
 from imgkit.backends.tensor.numpy_view import is_channels_last, is_native, is_viewed
+from imgkit.backends.tensor.primitives.symbols import with_fixed_size
 from imgkit.backends.tensor.size_groups import size_groups, take
 from imgkit.image import Array
 from imgkit.stages import Normalize, Stage
@@ -40,6 +41,7 @@ def run_batch(stages: Sequence[Stage], x: Tensor) -> Tensor | list[Tensor]:
     """
     if is_viewed(x):
         return _through_array(stages, x)
+    x = with_fixed_size(x)
     if _is_fused(stages, x):
         return launch.launch_batch(stages, x, channels_last=is_channels_last(x))
     groups = list(size_groups(stages, len(x)))

@@ -34,6 +34,7 @@ from imgkit.backends.tensor.primitives.pixels import (
     movable,
     work,
 )
+from imgkit.backends.tensor.primitives.symbols import with_fixed_size
 from imgkit.border import source_index
 from imgkit.geometry import Move, Size
 from imgkit.geometry.resolve_batch import CODES
@@ -57,6 +58,7 @@ def place(x: Tensor, top: int, left: int, size: Size, border: str, fill: Array) 
     """Put images at a row and column of a canvas: crop and pad at once, into a fresh tensor."""
     if is_viewed(x):
         return _by_planes("place", x, border, fill, top, left, size)
+    x = with_fixed_size(x)
     starts, sizes = (top, left), x.shape[2:]
     if border != "constant":
         for axis, (start, n, count) in enumerate(zip(starts, sizes, size, strict=True), 2):
@@ -112,6 +114,7 @@ def resize(x: Tensor, size: Size, interpolation: str, antialias: bool) -> Tensor
     """Resize with aligned pixel edges."""
     if tuple(x.shape[2:]) == size:
         return x.clone()
+    x = with_fixed_size(x)
     if interpolation == "nearest":
         for axis, count in enumerate(size, 2):
             index = nearest_index(x.shape[axis], count)

@@ -59,7 +59,7 @@ def fold(index: Tensor, length: Tensor | int, code: int) -> Tensor:
         return torch.minimum(folded, 2 * length - 1 - folded)
     if code == CODES["reflect"]:
         last = length - 1
-        period = max(2 * last, 1) if isinstance(last, int) else (2 * last).clamp(min=1)
+        period = (2 * last).clamp(min=1) if isinstance(last, Tensor) else max(2 * last, 1)
         folded = torch.remainder(index, period)
         return torch.minimum(folded, period - folded)
     return index.clamp(min=0).clamp(max=length - 1)
