@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from imgkit.cli.values import (
-    Border,
+    BorderOption,
     check_stream,
     read_bytes,
     read_failures,
@@ -176,7 +176,7 @@ def border_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., 
     """Return ``--border`` with a default."""
     return click.option(
         "--border",
-        type=Border(),
+        type=BorderOption(),
         default=default,
         show_default=True,
         help="What lies outside the image.",

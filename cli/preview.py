@@ -102,7 +102,7 @@ def preview(
     if output.lower().endswith(".png"):
         data = encode(sheet.contact_sheet(rows, title, facts), "png")
     else:
-        data = sheet.page(rows, title, facts, notes).encode("utf-8", "backslashreplace")
+        data = sheet.sheet_page(rows, title, facts, notes).encode("utf-8", "backslashreplace")
     with usage("-o"):
         commit(target, data)
     return 0 if len(rows) == len(paths) else 1

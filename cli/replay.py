@@ -39,7 +39,7 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
       imgkit replay out/sub/cat_0003.jpg --src /mnt/photos -o again.jpg
     """
     from imgkit.folder.journal import find
-    from imgkit.folder.replay import rebuild
+    from imgkit.folder.replay import changed_versions, compare_hashes, rebuild
     from imgkit.folder.task import sha256
     from imgkit.io.files import commit, printable_path, resolve_target
 
@@ -58,51 +58,23 @@ def replay(outfile: str, src: str | None, output: str | None) -> int:
     elif target is not None:
         with usage("--output"):
             commit(target, rebuilt)
-    found = read(outfile)
+    found = _read_if_there(outfile)
     key = f"seed {entry.seed}, epoch {entry.epoch}, index {entry.index}"
     click.echo(
         f"{printable_path(entry.path)}, {key if entry.seed is not None else 'no draws'}", err=True
     )
-    verdict = compare(sha256(rebuilt), entry.sha256, None if found is None else sha256(found))
+    verdict = compare_hashes(
+        sha256(rebuilt), entry.sha256, None if found is None else sha256(found)
+    )
     click.echo(f"{printable_path(outfile)}: {verdict}", err=True)
     if sha256(rebuilt) != entry.sha256:
-        click.echo(changed(run.versions), err=True)
+        click.echo(changed_versions(run.versions), err=True)
     return 0 if sha256(rebuilt) == (entry.sha256 if found is None else sha256(found)) else 1
 
 
-def read(outfile: str) -> bytes | None:
+def _read_if_there(outfile: str) -> bytes | None:
     """Return the bytes of a file; None if there is none, or something else, as a FIFO."""
     if not os.path.isfile(outfile):
         return None
     with open(outfile, "rb") as file:
         return file.read()
-
-
-def compare(rebuilt: str, recorded: str, found: str | None) -> str:
-    """Compare three hashes: rebuilt now, recorded in the journal, of the file (None: missing)."""
-    if found is None:
-        return "the file is missing; " + (
-            "the rebuilt bytes agree with the journal"
-            if rebuilt == recorded
-            else "the rebuilt bytes differ from the journal"
-        )
-    if rebuilt == found:
-        return "the bytes agree" + ("" if rebuilt == recorded else ", but the journal has others")
-    if rebuilt == recorded:
-        return "the bytes differ: the file was changed since the run"
-    if found == recorded:
-        return "the bytes differ: the file is as the run made it, the rebuilt bytes are others"
-    return "the bytes differ, and the file was changed since the run"
-
-
-def changed(before: dict[str, str]) -> str:
-    """Return the versions that differ from those of the run."""
-    from imgkit.folder.journal import versions
-
-    now = versions()
-    moved = [
-        f"{name} {before.get(name, 'none')} -> {now.get(name, 'none')}"
-        for name in {**before, **now}
-        if before.get(name) != now.get(name)
-    ]
-    return "versions: " + (", ".join(moved) or "those of the run")

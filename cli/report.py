@@ -49,7 +49,7 @@ def report(dst: str, output: str | None, count: int, as_json: bool) -> int:
     if output is not None:
         with usage("-o"):
             target = resolve_target(output, "-o")
-        page = run_report.page(dst, done, count).encode("utf-8", "backslashreplace")
+        page = run_report.report_page(dst, done, count).encode("utf-8", "backslashreplace")
         with usage("-o"):
             commit(target, page)
     if as_json:

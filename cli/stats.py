@@ -69,7 +69,9 @@ def write(plot: str, figures: Any, facts: dict[str, Any], title: str) -> None:
     if plot.lower().endswith(".png"):
         data = encode(chart.draw(figures, printable_path(title)), "png")
     else:
-        data = chart.page(figures, printable_path(title), facts).encode("utf-8", "backslashreplace")
+        data = chart.chart_page(figures, printable_path(title), facts).encode(
+            "utf-8", "backslashreplace"
+        )
     commit(plot, data)
 
 

@@ -53,8 +53,8 @@ def check_stream(stream: Any, name: str, hint: str) -> None:
         raise click.BadParameter(f"{name} is closed: give a file in place of '-'", param_hint=hint)
 
 
-class Border(click.Choice[str]):
-    """A border; other libraries' words are answered with ours."""
+class BorderOption(click.Choice[str]):
+    """The type of `--border`; other libraries' words are answered with ours."""
 
     def __init__(self) -> None:
         super().__init__(BORDERS)

@@ -53,7 +53,7 @@ def draw(figures: Figures, title: str) -> Array:
     return np.asarray(picture)
 
 
-def page(figures: Figures, title: str, facts: dict[str, Any]) -> str:
+def chart_page(figures: Figures, title: str, facts: dict[str, Any]) -> str:
     """Return the picture and the figures as one HTML page, which opens without a network."""
     picture = base64.b64encode(encode(draw(figures, title), "png")).decode()
     rows = "".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from imgkit.augment.pipeline import Pipeline
-from imgkit.folder.journal import Entry, Run
+from imgkit.folder.journal import Entry, Run, versions
 from imgkit.folder.task import Job, collect_warnings, convert, sha256
 from imgkit.io.decode import Limits
 from imgkit.io.files import printable_path
@@ -52,3 +52,31 @@ def rebuild(this_run: Run, entry: Entry, src: str | None = None) -> bytes:
         )
     with collect_warnings():  # the run printed them
         return convert(job, data, entry.kind, entry.index)
+
+
+def compare_hashes(rebuilt: str, recorded: str, found: str | None) -> str:
+    """Compare three hashes: rebuilt now, recorded in the journal, of the file (None: missing)."""
+    if found is None:
+        return "the file is missing; " + (
+            "the rebuilt bytes agree with the journal"
+            if rebuilt == recorded
+            else "the rebuilt bytes differ from the journal"
+        )
+    if rebuilt == found:
+        return "the bytes agree" + ("" if rebuilt == recorded else ", but the journal has others")
+    if rebuilt == recorded:
+        return "the bytes differ: the file was changed since the run"
+    if found == recorded:
+        return "the bytes differ: the file is as the run made it, the rebuilt bytes are others"
+    return "the bytes differ, and the file was changed since the run"
+
+
+def changed_versions(before: dict[str, str]) -> str:
+    """Return the versions that differ from those of the run."""
+    now = versions()
+    moved = [
+        f"{name} {before.get(name, 'none')} -> {now.get(name, 'none')}"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
+    ]
+    return "versions: " + (", ".join(moved) or "those of the run")

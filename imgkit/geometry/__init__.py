@@ -24,7 +24,13 @@ from imgkit.geometry.canvases import (
     sampling_positions,
     transform,
 )
-from imgkit.geometry.fields import displacement, identity_grid, matrix_field, sample_field
+from imgkit.geometry.fields import (
+    displacement,
+    identity_grid,
+    invert_field,
+    matrix_field,
+    sample_field,
+)
 from imgkit.geometry.local_scale import (
     SHRINKS,
     antialias_sigmas,
@@ -67,7 +73,6 @@ from imgkit.geometry.points import (
     forward,
     forward_segments,
     inverse_segments,
-    invert_field,
     transform_points,
     within,
 )

@@ -99,3 +99,56 @@ def identity_grid(size: Size) -> Array:
 def matrix_field(matrix: Array, out_size: Size) -> Array:
     """Return the field that does what a matrix ``(3, 3)`` does."""
     return positions(np.linalg.inv(matrix), out_size) - identity_grid(out_size)
+
+
+# --- the way back ------------------------------------------------------------------------
+
+SETTLED = 1e-4  # pixels: the precision of an inverted field
+
+
+def invert_field(field: Array, points: Array, steps: int = 50) -> Array:
+    """Return p with ``p + field(p) = point``: by fixed-point iteration, then by search."""
+    field = field.astype(np.float64, copy=False)
+    at = points - sample_field(field, points)
+    for _ in range(steps):
+        following = points - sample_field(field, at)
+        change = np.abs(following - at).max(initial=0)
+        at = following
+        if change < SETTLED:
+            return at
+    missed = np.hypot(*(at + sample_field(field, at) - points).T) > SETTLED
+    at[missed] = _search(field, points[missed])
+    return at
+
+
+def _search(field: Array, points: Array, steps: int = 30) -> Array:
+    """Solve ``p + field(p) = point`` where the field is steep: the nearest start, then Newton."""
+    height, width = field.shape[:2]
+    reach = float(np.abs(field).max()) + 1
+    apart = max(1.0, np.sqrt(height * width) / 96)
+    x = np.arange(-reach, width + reach, apart)
+    y = np.arange(-reach, height + reach, apart)
+    starts = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    landed = starts + sample_field(field, starts)
+    near = [np.argmin(((landed - point) ** 2).sum(axis=1)) for point in points]
+    best = at = starts[near]
+    least = np.full(len(points), np.inf)
+    for _ in range(steps):
+        wrong = points - at - sample_field(field, at)
+        error = np.hypot(wrong[:, 0], wrong[:, 1])
+        best = np.where((error < least)[:, None], at, best)
+        least = np.minimum(error, least)
+        slope = np.eye(2) + _slope(field, at)
+        step = (np.linalg.pinv(slope) @ wrong[..., None])[..., 0]
+        length = np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-12)
+        at = at + step * np.minimum(1, 2 / length)[:, None]
+    return np.asarray(best)
+
+
+def _slope(field: Array, at: Array) -> Array:
+    """Return the derivative of a field at positions (P, 2), as (P, 2, 2)."""
+    sides = [
+        sample_field(field, at + half) - sample_field(field, at - half)
+        for half in (np.array([0.05, 0.0]), np.array([0.0, 0.05]))
+    ]
+    return np.stack(sides, axis=-1) / 0.1

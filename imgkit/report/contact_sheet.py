@@ -23,7 +23,7 @@ COLORS = ("#ff5a5f", "#21b8a6", "#f5a623", "#4a90e2", "#b967d9", "#7ab317", "#e2
 # --- the page ---------------------------------------------------------------------------
 
 
-def page(rows: list[Row], title: str, facts: Mapping[str, str], notes: str = "") -> str:
+def sheet_page(rows: list[Row], title: str, facts: Mapping[str, str], notes: str = "") -> str:
     """Return a page of HTML without scripts, fonts or pictures from other places.
 
     Args:

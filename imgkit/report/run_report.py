@@ -88,7 +88,7 @@ def _kept(record: Entry, src: str) -> tuple[str, str, str, str, str, int]:
 # --- the page ---------------------------------------------------------------------------
 
 
-def page(dst: str, done: Finished, count: int) -> str:
+def report_page(dst: str, done: Finished, count: int) -> str:
     """Return the page, with thumbnails of `count` outputs, taken evenly."""
     summary = done.summary()
     template = resources.files("imgkit.report").joinpath("report.html").read_text("utf-8")

@@ -14,7 +14,7 @@ import numpy as np
 
 from imgkit.augment.calls import plain_size
 from imgkit.augment.pipeline import Pipeline
-from imgkit.augment.targets.sample import Options, check_options
+from imgkit.augment.targets.sample import TargetOptions, check_options
 from imgkit.augment.transforms.output import ToCHW
 from imgkit.backends.tensor.targets import like
 from imgkit.image import Array
@@ -90,7 +90,7 @@ class Transform:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_first", channels_first(check_pipeline(self.pipeline)))
         samples.check_names(self.names)
-        check_options(Options(**self._options()))
+        check_options(TargetOptions(**self._options()))
 
     def __call__(self, *sample: Any, key: Any = None) -> Any:
         """Run on a sample, or on a dict of lists.

@@ -31,7 +31,7 @@ def test_the_picture_shows_something_for_any_figures():
 
 def test_the_page_needs_nothing_else():
     figures = total(np.zeros((4, 4, 3), np.uint8))
-    page = chart.page(figures, "<b>", summary(figures))
+    page = chart.chart_page(figures, "<b>", summary(figures))
     assert "http" not in page
     assert "&lt;b&gt;" in page
     assert "data:image/png;base64," in page

@@ -3,14 +3,14 @@
 import numpy as np
 
 from imgkit.report import contact_sheet as sheet
-from imgkit.report.contact_sheet import contact_sheet, page
+from imgkit.report.contact_sheet import contact_sheet, sheet_page
 from imgkit.report.pictures import Picture, Row
 
 
 def test_text_is_escaped():
     picture = Picture(np.zeros((4, 4), np.uint8), "<b>&.png", labels={"boxes": [[0, 0, 2, 2]],
                       "labels": ["<i>"]})  # fmt: skip
-    text = page([Row(picture, (picture,))], "<title>", {"<k>": "<v>"}, "<notes>")
+    text = sheet_page([Row(picture, (picture,))], "<title>", {"<k>": "<v>"}, "<notes>")
     for raw in ("<b>&.png", "<i>", "<title><", "<k>", "<v>", "<notes>"):
         assert raw not in text
     assert "&lt;i&gt;" in text
@@ -18,8 +18,8 @@ def test_text_is_escaped():
 
 def test_small_images_are_shown_with_square_pixels():
     small, large = (Picture(np.zeros((side, side), np.uint8), "x") for side in (32, 200))
-    assert 'class="frame coarse"' in page([Row(small, ())], "t", {})
-    assert 'class="frame coarse"' not in page([Row(large, ())], "t", {})
+    assert 'class="frame coarse"' in sheet_page([Row(small, ())], "t", {})
+    assert 'class="frame coarse"' not in sheet_page([Row(large, ())], "t", {})
     picture = Picture(np.array([[0, 255]], np.uint8).repeat(2, 0), "x")
     made = contact_sheet([Row(picture, ())], "t", {})
     cell = made[92:332, 28:268]

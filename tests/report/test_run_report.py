@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from imgkit.cli.main import main
 from imgkit.io.encode import encode
-from imgkit.report.run_report import gather, page
+from imgkit.report.run_report import gather, report_page
 
 
 def invoke(*arguments):
@@ -73,13 +73,13 @@ def test_the_page_needs_nothing_but_itself(dst, tmp_path):
 def test_ops_without_arguments_are_named(dst, tmp_path):
     words = ("--op", "invert", "--op", "Sharpen", "--op", "Rotate degrees=-9,9", "--seed", 1)
     assert invoke("run", tmp_path / "src", tmp_path / "out", *words).exit_code == 1
-    text = page(str(tmp_path / "out"), gather(str(tmp_path / "out")), 0)
+    text = report_page(str(tmp_path / "out"), gather(str(tmp_path / "out")), 0)
     assert "invert → Sharpen → Rotate degrees=-9.0,9.0" in text
 
 
 def test_an_output_that_is_gone_leaves_a_gap(dst):
     (dst / "a.png").unlink()
-    assert page(str(dst), gather(str(dst)), 24).count("not there") == 1
+    assert report_page(str(dst), gather(str(dst)), 24).count("not there") == 1
 
 
 def test_report_wants_something_to_do(dst):

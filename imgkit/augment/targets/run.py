@@ -54,8 +54,8 @@ from imgkit.augment.targets.sample import (
     PIXELS,
     Canvas,
     Named,
-    Options,
     SampleContext,
+    TargetOptions,
     a_tensor,
     batch_size,
     check_one_place,
@@ -112,7 +112,7 @@ def run_targets(planner: Planner, key: Any, targets: Named) -> Named:
 
 
 def _run_tensors(
-    planner: Planner, keys: Key, named: Named, pixels: Named, options: Options,
+    planner: Planner, keys: Key, named: Named, pixels: Named, options: TargetOptions,
     samples: int | None,
 ) -> Named:  # fmt: skip
     """Run a pipeline on images that are tensors, a batch at once, and on the other targets."""
@@ -130,7 +130,7 @@ def _run_tensors(
 
 def _run_rows(
     planner: Planner, keys: Key, named: Named, rows: list[Named], sizes: list[Canvas],
-    options: Options, samples: int | None,
+    options: TargetOptions, samples: int | None,
 ) -> Named:  # fmt: skip
     """Run a pipeline on rows of targets, one for each sample; `sizes` of images run elsewhere."""
     arrays = [_as_arrays(row) for row in rows]
@@ -189,7 +189,7 @@ def _run(row: Named, context: SampleContext) -> tuple[Named, dict[str, Array]]:
 
 
 def transform_shapes(
-    name: str, value: Any, point_map: boxes.PointMap, options: Options
+    name: str, value: Any, point_map: boxes.PointMap, options: TargetOptions
 ) -> tuple[Any, Array]:
     """Return shapes at the end of a point map, and the fraction of each that is left."""
     if name == "boxes":

@@ -27,8 +27,8 @@ PIXELS = ("image", "images", "mask", "masks")
 NAMES = (*PIXELS, *SHAPES, "keypoints", "labels")
 
 
-class Options(NamedTuple):
-    """The options of a call."""
+class TargetOptions(NamedTuple):
+    """The options of a call: how its targets are read, dropped and filled."""
 
     box_format: str = "xyxy"
     box_normalized: bool = False
@@ -47,7 +47,7 @@ class SampleContext:
     sample: int
     source: Canvas
     output: Canvas
-    options: Options
+    options: TargetOptions
 
     @cached_property
     def forward(self) -> boxes.PointMap:
@@ -68,7 +68,7 @@ class SampleContext:
 # --- reading a call -------------------------------------------------------------------------
 
 
-OPTIONS = Options._fields
+OPTIONS = TargetOptions._fields
 INVALID = ("error", "drop", "clip")
 OTHER_NAMES = {  # of other libraries, and what they are called here
     **dict.fromkeys(("bbox", "bboxes", "box", "gtboxes", "boundingboxes"), ("boxes",)),
@@ -89,11 +89,11 @@ def a_tensor(value: Any) -> Any:
     return value if is_tensor(value) else None
 
 
-def read_targets(targets: Named) -> tuple[Named, Options]:
+def read_targets(targets: Named) -> tuple[Named, TargetOptions]:
     """Tell targets from options, and check the options; targets that are None are left out."""
     for name in targets:
-        if name not in NAMES and name not in Options._fields:
-            known = suggest(name, (*NAMES, *Options._fields), OTHER_NAMES)
+        if name not in NAMES and name not in TargetOptions._fields:
+            known = suggest(name, (*NAMES, *TargetOptions._fields), OTHER_NAMES)
             raise TypeError(f"{name!r} is not a target and not an option of a call: {known}")
     for name in ("image", "images"):
         if name in targets and targets[name] is None:
@@ -101,13 +101,15 @@ def read_targets(targets: Named) -> tuple[Named, Options]:
     named = {n: opened(v, n) for n, v in targets.items() if n in NAMES and v is not None}
     if not named:
         raise TypeError(f"no target was passed: {', '.join(NAMES)}")
-    options = Options(**{name: v for name, v in targets.items() if name in Options._fields})
+    options = TargetOptions(
+        **{name: v for name, v in targets.items() if name in TargetOptions._fields}
+    )
     check_options(options)
     form = _declared_format(named)
     return named, options._replace(box_format=form, box_normalized=False) if form else options
 
 
-def check_options(options: Options) -> None:
+def check_options(options: TargetOptions) -> None:
     """Raise unless the options are valid."""
     check_choice(options.box_format, "box_format", boxes.FORMATS)
     check_choice(options.invalid_boxes, "invalid_boxes", INVALID)
@@ -173,7 +175,7 @@ def split(named: Named, samples: int) -> list[Named]:
     return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
 
-def source_size(named: Named, options: Options) -> Canvas:
+def source_size(named: Named, options: TargetOptions) -> Canvas:
     """Return the height and width that all pixels of a sample share."""
     found = [(name, size) for name in PIXELS if name in named for size in _sizes(name, named[name])]
     if not found:
@@ -239,7 +241,7 @@ def by(size: Canvas) -> str:
 
 
 def sample_contexts(
-    planner: Planner, key: Key, sizes: list[Canvas], options: Options
+    planner: Planner, key: Key, sizes: list[Canvas], options: TargetOptions
 ) -> list[SampleContext]:
     """Plan every sample: all at once where the sizes agree."""
     if not sizes:

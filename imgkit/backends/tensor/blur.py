@@ -10,7 +10,8 @@ from torch import Tensor
 
 from imgkit.backends.array.primitives.medians import selection_network
 from imgkit.backends.tensor.numpy_view import viewed
-from imgkit.backends.tensor.primitives.pixels import along, constant, extend, margin, movable, work
+from imgkit.backends.tensor.primitives.pixels import along, extend, margin, movable, work
+from imgkit.backends.tensor.primitives.upload import constant
 from imgkit.image import saturate
 from imgkit.kernels import gaussian_taps
 

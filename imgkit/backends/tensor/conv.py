@@ -29,7 +29,8 @@ from imgkit.backends.array.primitives.conv_routes import (
     window,
 )
 from imgkit.backends.tensor.numpy_view import can_look, in_order, is_viewed
-from imgkit.backends.tensor.primitives.pixels import constant, depthwise, extend
+from imgkit.backends.tensor.primitives.pixels import depthwise, extend
+from imgkit.backends.tensor.primitives.upload import constant
 from imgkit.border import source_index
 from imgkit.image import Array
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from imgkit.backends.tensor.numpy_view import on_host, viewed
-from imgkit.backends.tensor.primitives.pixels import along, constant, length, margin, work
+from imgkit.backends.tensor.primitives.pixels import along, length, margin, work
+from imgkit.backends.tensor.primitives.upload import constant
 from imgkit.image import saturate
 from imgkit.kernels import SMOOTH, gaussian_taps, log_taps
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from imgkit.backends.array import pool as array
 from imgkit.backends.array.primitives.pool_windows import Line
 from imgkit.backends.tensor.numpy_view import is_channels_last, is_viewed, ordered
-from imgkit.backends.tensor.primitives.pixels import constant, movable, work
+from imgkit.backends.tensor.primitives.pixels import movable, work
+from imgkit.backends.tensor.primitives.upload import constant
 from imgkit.image import full_range, saturate
 
 Axes = tuple[int, ...]

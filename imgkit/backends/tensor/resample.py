@@ -27,7 +27,6 @@ from imgkit.backends.tensor.numpy_view import (
 )
 from imgkit.backends.tensor.primitives.pixels import (
     along,
-    constant,
     extend,
     fold,
     full_precision,
@@ -35,6 +34,7 @@ from imgkit.backends.tensor.primitives.pixels import (
     work,
 )
 from imgkit.backends.tensor.primitives.symbols import with_fixed_size
+from imgkit.backends.tensor.primitives.upload import constant
 from imgkit.border import source_index
 from imgkit.geometry import Move, Size
 from imgkit.geometry.resolve_batch import CODES

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from imgkit.backends.tensor.numpy_view import on_host, ordered, viewed
-from imgkit.backends.tensor.primitives.pixels import clip, constant, movable, work
+from imgkit.backends.tensor.primitives.pixels import clip, movable, work
+from imgkit.backends.tensor.primitives.upload import constant
 from imgkit.image import float_dtype, full_range, saturate
 
 

@@ -6,20 +6,12 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from imgkit.geometry.resolve_batch import CODES
 from imgkit.image import full_range
-
-
-def constant(values: npt.ArrayLike, like: Tensor, dtype: Any = None) -> Tensor:
-    """Put numbers known on the host beside a tensor without waiting for its device."""
-    held = torch.tensor(np.ascontiguousarray(values), dtype=dtype or like.dtype)
-    return held.to(like.device, non_blocking=True)
 
 
 def work(x: Tensor, exact: bool = False) -> Tensor:

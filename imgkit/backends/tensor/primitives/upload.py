@@ -1,4 +1,4 @@
-"""Many small arrays, brought to a device in one copy."""
+"""Numbers of the host, brought to a device without waiting for it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from imgkit.image import Array
@@ -41,3 +42,9 @@ def upload(arrays: Sequence[Array], device: torch.device) -> list[torch.Tensor]:
 def _torch_dtype(dtype: np.dtype[Any]) -> torch.dtype:
     found: torch.dtype = getattr(torch, dtype.name)
     return found
+
+
+def constant(values: npt.ArrayLike, like: torch.Tensor, dtype: Any = None) -> torch.Tensor:
+    """Put numbers known on the host beside a tensor without waiting for its device."""
+    held = torch.tensor(np.ascontiguousarray(values), dtype=dtype or like.dtype)
+    return held.to(like.device, non_blocking=True)
