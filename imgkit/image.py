@@ -42,8 +42,8 @@ OWN_MEANING = ("__getitem__", "__mul__", "__array_ufunc__", "__array_function__"
 
 def is_tensor(x: Any) -> bool:
     """Whether `x` is a torch tensor; never imports torch."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(x, torch.Tensor)
+    kind = getattr(sys.modules.get("torch"), "Tensor", None)  # another thread may be importing it
+    return kind is not None and isinstance(x, kind)
 
 
 class ImageInfo(NamedTuple):

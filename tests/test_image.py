@@ -1,5 +1,8 @@
 """What an image is: one inspection, saturation, and images refused by name, value and rule."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 
@@ -106,3 +109,12 @@ def test_a_pipeline_refuses_subclasses_of_arrays(name, kind):
         del sample["image"]
     with pytest.raises(TypeError, match=f"^{name}.* is a numpy.* pass a NumPy array"):
         ik.Pipeline([ik.HorizontalFlip()], seed=1)(**sample, key=(0, 0))
+
+
+@pytest.mark.parametrize("half_imported", [types.ModuleType("torch"), None])
+def test_arrays_run_while_another_thread_imports_torch(monkeypatch, half_imported):
+    monkeypatch.setitem(sys.modules, "torch", half_imported)
+    x = np.zeros((8, 9, 3), np.uint8)
+    assert ik.sobel(x).shape == x.shape
+    assert ik.Pipeline([ik.HorizontalFlip()])(x, key=0).shape == x.shape
+    assert ik.HorizontalFlip()(x, key=0).shape == x.shape

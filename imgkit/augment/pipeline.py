@@ -159,8 +159,9 @@ class Pipeline:
         Returns:
             What came in, transformed: the same layout, or a dict of the targets given.
         """
-        torch = sys.modules.get("torch")  # `is_traced`, without a call
-        if torch is not None and torch.compiler.is_dynamo_compiling():
+        compiler = getattr(sys.modules.get("torch"), "compiler", None)  # `is_traced`, as it is
+        ask = getattr(compiler, "is_dynamo_compiling", None)
+        if ask is not None and ask():
             return call_untraced(Pipeline.__call__, self, x, key=key, **targets)
         if targets:
             if x is not None:

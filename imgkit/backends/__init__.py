@@ -23,8 +23,9 @@ def backend(x: Any, family: str) -> Any:
 
 def is_traced() -> bool:
     """Return whether Dynamo traces the caller for `torch.compile`; never imports torch."""
-    torch = sys.modules.get("torch")
-    return torch is not None and torch.compiler.is_dynamo_compiling()
+    compiler = getattr(sys.modules.get("torch"), "compiler", None)
+    ask = getattr(compiler, "is_dynamo_compiling", None)  # None while another thread imports torch
+    return ask is not None and bool(ask())
 
 
 def call_untraced(function: Callable[..., Any], *args: Any, **options: Any) -> Any:

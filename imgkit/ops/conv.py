@@ -6,7 +6,8 @@ Values are not rescaled. Integers and float32 are computed and returned in float
 float64. The error is below about 1e-6 of the largest pixel times the sum of the absolute taps:
 with uint16 and a kernel that sums to 1 that is a fraction of a level. On every route a NaN, an
 infinity or a large number changes only the results that the kernel reaches from it; a tap of 0
-need not reach. A compiled call on a tensor cannot look at values: there ``fft`` spreads them.
+need not reach. A compiled call, and one on a CUDA tensor, does not look at values: there ``fft``
+spreads them.
 
 Modes, for N pixels and K taps: ``valid`` gives the N - K + 1 outputs for which the kernel lies
 inside the image, ``full`` the N + K - 1 for which it touches it, ``same`` the N in the middle of

@@ -22,7 +22,7 @@ def pipeline_fingerprint(transform: Transform) -> str:
     """
     pipeline = transform.pipeline
     options = (transform.names, transform.box_format, transform.box_normalized,
-               transform.min_visibility, transform.fill_mask)  # fmt: skip
+               transform.min_visibility, transform.fill_mask, transform.invalid_boxes)  # fmt: skip
     ops = [_op(op) for op in pipeline.ops]
     return _hash([ops, pipeline.seed, pipeline.canvas, repr(options)])
 

@@ -73,6 +73,7 @@ class Transform:
     Example:
         >>> import imgkit as ik, numpy as np
         >>> flip = Transform(ik.Pipeline([ik.HorizontalFlip()], seed=7))
+        >>> import torch
         >>> image = torch.arange(3.0).div(2).expand(1, 2, 3)
         >>> flip(image, {"boxes": torch.tensor([[0.0, 0, 1, 2]])})[1]["boxes"]
         tensor([[2., 0., 3., 2.]])

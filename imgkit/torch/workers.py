@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,7 +85,8 @@ class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read b
             if isinstance(self.dataset, ImageFolder):
                 image, sample = self.dataset.decode(index), (None, self.dataset.targets[index])
                 return self._image(image, (epoch, index)), (0,), sample
-            with reading("Loader"):
+            # a loader without a pipeline only decodes: the dataset may have one
+            with reading("Loader") if self.transform.pipeline.ops else nullcontext():
                 sample = self.dataset[index]
             return self._any(sample, (epoch, index))
         except Exception as error:

@@ -129,7 +129,8 @@ def test_autocontrast_is_torchvisions(image, dtype, kind):
     x = fine(image((30, 40)), dtype)
     floats = torch.from_numpy(x.astype(np.float64) / (65535 if dtype == np.uint16 else 1))
     expected = peer.autocontrast(floats[None])[0].numpy() * 255
-    tolerance = 0.5 / 257 if dtype == np.uint16 else 1e-4
+    # half a level of uint16: float32 may round a value just above a tie down
+    tolerance = 0.501 / 257 if dtype == np.uint16 else 1e-4
     np.testing.assert_allclose(in_levels(run("autocontrast", x, kind)), expected, atol=tolerance)
 
 

@@ -150,3 +150,16 @@ def test_a_fingerprint_is_that_of_every_process():
     assert runs[0] == runs[1]
     assert len(runs[0].strip()) == 16
     assert pipeline_fingerprint(Transform(AUG)) == pipeline_fingerprint(Transform(AUG))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"box_format": "xywh"},
+        {"min_visibility": 0.5},
+        {"fill_mask": 255},
+        {"invalid_boxes": "clip"},
+    ],
+)
+def test_every_option_of_a_transform_counts(options):
+    assert pipeline_fingerprint(Transform(AUG, **options)) != pipeline_fingerprint(Transform(AUG))

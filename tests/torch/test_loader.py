@@ -353,3 +353,19 @@ def test_an_open_canvas_stays_open(tmp_path):
     made, _ = next(iter(Loader([(image, 0)], there_and_back, batch_size=1)))
     expected = there_and_back(image, key=(0, 0))
     np.testing.assert_array_equal(made[0].permute(1, 2, 0).numpy(), expected)
+
+
+def test_a_loader_without_a_pipeline_leaves_the_dataset_its_own():
+    flip = Transform(ik.Pipeline([ik.HorizontalFlip()], seed=1))
+    images = np.random.default_rng(0).integers(0, 256, (4, 6, 5, 3), np.uint8)
+
+    class Flipped:
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return flip(images[index], key=(0, index)), index
+
+    for found, labels in Loader(Flipped(), None, 2, shuffle=False):
+        expected = torch.from_numpy(images[labels, :, ::-1].copy()).permute(0, 3, 1, 2)
+        assert torch.equal(found, expected)

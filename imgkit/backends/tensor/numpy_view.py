@@ -46,8 +46,12 @@ def is_plain(x: Tensor) -> bool:
 
 
 def can_look(x: Tensor) -> bool:
-    """Whether a route may depend on the values of `x`: not while compiling or under torch.func."""
-    return not torch.compiler.is_compiling() and is_plain(x) and x.numel() > 0
+    """Whether a route may depend on the values of `x`.
+
+    Not while compiling or under torch.func; nor on a device, which the host would wait for.
+    """
+    here = x.device.type == "cpu" and x.numel() > 0
+    return here and not torch.compiler.is_compiling() and is_plain(x)
 
 
 def is_viewed(x: Tensor) -> bool:

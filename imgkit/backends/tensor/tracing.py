@@ -20,6 +20,7 @@ from imgkit.registry import FUNCTIONS, HOST_ONLY
 REASON = "it runs on the host: it cannot be compiled; drop fullgraph=True, or call it outside"
 PIPELINES = "imgkit draws and plans each call in Python, outside of the graph: drop fullgraph=True"
 
+TENSOR_OPTIONS = ("conv2d",)  # functions whose options may be tensors of a network
 PLANNED = ("conv", "pool", "resample")  # families that plan with NumPy, by the size of the image
 
 
@@ -41,8 +42,10 @@ def call(module: str, name: str, native: bool, x: Any, *args: Any, **options: An
 
 def _is_node(name: str, x: Any, *given: Any) -> bool:
     """Whether a call can be one node of a graph."""
-    arrays = any(isinstance(value, np.ndarray) for value in given)
-    return isinstance(x, torch.Tensor) and not arrays and name not in HOST_ONLY
+    # a matrix or a kernel given as a tensor is read on the host, where routes are planned
+    host = (np.ndarray,) if name in TENSOR_OPTIONS else (np.ndarray, torch.Tensor)
+    fits = not any(isinstance(value, host) for value in given)
+    return isinstance(x, torch.Tensor) and fits and name not in HOST_ONLY
 
 
 # The call itself is the node, and the operations on the tensor are traced below it.

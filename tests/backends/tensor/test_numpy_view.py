@@ -150,3 +150,11 @@ def test_result_dtype_may_be_named_in_the_words_of_either(run, dtype, expected):
 def test_unknown_result_dtype_is_refused():
     with pytest.raises(ValueError, match="dtype is 'int7': choose one of input, uint8"):
         ik.sobel(torch.zeros(3, 4, 4), dtype="int7")
+
+
+def test_a_route_does_not_wait_for_a_device_to_look_at_values():
+    from imgkit.backends.tensor.numpy_view import can_look
+
+    assert can_look(torch.ones(2))
+    assert not can_look(torch.ones(2, device="meta"))
+    assert not can_look(torch.ones(0))

@@ -10,10 +10,11 @@ from imgkit.registry import FUNCTIONS, HOST_ONLY, IMAGE_FUNCTIONS
 
 WHOLE = [name for name in IMAGE_FUNCTIONS if name not in HOST_ONLY]
 # Functions whose plan needs no numbers of the image's size: one graph serves every size.
-ANY_SIZE = ["sobel", "gaussian_blur", "flip", "adjust_hue", "equalize", "conv2d"]
+ANY_SIZE = ["sobel", "gaussian_blur", "adjust_gamma", "adjust_hue", "equalize", "conv2d"]
 PLANNED = {
     "convolve": {"kernel": "sobel_x", "border": "wrap"},
     "max_pool": {"size": 2},
+    "flip": {"axis": "horizontal"},
     "resize": {"size": (12, 9), "interpolation": "lanczos"},
     "pad": {"padding": 2, "border": "edge"},
     "rotate": {"degrees": 30, "border": "reflect"},
@@ -109,8 +110,11 @@ def test_functions_of_the_host_end_the_graph_and_say_why_it_is_not_whole(name):
         lambda x: ik.gaussian_blur(x.numpy(), 1.5),
         lambda x: ik.resize([x, x[:, :9]], 8),
         lambda x: ik.sobel(x.permute(1, 2, 0).numpy()),
+        lambda x: ik.warp(x, torch.eye(3)),
+        lambda x: ik.convolve(x, torch.ones(3, 3) / 9),
+        lambda x: ik.conv2d(x[None], torch.ones(2, 3, 3, 3)),
     ],
-    ids=["kernel", "array", "list", "array of channels"],
+    ids=["kernel", "array", "list", "array of channels", "matrix", "taps", "weight"],
 )
 def test_arrays_and_lists_within_compiled_code_give_the_eager_result(run):
     x = images(3, 16, 14)
