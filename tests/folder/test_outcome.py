@@ -335,5 +335,42 @@ def test_a_later_run_replaces_one_that_it_covers():
     assert counted(("/s", "", None), ("/s", "", 2)) == Outcome(2, 0, 0, 2)
 
 
+def entry(run, output, status):
+    blank = {spec.name: "" for spec in dataclasses.fields(journal.Entry)}
+    return journal.Entry(**blank | {"run": run.id, "output": output, "status": status})
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_runs_that_end_leave_each_output_counted_once(seed):
+    """Whatever ran over what: folders and files, skipped or forced, with failures and removals."""
+    rng = np.random.default_rng(seed)
+    counter, last = OutcomeCounter(), {}
+    for _ in range(12):
+        src, names = rng.choice(["/s", "/t"]), rng.permutation(list("abcdef"))[: rng.integers(1, 7)]
+        only = names[0] if rng.random() < 0.5 else ""
+        force = rng.random() < 0.3
+        names = names[:1] if only else names
+        todo = [name for name in names if force or last.get(name) != (src, "ok")]
+        run = dataclasses.replace(
+            new_run(src, DONE, {}), planned=len(names), skipped=len(names) - len(todo),
+            only=only, force=force,
+        )  # fmt: skip
+        counter.add(run)
+        for name in todo:
+            last[name] = (src, rng.choice(["ok", "failed"]))
+            counter.add(entry(run, name, last[name][1]))
+        done = sum(status == "ok" for _, status in last.values())
+        assert counter.total() == Outcome(len(last), done, len(last) - done, 0)
+
+
+def test_runs_of_an_earlier_version_keep_the_outputs_of_each_other():
+    counter = OutcomeCounter()
+    first, second = new_run("/s", DONE, {}), new_run("/s", DONE, {})
+    for record in (first, entry(first, "a", "ok"), entry(first, "b", "failed"), second):
+        counter.add(record)
+    counter.add(entry(second, "b", "ok"))  # of "a", which it skipped, it says nothing
+    assert counter.total() == Outcome(None, 2, 0, None)
+
+
 def test_a_report_counts_as_the_journal_does():
     assert Report(5, ok=2, skipped=1).outcome == Outcome(5, 3, 0, 2)
