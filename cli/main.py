@@ -60,10 +60,12 @@ class LenientFile(io.FileIO):
 
     def write(self, data: Any) -> int:
         """Write, and drop what cannot be written."""
+        size = memoryview(data).nbytes
         try:
-            return super().write(data) or 0
+            # None from a full pipe that does not block: a caller told of 0 bytes tries for ever
+            return super().write(data) or size
         except OSError:  # the reader is gone, or the disk is full
-            return len(memoryview(data).cast("B"))
+            return size
 
 
 def open_streams() -> None:

@@ -55,6 +55,7 @@ class Run:
     planned: int | None = None  # images, those done before included; None: not recorded
     skipped: int = 0  # of them, done before
     only: str = ""  # the input's path if SRC was one file
+    force: bool = False  # all outputs are made again
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,11 @@ def run(
             this_run = describe(job, src)
             todo = items if force else unfinished(items, journal.dst, this_run)
             this_run = replace(
-                this_run, planned=len(items), skipped=len(items) - len(todo), only=only
+                this_run,
+                planned=len(items),
+                skipped=len(items) - len(todo),
+                only=only,
+                force=force,
             )
             note = _note_in(journal, job, this_run)
         report.skipped = len(items) - len(todo)

@@ -59,7 +59,7 @@ class Verdict:
             "done": self.outcome.done,
             "unprocessed": self.unprocessed,
             "outputs": self.outputs,
-            "failed": self.failed,
+            "failed": self.outcome.failed,  # planned = done + failed + unprocessed
             **lists,
         }
 

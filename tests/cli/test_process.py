@@ -1,7 +1,9 @@
 """Contract: the command as a shell runs it, with pipes, exit codes and Ctrl-C."""
 
+import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -124,6 +126,29 @@ def test_a_run_goes_on_when_nobody_reads_its_messages(tmp_path):
     assert len(list((tmp_path / "out").glob("*.png"))) == 20
     last = shell("verify", tmp_path / "out").stderr.splitlines()[-1]
     assert last == b"40 images planned: 20 done, 20 failed, 0 missing"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("pool src out", 1), ("verify done", 0), ("bogus", 2), ("stats nowhere", 2)]
+)
+def test_a_full_pipe_that_does_not_block_drops_messages(tmp_path, words, code):
+    """A parent with an event loop hands down such a pipe; the work must neither wait nor spin."""
+    src = photos(tmp_path / "src", 2)
+    shell("pool", src, tmp_path / "done", check=True)
+    (src / "bad.png").write_bytes(b"no image")
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):  # until it is full
+        while True:
+            os.write(writer, bytes(4096))
+    try:
+        done = subprocess.run(
+            [*IMGKIT, *words.split()], cwd=tmp_path, stderr=writer, timeout=60, check=False
+        )
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert done.returncode == code
 
 
 @pytest.mark.parametrize(
