@@ -35,6 +35,7 @@ OTHER_COLORS = {
 UINT, INT, FLOAT = 1, 2, 3  # sample formats
 OTHER_FORMATS = {4: "samples of no stated format", 5: "complex integers", 6: "complex floats"}
 PREMULTIPLIED, ALPHA = 1, 2  # kinds of extra samples; the others are data
+UNTAGGED_ALPHA = ((RGB, 8, UINT), (RGB, 16, UINT))  # an extra sample needs no tag to be alpha
 NONE, OLD_JPEG, JPEG, PACKBITS, WEBP = 1, 6, 7, 32773, 50001
 DEFLATE = (8, 32946)
 FAX = (2, 3, 4, 32771)
@@ -89,14 +90,15 @@ def read_layout(page: Any) -> Layout:
     """
     tags = page.tags
     photometric, channels = _colors(tags)
-    extras = _extras(tags.valueof("ExtraSamples", ()), channels - COLORS[photometric])
+    bits = _same(tags.valueof("BitsPerSample", 1), channels, "bits per sample")
+    kind = _same(tags.valueof("SampleFormat", UINT), channels, "sample formats")
     turn = _number(tags.valueof("Orientation", 1))
     layout = Layout(
         photometric,
-        _same(tags.valueof("BitsPerSample", 1), channels, "bits per sample"),
-        _same(tags.valueof("SampleFormat", UINT), channels, "sample formats"),
+        bits,
+        kind,
         channels,
-        extras,
+        _extras(tags, channels, (photometric, bits, kind)),
         channels > 1 and int(tags.valueof("PlanarConfiguration", 1)) == 2,
         int(tags.valueof("Compression", NONE)),
         int(tags.valueof("Predictor", NO_PREDICTOR)),
@@ -172,9 +174,22 @@ def _same(value: Any, channels: int, name: str) -> int:
     return values.pop()
 
 
-def _extras(value: Any, count: int) -> tuple[int, ...]:
-    """Return the kinds of the extra samples. One that no tag describes is data (0)."""
+def _extras(tags: Any, channels: int, colors: tuple[int, int, int]) -> tuple[int, ...]:
+    """Return the kinds of the extra samples. One that no tag describes is data (0).
+
+    But a fourth sample of RGB is alpha if there is no tag: OpenCV writes RGBA without one, and
+    libtiff reads it so.
+
+    Args:
+        tags: of the page.
+        channels: colors and extra samples.
+        colors: photometric interpretation, bits, sample format.
+    """
+    value = tags.valueof("ExtraSamples", ())
     kinds = tuple(int(kind) for kind in (value if isinstance(value, tuple) else (value,)))
+    count = channels - COLORS[colors[0]]
+    if not kinds and count == 1 and colors in UNTAGGED_ALPHA:
+        return (ALPHA,)
     if count < 0 or len(kinds) > count:
         raise BadImage(
             "corrupt", "the tiff file is damaged: it has fewer channels than its colors need"

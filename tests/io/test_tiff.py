@@ -346,11 +346,6 @@ def test_what_is_not_read_is_refused_by_name(feature):
     assert "damaged" not in str(caught.value)
 
 
-def test_channels_that_no_tag_describes_are_data():
-    samples = random_samples(RGB, 8, "u", (DATA,), 1)
-    np.testing.assert_array_equal(decode(tiff(samples, RGB, 8)), samples)
-
-
 def test_an_orientation_that_is_none_is_ignored():
     samples = random_samples(RGB, 16, "u", (), 1)
     for turn in (0, 9, 77):
