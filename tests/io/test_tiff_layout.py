@@ -10,7 +10,6 @@ import pytest
 import tifffile
 
 from imgkit.io.decode import decode
-from imgkit.io.header import BadImage
 
 spec = importlib.util.spec_from_file_location(
     "tiff_writer", pathlib.Path(__file__).parent / "tiff_writer.py"
