@@ -63,6 +63,7 @@ def decode_tiff(data: bytes, max_pixels: int, partial: bool = False) -> Array:
             check_pixels(page.tilewidth, page.tilelength, max_pixels, layout.channels)
         if suits_pillow(layout):
             return _decode_with_pillow(data)
+        page.predictor = layout.predictor  # tifffile would apply one that the layout ignores
         samples = _read_samples(stream, page, layout, partial)
         color_map = page.colormap if layout.photometric == PALETTE else None
     return upright(to_image(samples, layout, color_map), layout.orientation)

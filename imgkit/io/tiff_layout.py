@@ -92,6 +92,7 @@ def read_layout(page: Any) -> Layout:
     photometric, channels = _colors(tags)
     bits = _same(tags.valueof("BitsPerSample", 1), channels, "bits per sample")
     kind = _same(tags.valueof("SampleFormat", UINT), channels, "sample formats")
+    compression = int(tags.valueof("Compression", NONE))
     turn = _number(tags.valueof("Orientation", 1))
     layout = Layout(
         photometric,
@@ -100,8 +101,11 @@ def read_layout(page: Any) -> Layout:
         channels,
         _extras(tags, channels, (photometric, bits, kind)),
         channels > 1 and int(tags.valueof("PlanarConfiguration", 1)) == 2,
-        int(tags.valueof("Compression", NONE)),
-        int(tags.valueof("Predictor", NO_PREDICTOR)),
+        compression,
+        # without a compression that has one libtiff ignores the tag
+        NO_PREDICTOR
+        if compression in (NONE, PACKBITS)
+        else int(tags.valueof("Predictor", NO_PREDICTOR)),
         turn if turn in range(1, 9) else 1,
         int(tags.valueof("FillOrder", 1)),
     )
@@ -119,9 +123,7 @@ def _colors(tags: Any) -> tuple[int, int]:
     """Return the photometric interpretation and the number of channels."""
     if DNG in tags:
         raise refusal("a camera raw (DNG): convert it first")
-    if "PhotometricInterpretation" not in tags:
-        raise refusal("no photometric interpretation, so that its colors are unknown")
-    photometric = int(tags.valueof("PhotometricInterpretation"))
+    photometric = _photometric(tags)
     old = int(tags.valueof("Compression", NONE)) == OLD_JPEG
     # old JPEG files leave the number of channels to the JPEG stream
     channels = int(tags.valueof("SamplesPerPixel", COLORS.get(photometric, 1) if old else 1))
@@ -132,6 +134,19 @@ def _colors(tags: Any) -> tuple[int, int]:
     if photometric == CMYK and _number(tags.valueof("InkSet", 1)) != 1:
         raise refusal("other inks than CMYK")
     return photometric, channels
+
+
+def _photometric(tags: Any) -> int:
+    """Return the photometric interpretation; without a tag one channel of many bits is gray.
+
+    In 8 bits and less readers differ: for libtiff 0 is black, for Pillow it is white.
+    """
+    if "PhotometricInterpretation" in tags:
+        return int(tags.valueof("PhotometricInterpretation"))
+    one = int(tags.valueof("SamplesPerPixel", 1)) == 1
+    if not one or _number(tags.valueof("BitsPerSample", 1)) <= 8:
+        raise refusal("no photometric interpretation, so that its colors are unknown")
+    return BLACK_ZERO
 
 
 def refusal(feature: str) -> BadImage:
@@ -248,8 +263,6 @@ def _check_storage(layout: Layout) -> None:
         raise refusal("JPEG, fax, YCbCr or Lab with planes or extra samples")
     if layout.predictor not in (NO_PREDICTOR, HORIZONTAL, FLOATING):
         raise refusal(f"predictor {layout.predictor}")
-    if layout.predictor != NO_PREDICTOR and number in (NONE, PACKBITS):
-        raise refusal("a predictor without a compression that has one")  # readers differ
     if layout.predictor != NO_PREDICTOR and number in (5, *DEFLATE, 34925, 50000):
         floats = layout.sample_format == FLOAT
         if layout.bits not in (8, 16, 32, 64) or (layout.predictor == FLOATING and not floats):

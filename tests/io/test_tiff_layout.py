@@ -82,3 +82,33 @@ def test_what_opencv_writes_of_four_channels_is_laid_over_white(compression, dty
 def test_other_samples_without_a_tag_are_data(color, bits, channels):
     samples = random_samples(bits, channels)
     np.testing.assert_array_equal(decode(tiff(samples, color, bits)), samples)
+
+
+# --- colors and predictors ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize(("bits", "dtype"), [(12, "u2"), (16, "u2"), (32, "f4"), (64, "f8")])
+def test_gray_of_many_bits_without_a_photometric_interpretation(compression, bits, dtype):
+    levels = random_samples(12, 1).astype(dtype)
+    options = {"compression": compression, "rows": 5}
+    image = decode(tiff(levels, BLACK_ZERO, bits, tags={262: None}, **options))
+    np.testing.assert_array_equal(image, decode(tiff(levels, BLACK_ZERO, bits, **options)))
+    if bits != 12:
+        np.testing.assert_array_equal(image, levels[..., 0])
+
+
+@pytest.mark.parametrize("compression", ["none", "packbits"])
+@pytest.mark.parametrize("predictor", [2, 3, 7])
+@pytest.mark.parametrize(("tile", "rows"), [(0, 17), (0, 5), (16, 0)])
+@pytest.mark.parametrize(("bits", "dtype"), [(8, "u1"), (12, "u2"), (16, "u2"), (32, "f4")])
+@pytest.mark.parametrize(("color", "channels"), [(BLACK_ZERO, 1), (RGB, 3)])
+def test_a_predictor_without_a_compression_that_has_one_is_ignored(
+    compression, predictor, tile, rows, bits, dtype, color, channels
+):
+    samples = random_samples(min(bits, 12), channels).astype(dtype)
+    options = {"compression": compression, "tile": tile, "rows": rows}
+    for order in "<>":
+        data = tiff(samples, color, bits, order=order, tags={317: (3, [predictor])}, **options)
+        right = decode(tiff(samples, color, bits, order=order, **options))
+        np.testing.assert_array_equal(decode(data), right)
