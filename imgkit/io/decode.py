@@ -245,7 +245,7 @@ def _decode_picture(
     from PIL import Image
 
     if kind == "tiff":
-        return decode_tiff(data, max_pixels)
+        return decode_tiff(data, max_pixels, partial)
     deep = netpbm.read_deep_header(data) if kind == "ppm" else None
     if deep is not None:
         return netpbm.decode_deep(data, deep, max_pixels)

@@ -153,7 +153,8 @@ def raw_format(data: bytes) -> str | None:
     """
     if data[:4] not in (b"II*\0", b"MM\0*"):
         return None
-    if data[8:10] == b"CR":
+    # the pixels of any other file may start at 8 with these letters
+    if data[8:10] == b"CR" and data[4:8] == b"\x10\0\0\0":
         return "cr2"
     tags = _first_tags(data)
     sensor = tags.get(PHOTOMETRIC) in SENSOR

@@ -18,6 +18,9 @@ HEADER = re.compile(
 )
 
 
+COMMENT = re.compile(rb"#[^\r\n]*")  # also between the numbers of pixels, if they are text
+
+
 class Header(NamedTuple):
     """The header of a PGM or PPM file."""
 
@@ -45,7 +48,8 @@ def decode_deep(data: bytes, header: Header, max_pixels: int) -> Array:
     check_pixels(header.width, header.height, max_pixels)
     count = header.width * header.height * header.channels
     if header.text:
-        levels = np.array(data[header.start :].split()[:count], dtype=np.int64)
+        text = COMMENT.sub(b" ", data[header.start :])
+        levels = np.array(text.split()[:count], dtype=np.int64)
     else:
         levels = np.frombuffer(
             data, ">u2", min(count, (len(data) - header.start) // 2), header.start

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import io
 import logging
-import math
-import zlib
 from typing import Any, cast
 
 import numpy as np
@@ -27,20 +25,26 @@ import numpy.typing as npt
 from imgkit.io.header import BadImage, check_pixels
 from imgkit.io.tiff_color import to_image
 from imgkit.io.tiff_layout import (
-    DEFLATE,
     PALETTE,
     Layout,
     read_layout,
     refusal,
     suits_pillow,
 )
+from imgkit.io.tiff_segments import settle_segments
 from imgkit.pillow import pixels, upright
 
 Array = npt.NDArray[Any]
 
 
-def decode_tiff(data: bytes, max_pixels: int) -> Array:
+def decode_tiff(data: bytes, max_pixels: int, partial: bool = False) -> Array:
     """Return the first page, upright, as ``(H, W)`` or ``(H, W, C)``.
+
+    Args:
+        data: the whole file.
+        max_pixels: larger images are refused before they are decoded.
+        partial: read a file that ends early. Pixels that are missing stay 0 where tifffile reads
+            them: of a plain strip from where it is cut, of a compressed one all.
 
     Raises:
         BadImage: also other errors of tifffile and Pillow on damaged files.
@@ -48,7 +52,8 @@ def decode_tiff(data: bytes, max_pixels: int) -> Array:
     import tifffile
 
     _hide_log_lines()
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
+    stream = io.BytesIO(data)
+    with tifffile.TiffFile(stream) as file:
         if not file.pages:
             raise BadImage("truncated", "the tiff file ends early: it has no page")
         page = cast(Any, file.pages[0])
@@ -58,7 +63,8 @@ def decode_tiff(data: bytes, max_pixels: int) -> Array:
             check_pixels(page.tilewidth, page.tilelength, max_pixels, layout.channels)
         if suits_pillow(layout):
             return _decode_with_pillow(data)
-        samples = _read_samples(data, page, layout)
+        page.predictor = layout.predictor  # tifffile would apply one that the layout ignores
+        samples = _read_samples(stream, page, layout, partial)
         color_map = page.colormap if layout.photometric == PALETTE else None
     return upright(to_image(samples, layout, color_map), layout.orientation)
 
@@ -79,13 +85,13 @@ def _decode_with_pillow(data: bytes) -> Array:
         return pixels(picture)
 
 
-def _read_samples(data: bytes, page: Any, layout: Layout) -> Array:
+def _read_samples(stream: io.BytesIO, page: Any, layout: Layout, partial: bool) -> Array:
     """Return the samples as stored, ``(H, W, C)``."""
     if page.dtype is None:
         raise refusal(f"samples of {layout.bits} bits")
     if 0 in page.shape:
         raise BadImage("corrupt", "the tiff file is damaged: it has no pixels")
-    _check_segments(data, page, layout)
+    settle_segments(stream, page, layout, partial)
     # tifffile would leave memory as it is where a segment is short: pass an array of zeros
     samples = page.asarray(out=np.zeros(page.shape, page.dtype), maxworkers=1)
     if samples.dtype == np.bool_:  # of one bit
@@ -93,29 +99,3 @@ def _read_samples(data: bytes, page: Any, layout: Layout) -> Array:
     if layout.planar:
         return cast(Array, np.moveaxis(samples, 0, -1))
     return cast(Array, samples[..., None] if samples.ndim == 2 else samples)
-
-
-def _check_segments(data: bytes, page: Any, layout: Layout) -> None:
-    """Raise if strips or tiles are missing, or unpack to far more bytes than the pixels."""
-    count = math.prod(page.chunked)
-    if len(page.dataoffsets) < count or len(page.databytecounts) < count:
-        raise BadImage("truncated", "the tiff file ends early: a strip is missing")
-    room = 2 * page.size * page.dtype.itemsize + (1 << 20)
-    for start, length in zip(page.dataoffsets, page.databytecounts, strict=False):
-        if start == 0 or length == 0:
-            raise refusal("strips or tiles that are left out")
-        if start + length > len(data):
-            raise BadImage("truncated", "the tiff file ends early: a strip is missing")
-        if layout.compression in DEFLATE and length * 1032 > room:  # it cannot pack tighter
-            room -= _unpacked(data[start : start + length], room)
-        if room < 0:
-            raise BadImage("too_large", "the tiff file unpacks to more than its pixels")
-
-
-def _unpacked(packed: bytes, limit: int) -> int:
-    """Count the bytes of a deflate stream, up to just over a limit, without keeping them."""
-    stream, count = zlib.decompressobj(), 0
-    while packed and count <= limit:
-        count += len(stream.decompress(packed, 1 << 20))
-        packed = stream.unconsumed_tail
-    return count

@@ -35,6 +35,7 @@ OTHER_COLORS = {
 UINT, INT, FLOAT = 1, 2, 3  # sample formats
 OTHER_FORMATS = {4: "samples of no stated format", 5: "complex integers", 6: "complex floats"}
 PREMULTIPLIED, ALPHA = 1, 2  # kinds of extra samples; the others are data
+UNTAGGED_ALPHA = ((RGB, 8, UINT), (RGB, 16, UINT))  # an extra sample needs no tag to be alpha
 NONE, OLD_JPEG, JPEG, PACKBITS, WEBP = 1, 6, 7, 32773, 50001
 DEFLATE = (8, 32946)
 FAX = (2, 3, 4, 32771)
@@ -89,17 +90,22 @@ def read_layout(page: Any) -> Layout:
     """
     tags = page.tags
     photometric, channels = _colors(tags)
-    extras = _extras(tags.valueof("ExtraSamples", ()), channels - COLORS[photometric])
+    bits = _same(tags.valueof("BitsPerSample", 1), channels, "bits per sample")
+    kind = _same(tags.valueof("SampleFormat", UINT), channels, "sample formats")
+    compression = int(tags.valueof("Compression", NONE))
     turn = _number(tags.valueof("Orientation", 1))
     layout = Layout(
         photometric,
-        _same(tags.valueof("BitsPerSample", 1), channels, "bits per sample"),
-        _same(tags.valueof("SampleFormat", UINT), channels, "sample formats"),
+        bits,
+        kind,
         channels,
-        extras,
+        _extras(tags, channels, (photometric, bits, kind)),
         channels > 1 and int(tags.valueof("PlanarConfiguration", 1)) == 2,
-        int(tags.valueof("Compression", NONE)),
-        int(tags.valueof("Predictor", NO_PREDICTOR)),
+        compression,
+        # without a compression that has one libtiff ignores the tag
+        NO_PREDICTOR
+        if compression in (NONE, PACKBITS)
+        else int(tags.valueof("Predictor", NO_PREDICTOR)),
         turn if turn in range(1, 9) else 1,
         int(tags.valueof("FillOrder", 1)),
     )
@@ -117,9 +123,7 @@ def _colors(tags: Any) -> tuple[int, int]:
     """Return the photometric interpretation and the number of channels."""
     if DNG in tags:
         raise refusal("a camera raw (DNG): convert it first")
-    if "PhotometricInterpretation" not in tags:
-        raise refusal("no photometric interpretation, so that its colors are unknown")
-    photometric = int(tags.valueof("PhotometricInterpretation"))
+    photometric = _photometric(tags)
     old = int(tags.valueof("Compression", NONE)) == OLD_JPEG
     # old JPEG files leave the number of channels to the JPEG stream
     channels = int(tags.valueof("SamplesPerPixel", COLORS.get(photometric, 1) if old else 1))
@@ -130,6 +134,19 @@ def _colors(tags: Any) -> tuple[int, int]:
     if photometric == CMYK and _number(tags.valueof("InkSet", 1)) != 1:
         raise refusal("other inks than CMYK")
     return photometric, channels
+
+
+def _photometric(tags: Any) -> int:
+    """Return the photometric interpretation; without a tag one channel of many bits is gray.
+
+    In 8 bits and less readers differ: for libtiff 0 is black, for Pillow it is white.
+    """
+    if "PhotometricInterpretation" in tags:
+        return int(tags.valueof("PhotometricInterpretation"))
+    one = int(tags.valueof("SamplesPerPixel", 1)) == 1
+    if not one or _number(tags.valueof("BitsPerSample", 1)) <= 8:
+        raise refusal("no photometric interpretation, so that its colors are unknown")
+    return BLACK_ZERO
 
 
 def refusal(feature: str) -> BadImage:
@@ -172,9 +189,22 @@ def _same(value: Any, channels: int, name: str) -> int:
     return values.pop()
 
 
-def _extras(value: Any, count: int) -> tuple[int, ...]:
-    """Return the kinds of the extra samples. One that no tag describes is data (0)."""
+def _extras(tags: Any, channels: int, colors: tuple[int, int, int]) -> tuple[int, ...]:
+    """Return the kinds of the extra samples. One that no tag describes is data (0).
+
+    But a fourth sample of RGB is alpha if there is no tag: OpenCV writes RGBA without one, and
+    libtiff reads it so.
+
+    Args:
+        tags: of the page.
+        channels: colors and extra samples.
+        colors: photometric interpretation, bits, sample format.
+    """
+    value = tags.valueof("ExtraSamples", ())
     kinds = tuple(int(kind) for kind in (value if isinstance(value, tuple) else (value,)))
+    count = channels - COLORS[colors[0]]
+    if not kinds and count == 1 and colors in UNTAGGED_ALPHA:
+        return (ALPHA,)
     if count < 0 or len(kinds) > count:
         raise BadImage(
             "corrupt", "the tiff file is damaged: it has fewer channels than its colors need"
@@ -233,8 +263,6 @@ def _check_storage(layout: Layout) -> None:
         raise refusal("JPEG, fax, YCbCr or Lab with planes or extra samples")
     if layout.predictor not in (NO_PREDICTOR, HORIZONTAL, FLOATING):
         raise refusal(f"predictor {layout.predictor}")
-    if layout.predictor != NO_PREDICTOR and number in (NONE, PACKBITS):
-        raise refusal("a predictor without a compression that has one")  # readers differ
     if layout.predictor != NO_PREDICTOR and number in (5, *DEFLATE, 34925, 50000):
         floats = layout.sample_format == FLOAT
         if layout.bits not in (8, 16, 32, 64) or (layout.predictor == FLOATING and not floats):

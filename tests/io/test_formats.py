@@ -1,6 +1,8 @@
 """Formats that are known but not read are told by their content, not by their name."""
 
+import importlib.util
 import io
+import pathlib
 import struct
 
 import numpy as np
@@ -13,6 +15,12 @@ from imgkit.io.decode import decode
 from imgkit.io.files import FileFormat, file_format
 from imgkit.io.formats import recognize
 from imgkit.io.header import BadImage, sniff
+
+spec = importlib.util.spec_from_file_location(
+    "tiff_writer", pathlib.Path(__file__).parent / "tiff_writer.py"
+)
+tiff_writer = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tiff_writer)
 
 
 def saved(kind, mode="RGB", **options):
@@ -145,6 +153,19 @@ def test_a_tiff_is_not_a_raw_file():
         data = tiff(**options)
         assert (sniff(data), recognize(data)) == ("tiff", None)
         assert decode(data).shape == (8, 8)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_a_tiff_whose_pixels_spell_a_raw_format_is_a_tiff(order, dtype):
+    samples = np.random.default_rng(3).integers(0, 255, (8, 8, 1)).astype(dtype)
+    raw = samples.astype(samples.dtype.newbyteorder(order)).view(np.uint8).reshape(8, -1)
+    raw[0, :2] = 67, 82  # "CR" at 8, as in the raw files of a camera
+    samples = raw.view(samples.dtype.newbyteorder(order)).astype(dtype)[..., None]
+    data = tiff_writer.tiff(samples, 1, samples.dtype.itemsize * 8, order=order)
+    assert data[8:10] == b"CR"
+    assert (sniff(data), recognize(data)) == ("tiff", None)
+    np.testing.assert_array_equal(decode(data), samples[..., 0])
 
 
 def test_any_start_is_looked_at_without_an_error():

@@ -27,6 +27,22 @@ def test_deep_levels_fill_16_bits(top, channels, text):
         assert image.dtype == np.uint16
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(("magic", "top"), [(2, 1000), (2, 65535), (3, 1000), (3, 65535)])
+def test_comments_between_levels_as_text(magic, top, end):
+    levels = np.random.default_rng(top).integers(0, top + 1, (3, 4, 1 if magic == 2 else 3))
+    lines = [" ".join(map(str, row.ravel())) for row in levels]
+    plain = f"P{magic} 4 3 {top}\n" + "\n".join(lines)
+    noted = f"P{magic}{end}4 3{end}{top}{end}# 9 8 7{end}" + "".join(
+        f"{line}# {row}{end}#{end} # 5 # 6{end}" for row, line in enumerate(lines)
+    )
+    right = np.rint(levels / top * 65535)
+    for text in (plain, noted, noted + "# the end"):
+        np.testing.assert_array_equal(
+            decode(text.encode(), **ALLOW), right[..., 0] if magic == 2 else right
+        )
+
+
 def test_eight_bits_stay_eight():
     for data in (b"P5\n2 1\n255\n\x0a\xff", b"P2\n2 1\n255\n10 255\n"):
         image = decode(data, **ALLOW)

@@ -119,3 +119,100 @@ def test_too_few_rows_are_an_error_and_no_uninitialized_memory(bits, color, clea
     with pytest.raises(BadImage) as caught:
         decode(png(samples, bits, color, clear=color_key, raw=half))
     assert caught.value.kind in ("truncated", "corrupt")
+
+
+# --- files that libpng alone would refuse, or warn about --------------------------------
+
+
+def packed_with_window(raw, bits):
+    """Compressed data whose header states a smaller window than it uses, as some writers do."""
+    packed = bytearray(zlib.compress(raw))
+    packed[0] = (bits - 8) << 4 | 8
+    packed[1] = -(packed[0] << 8) % 31
+    return bytes(packed)
+
+
+def file_of(samples, bits, color, *parts):
+    height, width = samples.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
+    return b"".join([b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", header), *parts, chunk(b"IEND", b"")])
+
+
+@pytest.mark.parametrize(("bits", "color"), KINDS)
+@pytest.mark.parametrize("window", [8, 9, 12])
+@pytest.mark.parametrize("cut", [0, 1, 40])
+def test_a_window_that_is_stated_too_small(bits, color, window, cut):
+    part = np.random.default_rng(bits).integers(0, 1 << bits, (16, 300, CHANNELS[color]))
+    samples = np.concatenate([part, part, part])
+    packed = packed_with_window(rows(samples, bits), window)
+    pieces = [chunk(b"IDAT", packed[:cut]), chunk(b"IDAT", packed[cut:])] if cut else [
+        chunk(b"IDAT", packed)]  # fmt: skip
+    image = decode(file_of(samples, bits, color, *pieces))
+    np.testing.assert_array_equal(image, expected(samples, bits, color))
+
+
+ODD = {
+    "a palette": (b"PLTE", bytes(range(48))),
+    "a palette of a wrong length": (b"PLTE", bytes(5)),
+    "a second header": (b"IHDR", struct.pack(">IIBBBBB", 3, 3, 8, 2, 0, 0, 0)),
+    "a chunk without a name": (b"\xc3\x28\xa0\xa1", b"x"),
+    "an unknown critical chunk": (b"ABCD", b"x"),
+    "a short transparent color": (b"tRNS", b"\0" * 12),
+    "a profile": (b"iCCP", b"name\0\0broken"),
+}
+
+
+PLACES = [
+    *((name, "after") for name in ODD),
+    # Pillow reads the header, and takes none of the two others before the pixels
+    *((n, "before") for n in ODD if n not in ("a second header", "a chunk without a name")),
+]
+
+
+@pytest.mark.parametrize(("name", "place"), PLACES)
+def test_odd_chunks_neither_refuse_a_file_nor_print(name, place, capfd):
+    for bits, color in KINDS:
+        if name == "a short transparent color" and color in (GRAY, RGB):
+            continue
+        samples = random_samples(bits, color)
+        data = png(samples, bits, color, **{place: chunk(*ODD[name])})
+        np.testing.assert_array_equal(decode(data), expected(samples, bits, color))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("bits", "color"), [kind for kind in KINDS if kind[0] <= 8])
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("tall", [False, True])
+def test_a_side_above_a_million(bits, color, interlaced, tall, capfd):
+    small = random_samples(bits, color)[:1]
+    samples = np.tile(small, (1, 1_000_001 // small.shape[1] + 1, 1))[:, :1_000_001]
+    samples = samples.swapaxes(0, 1) if tall else samples
+    data = big(samples, bits, color, interlaced)
+    np.testing.assert_array_equal(decode(data), expected(samples, bits, color))
+    with pytest.raises(BadImage) as caught:
+        decode(big(samples, bits, color, interlaced, missing=4))
+    assert caught.value.kind == "truncated"
+    assert capfd.readouterr() == ("", "")
+
+
+def big(samples, bits, color, interlaced=False, missing=0):
+    """A file as `png` writes it, packed by NumPy, because text is slow for a million pixels."""
+
+    def lines(part):
+        values = np.unpackbits(part.astype(np.uint8)[..., None], axis=-1)[..., 8 - bits :]
+        packed = np.packbits(values.reshape(len(part), -1), axis=1)
+        return np.pad(packed, ((0, 0), (1, 0))).tobytes()
+
+    parts = [samples[y::dy, x::dx] for y, x, dy, dx in ADAM7] if interlaced else [samples]
+    raw = b"".join(lines(part) for part in parts if part.size)
+    return png(samples, bits, color, interlaced=interlaced, raw=raw[: len(raw) - missing])
+
+
+@pytest.mark.parametrize("color", [GRAY, RGBA])
+def test_a_side_above_a_million_in_16_bits_is_refused_by_name(color, capfd):
+    samples = np.zeros((1, 1_000_001, CHANNELS[color]), np.uint16)
+    raw = b"\0" + samples.tobytes()
+    with pytest.raises(BadImage, match="sides are at most 1000000") as caught:
+        decode(png(samples, 16, color, raw=raw))
+    assert caught.value.kind == "unsupported"
+    assert capfd.readouterr() == ("", "")
