@@ -108,8 +108,10 @@ def _table(value: Any) -> Array:
     """Return keypoints, also those by object, as one table (N, 2 or 3)."""
     if not len(value):
         return np.zeros((0, 2))
-    if isinstance(value, (list, tuple)) and is_by_object([numbers(value[0])]):
-        return np.concatenate([numbers(each) for each in value])
+    if isinstance(value, (list, tuple)) and is_by_object(value):
+        tables = [numbers(each) for each in value]
+        filled = [table for table in tables if table.size]
+        return np.concatenate(filled) if filled else np.zeros((0, 2))
     points = numbers(value)
     return points.reshape(-1, points.shape[-1])
 
@@ -125,7 +127,7 @@ def _from_array(result: Any, part: Part, size: Size, rows: Array | None) -> Any:
         return tuple(found) if isinstance(value, tuple) else found
     if part.name in ("boxes", "oriented_boxes"):
         return box_tensor(result, value, size) if isinstance(value, torch.Tensor) else result
-    if isinstance(value, (list, tuple)) and len(value) and is_by_object([numbers(value[0])]):
+    if isinstance(value, (list, tuple)) and is_by_object(value):
         ends = np.cumsum([len(each) for each in value])[:-1]
         tables = np.split(result, ends)
         found = [numbers_back(t, came, size) for t, came in zip(tables, value, strict=True)]

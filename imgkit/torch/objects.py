@@ -4,8 +4,10 @@ The shapes of one container (a dict, a list) count its objects: boxes, else orie
 polygons. With them go, if they have that many rows,
 
 - `masks` and keypoints by object (N, K, 2 or 3) or a list of N; the semantic `mask` never does;
+- a tv_tensors.Mask (N, H, W) that no name calls `mask`: torchvision has one type for both;
 - everything else of their container and the dicts in it: ``labels``, ``area``, ``track``, ...,
-  but what describes the image, by its name: ``image_id``, ``orig_size``, ``file_name``, ...;
+  but what describes the image, by its name: ``image_id``, ``orig_size``, ``file_name``, ...,
+  and ``id``, ``path``, ... beside the image, or with one row, and its ``size`` in pixels;
 - ``labels``, ``area``, ``iscrowd``, ``scores`` elsewhere, where the sample has one set of shapes.
 
 ``names={"anchors": None}`` leaves a part alone that has that many rows by chance.
@@ -16,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from imgkit.augment.targets.boxes import is_by_object
 from imgkit.augment.targets.rows import SHAPES, check_rows, has_rows
 from imgkit.torch import samples
@@ -23,11 +27,14 @@ from imgkit.torch.samples import ROWS, Part, Path
 
 OF_THE_IMAGE = frozenset(
     (
-        *("image_id", "img_id", "id", "index", "idx", "key", "image_size", "img_size", "size"),
-        *("orig_size", "original_size", "img_shape", "ori_shape", "pad_shape", "batch_input_shape"),
-        *("canvas_size", "target_size", "scale_factor", "mean", "std", "intrinsics", "pad"),
-        *("file_name", "filename", "path", "height", "width", "caption", "captions"),
+        *("image_id", "img_id", "image_size", "img_size", "orig_size", "original_size"),
+        *("img_shape", "ori_shape", "pad_shape", "batch_input_shape", "canvas_size"),
+        *("target_size", "scale_factor", "intrinsics", "file_name", "filename", "image_path"),
+        *("mean", "std", "pad"),
     )
+)
+OF_EITHER = frozenset(  # of the image or of an object, by where they lie
+    ("id", "index", "idx", "key", "size", "height", "width", "path", "caption", "captions")
 )
 
 
@@ -38,13 +45,12 @@ def find(sample: Any, names: Any) -> list[Part]:
     if not owners:
         return parts
     kept = {part.path for part in others if part.name == samples.ALONE}
-    taken = {part.path: part for part in parts}
-    passed = kept | set(taken) | {owner.path[:-1] for owner in owners}
+    passed = kept | {part.path for part in parts} | {owner.path[:-1] for owner in owners}
     found: dict[Path, Part] = {}
     for owner in owners:
         above = owner.path[:-1]
         container = _at(sample, above)
-        for path, value in _rows(container, above, passed, taken, len(owner.value)):
+        for path, value in _rows(container, above, passed, parts, len(owner.value)):
             _add(found, Part(path, "rows", value, owner.path))
         _check_dicts(container, owner, {*passed, *found})
     linked = [_linked(part, owners) for part in parts]
@@ -89,7 +95,8 @@ def _fits(part: Part, count: int) -> bool:
     if not has_rows(part.value) or len(part.value) != count:
         return False
     by_object = part.name == "keypoints" and is_by_object(part.value)
-    return by_object or part.name in ("masks", *ROWS)
+    typed = part.name == "mask" and part.by_type and np.ndim(part.value) == 3
+    return by_object or typed or part.name in ("masks", *ROWS)
 
 
 def _add(found: dict[Path, Part], part: Part) -> None:
@@ -110,17 +117,35 @@ def _refuse_two(part: Part, owners: list[Part]) -> None:
 
 
 def _rows(
-    container: Any, path: Path, passed: set[Path], taken: Mapping[Path, Part], count: int
+    container: Any, path: Path, passed: set[Path], parts: list[Part], count: int
 ) -> Iterator[tuple[Path, Any]]:
     """Yield what has `count` rows in a container and in those in it; `passed` are left out."""
     for key, value in _entries(container):
         here = (*path, key)
         if here in passed or _field(container, key) in OF_THE_IMAGE:
             continue
-        if isinstance(value, Mapping) or any(place[: len(here)] == here for place in taken):
-            yield from _rows(value, here, passed, taken, count)
-        elif has_rows(value) and len(value) == count:
+        if isinstance(value, Mapping) or any(part.path[: len(here)] == here for part in parts):
+            yield from _rows(value, here, passed, parts, count)
+        elif not has_rows(value) or len(value) != count:
+            continue
+        elif not _is_of_the_image(_field(container, key), value, path, parts[0]):
             yield here, value
+
+
+def _is_of_the_image(name: Any, value: Any, container: Path, image: Part) -> bool:
+    """Whether a value whose name may be the image's or an object's is the image's.
+
+    It is beside the image, or has one row, which would be lost with the only object; and `size`
+    is if it is that of the image in pixels.
+    """
+    if name not in OF_EITHER:
+        return False
+    if container == image.path[:-1] or len(value) == 1:
+        return True
+    if name != "size" or any(np.ndim(each) for each in value):
+        return False
+    size = samples.size_of(image.value)
+    return tuple(value) in (size, size[::-1])
 
 
 def _entries(container: Any) -> list[tuple[Any, Any]]:

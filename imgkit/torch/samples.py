@@ -41,6 +41,7 @@ ROWS = ("labels", "area", "iscrowd", "scores")
 KNOWN = (*MOVED, *ROWS)
 FIRST = ("image",)  # the default of `names`
 ALONE = "alone"  # the kind of what `names` leaves unchanged
+VIDEO = "video"  # a kind that is refused: unmoved it would lie beside a moved image
 VIEWED = (torch.uint8, torch.uint16, torch.float32, torch.float64)  # NumPy has them, too
 OTHER_TARGETS = {
     word: names[0] for word, names in OTHER_NAMES.items() if names[0] not in ("labels", "image")
@@ -54,6 +55,7 @@ class Part(NamedTuple):
     name: str
     value: Any
     owner: Path | None = None
+    by_type: bool = False  # only the type of the value says its kind, no name
 
     @property
     def place(self) -> str:
@@ -79,7 +81,10 @@ def find(sample: Any, names: Any) -> tuple[list[Part], list[Part]]:
     others: list[Part] = []
     for path, name, value in leaves(sample, names):
         known = name or ("image" if not path else _by_type(value))
-        (others if known in (None, ALONE) else parts).append(Part(path, known or "", value))
+        if known == VIDEO:
+            _refuse_video(path)
+        part = Part(path, known or "", value, by_type=name is None)
+        (others if known in (None, ALONE) else parts).append(part)
     images = [part for part in parts if part.name == "image"]
     masks = [i for i, part in enumerate(parts) if part.name == "pillow"]
     if not images and masks:  # the first Pillow image is the image, the others are masks
@@ -265,6 +270,16 @@ def _refuse_other_name(key: Any, value: Any, path: Path) -> None:
     )
 
 
+def _refuse_video(path: Path) -> None:
+    """Raise for a video: a sample holds one image."""
+    key = path[-1]
+    unchanged = '("image", None)' if isinstance(key, int) else f"{{{key!r}: None}}"
+    raise TypeError(
+        f"{place_of(path)} is a Video, and a sample holds one image: pass its frames as images, "
+        f"with one key for all of them, or leave it unchanged with names={unchanged}"
+    )
+
+
 def _by_type(value: Any) -> str | None:
     """Return the kind of a value by its type."""
     if is_pillow(value):
@@ -274,7 +289,7 @@ def _by_type(value: Any) -> str | None:
         return None
     if isinstance(value, tv.BoundingBoxes):
         return "boxes" if value.format.value in ("XYXY", "XYWH", "CXCYWH") else "oriented_boxes"
-    kinds = {"Image": "image", "Mask": "mask", "KeyPoints": "keypoints"}
+    kinds = {"Image": "image", "Mask": "mask", "KeyPoints": "keypoints", "Video": VIDEO}
     found = (kind for name, kind in kinds.items() if isinstance(value, getattr(tv, name, ())))
     return next(found, None)  # releases before 0.23 have no KeyPoints
 

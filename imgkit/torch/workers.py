@@ -121,7 +121,8 @@ class _Rows(NamedTuple):
 
 def _is_row(value: Any, part: samples.Part) -> bool:
     """Whether a label has one row per object."""
-    return part.name not in ("image", "mask") and hasattr(value, "__len__")
+    single = part.name in ("image", "mask") and part.owner is None
+    return not single and hasattr(value, "__len__")
 
 
 def _named(error: Exception, name: str) -> Exception:
@@ -135,26 +136,60 @@ def _named(error: Exception, name: str) -> Exception:
 def _collate(rows: list[Any], path: samples.Path | None = None) -> Any:
     """Collate samples of one form: a tensor or list for each of their values.
 
-    A list in a sample is a value, unless the image at `path` lies in it.
+    A list in a sample is a value, unless the image at `path` lies in it. Values that only some
+    samples have are listed beside None.
     """
-    first = rows[0]
+    if all(row is None for row in rows):
+        return None
     if any(isinstance(row, _Rows) for row in rows):
         return [row.value if isinstance(row, _Rows) else row for row in rows]
-    if isinstance(first, Mapping):
-        return {name: _collate([row[name] for row in rows], _below(path, name)) for name in first}
-    if isinstance(first, tuple) or (isinstance(first, list) and path):
+    if _are(rows, Mapping):
+        _check_same([sorted(map(str, row)) for row in rows], "keys")
+        names = list(rows[0])
+        return {name: _collate([row[name] for row in rows], _below(path, name)) for name in names}
+    if _are(rows, tuple) or (_are(rows, list) and path):
+        _check_same([len(row) for row in rows], "numbers of items")
         columns = [
             _collate(list(column), _below(path, i))
             for i, column in enumerate(zip(*rows, strict=True))
         ]
-        return type(first)(*columns) if hasattr(first, "_fields") else type(first)(columns)
-    if isinstance(first, (bool, int, float, np.number)):
+        return _like(columns, rows[0])
+    if _are(rows, (bool, int, float, np.number)):
         return torch.tensor(rows)
-    if isinstance(first, np.ndarray):
-        rows = [torch.from_numpy(row) for row in rows]
-    if isinstance(rows[0], torch.Tensor) and len({row.shape for row in rows}) == 1:
+    rows = [torch.from_numpy(row) if isinstance(row, np.ndarray) else row for row in rows]
+    if _are(rows, torch.Tensor) and len({row.shape for row in rows}) == 1:
         return torch.stack(rows)
-    return None if first is None else rows
+    return [_unwrapped(row) for row in rows]
+
+
+def _are(rows: list[Any], kinds: Any) -> bool:
+    return all(isinstance(row, kinds) for row in rows)
+
+
+def _like(items: list[Any], given: Any) -> Any:
+    """Return items as a tuple, named tuple or list, as `given` is."""
+    return type(given)(*items) if hasattr(given, "_fields") else type(given)(items)
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return a value that is not collated as it came."""
+    if isinstance(value, _Rows):
+        return value.value
+    if isinstance(value, Mapping):
+        return {name: _unwrapped(each) for name, each in value.items()}
+    if isinstance(value, (tuple, list)):
+        return _like([_unwrapped(each) for each in value], value)
+    return value
+
+
+def _check_same(forms: list[Any], what: str) -> None:
+    """Raise unless all samples of a batch are of one form."""
+    other = next((i for i, form in enumerate(forms) if form != forms[0]), None)
+    if other is not None:
+        raise ValueError(
+            f"samples of one batch have different {what}: {forms[0]} in sample 0 of it, "
+            f"{forms[other]} in sample {other}; give each the same, with None for what it lacks"
+        )
 
 
 def _below(path: samples.Path | None, key: Any) -> samples.Path | None:

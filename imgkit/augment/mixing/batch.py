@@ -123,6 +123,7 @@ def _objects(given: dict[str, Any], number: int) -> list[Objects] | None:
     if "box_labels" in given and not {"boxes", "polygons"} & set(given):
         raise ValueError("box_labels came without boxes or polygons")
     names = _join_kinds([_as_labels(v) for v in given.get("box_labels", ())])
+    keypoints = _check_keypoints(given["keypoints"]) if "keypoints" in given else None
     found = []
     for i in range(number):
         row = {name: values[i] for name, values in given.items()}
@@ -130,7 +131,7 @@ def _objects(given: dict[str, Any], number: int) -> list[Objects] | None:
             _check_boxes(row["boxes"], f"boxes[{i}]") if "boxes" in row else None,
             names[i] if names else None,
             _check_polygons(row["polygons"], f"polygons[{i}]") if "polygons" in row else None,
-            *(_check_keypoints(row["keypoints"], f"keypoints[{i}]") if "keypoints" in row else ()),
+            *(keypoints[i] if keypoints else ()),
         )
         _check_rows(objects, i)
         found.append(objects)
@@ -176,13 +177,29 @@ def _check_polygons(values: Any, name: str) -> list[Array]:
     return found
 
 
-def _check_keypoints(values: Any, name: str) -> tuple[list[Array] | None, Array | None]:
-    """Return the keypoints of one image: by object, or as points that no object owns."""
-    if not hasattr(values, "__len__") or isinstance(values, (str, dict, set)):
-        raise TypeError(f"{name} is {printable(values)}: it must hold rows of 2 or 3 numbers")
-    if is_by_object(values):
-        return [_check_points(each, f"{name}[{i}]") for i, each in enumerate(values)], None
-    return None, _check_points(values, name)
+def _check_keypoints(entries: Any) -> list[tuple[list[Array] | None, Array | None]]:
+    """Return the keypoints of each image: by object, or as points that no object owns.
+
+    One entry by object decides for all: an image without keypoints looks the same either way.
+    """
+    for i, values in enumerate(entries):
+        if not hasattr(values, "__len__") or isinstance(values, (str, dict, set)):
+            raise TypeError(
+                f"keypoints[{i}] is {printable(values)}: it must hold rows of 2 or 3 numbers"
+            )
+    if not any(is_by_object(values) for values in entries):
+        return [(None, _check_points(each, f"keypoints[{i}]")) for i, each in enumerate(entries)]
+    return [(_check_by_object(each, f"keypoints[{i}]"), None) for i, each in enumerate(entries)]
+
+
+def _check_by_object(values: Any, name: str) -> list[Array]:
+    """Return the keypoints of one image, a table (P, 2 or 3) an object."""
+    if len(values) and not is_by_object(values):
+        raise ValueError(
+            f"{name} has shape {np.shape(host(values))}, points that no box owns, and other "
+            "entries have one set a box: give all entries one form, [] for no keypoints"
+        )
+    return [_check_points(each, f"{name}[{i}]") for i, each in enumerate(values)]
 
 
 def _check_points(values: Any, name: str) -> Array:
@@ -252,6 +269,7 @@ def one_hot(values: Any, name: str, classes: int | None, ignore: int | None) -> 
     """Return weights (..., C) float32 of integers or booleans (...); 0 for the ignored."""
     if classes is None:
         raise ValueError(f"num_classes is None: integer {name} need it to become weights")
+    values = backend(values, "mix").class_numbers(values)
     kept = values[values != ignore] if ignore is not None else values
     low, high = (int(kept.min()), int(kept.max())) if len(kept.reshape(-1)) else (0, 0)
     if low < 0 or high >= classes:
@@ -294,8 +312,9 @@ def _row_back(name: str, objects: Objects, value: Any, kind: Any) -> Any:
         return objects.points.astype(kind)
     found = [points.astype(kind) for points in objects.keypoints or ()]
     whole = not isinstance(value, (list, tuple)) and len({points.shape for points in found}) <= 1
-    empty = np.zeros((0, *np.shape(value)[1:]), kind)
-    return (np.stack(found) if found else empty) if whole else found
+    if not whole:
+        return found
+    return np.stack(found) if found else np.zeros((0, *np.shape(value)[1:]), kind)
 
 
 def _common_kind(values: Any) -> Any:

@@ -121,7 +121,11 @@ def join(parts: Sequence[Objects]) -> Objects:
 
     def rows(name: str) -> list[Any] | None:
         values = [getattr(part, name) for part in parts]
-        return None if any(value is None for value in values) else values
+        given = [value for value in values if value is not None]
+        if given and len(given) < len(values):
+            raise ValueError(f"{name} came with {len(given)} of {len(values)} images: join takes "
+                             "them from all or none")  # fmt: skip
+        return given or None
 
     boxes, labels, points = rows("boxes"), rows("labels"), rows("points")
     polygons, keypoints = rows("polygons"), rows("keypoints")

@@ -285,10 +285,15 @@ def _read_polygon(value: Any, name: str, point_map: PointMap, invalid: str) -> A
 
 
 def is_by_object(values: Any) -> bool:
-    """Whether keypoints have one set an object: (N, K, 2 or 3), or a list of (K, 2 or 3)."""
+    """Whether keypoints have one set an object: (N, K, 2 or 3), or a list of (K, 2 or 3).
+
+    An empty entry of a list is an object without keypoints: a point has two numbers or three.
+    """
     if hasattr(values, "ndim"):
         return bool(values.ndim == 3)
-    return len(values) > 0 and np.ndim(values[0]) == 2
+    shapes = (np.shape(value) for value in values)
+    filled = next((shape for shape in shapes if shape != (0,)), None)
+    return len(values) > 0 and (filled is None or len(filled) == 2)
 
 
 def transform_keypoints(values: Any, point_map: PointMap) -> tuple[Any, Any]:

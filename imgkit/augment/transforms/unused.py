@@ -16,6 +16,8 @@ def refuse_unused(cls: type, base: type) -> None:
         if parent in base.__mro__:
             continue
         for name in vars(parent):
+            if not callable(getattr(parent, name)):  # a field
+                continue
             labels = name.startswith("apply_to_")
             if labels or name in ("__call__", "forward"):
                 raise TypeError(

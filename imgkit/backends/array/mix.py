@@ -87,6 +87,11 @@ def empty(images: Array, size: tuple[int, int]) -> Array:
     return np.zeros((0, *size, *images.shape[3:]), images.dtype)
 
 
+def class_numbers(values: Array) -> Array:
+    """Return class numbers as they are: NumPy compares and counts integers of every type."""
+    return values
+
+
 def one_hot(values: Array, classes: int, ignore: int | None) -> Array:
     """Return weights (..., C) float32 of class numbers (...); 0 for the ignored."""
     weights = (values[..., None] == np.arange(classes)).astype(np.float32)

@@ -64,10 +64,15 @@ def empty(images: Tensor, size: tuple[int, int]) -> Tensor:
     return images.new_zeros((0, *images.shape[1:-2], *size))
 
 
+def class_numbers(values: Tensor) -> Tensor:
+    """Return class numbers as int64: torch compares and counts few types of unsigned integers."""
+    return values.long()
+
+
 def one_hot(values: Tensor, classes: int, ignore: int | None) -> Tensor:
     """Return weights (..., C) float32 of class numbers (...); 0 for the ignored."""
     kinds = torch.arange(classes, device=values.device)
-    weights = (values.long()[..., None] == kinds).float()
+    weights = (values[..., None] == kinds).float()
     if ignore is not None:
         weights = weights * (values != ignore)[..., None]
     return weights

@@ -297,3 +297,17 @@ def test_boxes_of_several_formats_in_one_call_are_refused():
             for f in ("XYXY", "XYWH")]  # fmt: skip
     with pytest.raises(ValueError, match="boxes declare the formats XYWH and XYXY: a call takes"):
         CROP(image=[IMAGE, IMAGE], boxes=pair, key=(0, [0, 1]))
+
+
+@pytest.mark.parametrize("gap", [0, 1, 2])
+def test_an_object_without_keypoints_is_a_row(gap):
+    points = [np.array([[15.0, 10, 2]]), np.array([[14.0, 10, 2], [15, 11, 2]])]
+    points.insert(gap, [])
+    aug = ik.Pipeline([ik.HorizontalFlip()], seed=0)
+    image, boxes = np.zeros((24, 32, 3), np.uint8), [[14.0, 10, 17, 13]] * 3
+    out = aug(image=image, boxes=boxes, labels=[0, 1, 2], keypoints=points, key=0)
+    assert [len(each) for each in out["keypoints"]] == [len(each) for each in points]
+    crop = ik.Pipeline([ik.CenterCrop(6)], seed=0)
+    boxes = [[14.0, 10, 17, 13], [0, 0, 4, 4], [14, 10, 17, 13]]
+    out = crop(image=image, boxes=boxes, labels=[0, 1, 2], keypoints=points, key=0)
+    assert [len(each) for each in out["keypoints"]] == [len(points[0]), len(points[2])]

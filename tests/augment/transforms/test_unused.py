@@ -1,5 +1,7 @@
 """Methods that a pipeline never runs are refused when the class is defined."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,21 @@ def test_helpers_of_any_other_name_are_a_users_own():
             return image // 2
 
     assert Darker()(np.full((2, 2, 3), 8, np.uint8), key=0).max() == 4
+
+
+def test_a_field_is_no_method():
+    @dataclasses.dataclass(frozen=True)
+    class Darker(ik.Transform):
+        apply_to_gray: bool = True
+        apply_to_share: float = 0.5
+
+        def apply(self, image, numbers):
+            return (image * self.apply_to_share).astype(image.dtype)
+
+    assert Darker()(np.full((2, 2, 3), 8, np.uint8), key=0).max() == 4
+
+
+@pytest.mark.parametrize("kind", [staticmethod, classmethod])
+def test_a_method_of_any_kind_is_refused(kind):
+    with pytest.raises(TypeError, match="Port defines apply_to_mask"):
+        type("Port", (ik.Transform,), {"apply_to_mask": kind(nothing)})
