@@ -111,17 +111,23 @@ class OutcomeCounter:
         """Let an output that a run writes count no more with the run that wrote it before."""
         if output not in self._last:
             return
-        owner, was_ok = self._last[output]
-        if owner.heir is None:
+        writer, was_ok = self._last[output]
+        owner = _counting(writer)
+        if owner is writer:
             owner.now[was_ok] -= 1
         else:
-            while owner.heir is not None:
-                owner = owner.heir
             owner.before[was_ok] -= 1
             if owner is not taker and not owner.run.skipped:  # so it was still to be made again
                 owner.missing = owner.missing and owner.missing - 1
         if _covers(taker.run, owner):
             owner.missing = 0
+
+
+def _counting(plan: _Plan) -> _Plan:
+    """Return the plan that counts the outputs of a plan: its last heir, or itself."""
+    while plan.heir is not None:
+        plan = plan.heir
+    return plan
 
 
 def _replaces(later: Run, earlier: Run) -> bool:
