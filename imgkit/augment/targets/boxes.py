@@ -291,15 +291,28 @@ def is_by_object(values: Any) -> bool:
     """
     if hasattr(values, "ndim"):
         return bool(values.ndim == 3)
-    shapes = (np.shape(value) for value in values)
+    shapes = (_shape(value) for value in values)
     filled = next((shape for shape in shapes if shape != (0,)), None)
     return len(values) > 0 and (filled is None or len(filled) == 2)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Return the shape of a list's entry; rows of unequal length are a table, refused later."""
+    try:
+        return np.shape(value)
+    except ValueError:
+        return len(value), 0
 
 
 def transform_keypoints(values: Any, point_map: PointMap) -> tuple[Any, Any]:
     """Return keypoints where they went, and whether they were on every canvas."""
     if is_by_object(values):
         return _transform_by_object(values, point_map)
+    return _transform_points(values, point_map)
+
+
+def _transform_points(values: Any, point_map: PointMap) -> tuple[Array, Array]:
+    """Return a table of keypoints where they went, and whether they were on every canvas."""
     table = _Table(values, "keypoints", (2, 3), "error").rows.copy()
     table[:, :2], inside = geometry.transform_points(
         point_map.segments, point_map.start, table[:, :2]
@@ -312,7 +325,7 @@ def transform_keypoints(values: Any, point_map: PointMap) -> tuple[Any, Any]:
 def _transform_by_object(values: Any, point_map: PointMap) -> tuple[Any, Any]:
     """Return the keypoints of each object where they went: an array, or a list as they came."""
     if isinstance(values, np.ndarray):
-        found, inside = transform_keypoints(values.reshape(-1, values.shape[-1]), point_map)
+        found, inside = _transform_points(values.reshape(-1, values.shape[-1]), point_map)
         return found.reshape(values.shape), inside.reshape(values.shape[:-1])
-    pairs = [transform_keypoints(np.asarray(each), point_map) for each in values]
+    pairs = [_transform_points(each, point_map) for each in values]
     return [found for found, _ in pairs], [inside for _, inside in pairs]

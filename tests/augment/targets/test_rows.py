@@ -311,3 +311,10 @@ def test_an_object_without_keypoints_is_a_row(gap):
     boxes = [[14.0, 10, 17, 13], [0, 0, 4, 4], [14, 10, 17, 13]]
     out = crop(image=image, boxes=boxes, labels=[0, 1, 2], keypoints=points, key=0)
     assert [len(each) for each in out["keypoints"]] == [len(points[0]), len(points[2])]
+
+
+@pytest.mark.parametrize("first", [[], [[[1.0, 2]]]])
+def test_rows_of_unequal_length_are_named(first):
+    points = [*first, [[1.0, 2], [3.0]]]
+    with pytest.raises(ValueError, match=r"keypoints.*must"):
+        CROP(image=IMAGE, keypoints=points, key=0)
