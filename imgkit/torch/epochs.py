@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from imgkit.augment.pipeline import Pipeline
 from imgkit.draws import EPOCH_BITS, check_bits
 from imgkit.torch.order import current_rank
+from imgkit.torch.reading import refuse_second_pipeline
 from imgkit.torch.transform import Transform, check_transform
 
 VISIT_SHIFT = 48  # visit v of sample i has the key index i + v * 2**48
@@ -94,6 +95,7 @@ class KeyedDataset(Dataset[Any]):  # type: ignore[misc]  # torch is not read by 
     def _transformed(self, sample: Any, place: int, visit: int) -> Any:
         """Return a sample after the pipeline."""
         assert self._transform is not None
+        refuse_second_pipeline(keyed=True)
         if not visit:
             self._count(place)
         return self._transform(sample, key=(self.epoch, place + (visit << VISIT_SHIFT)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,8 +84,7 @@ class BatchDataset(Dataset[Batch]):  # type: ignore[misc]  # torch is not read b
             if isinstance(self.dataset, ImageFolder):
                 image, sample = self.dataset.decode(index), (None, self.dataset.targets[index])
                 return self._image(image, (epoch, index)), (0,), sample
-            # a loader without a pipeline only decodes: the dataset may have one
-            with reading("Loader") if self.transform.pipeline.ops else nullcontext():
+            with reading("Loader", runs=bool(self.transform.pipeline.ops)):
                 sample = self.dataset[index]
             return self._any(sample, (epoch, index))
         except Exception as error:
