@@ -35,9 +35,6 @@ class KeyedDataset(Dataset[Any]):  # type: ignore[misc]  # torch is not read by 
         if not self._shared.is_shared():  # unpickled outside of torch's sharing
             self._shared = self._shared.clone().share_memory_()
 
-    def __len__(self) -> int:
-        raise NotImplementedError
-
     # --- epochs ---
 
     @property

@@ -1,6 +1,5 @@
 """Decode by content; damaged files are errors."""
 
-import importlib.util
 import io
 import pathlib
 import struct
@@ -10,6 +9,7 @@ import threading
 import zlib
 
 import cv2
+import malformed
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -237,15 +237,7 @@ def test_damage_of_any_kind_raises_bad_image_alone(kind):
 # --- malformed files --------------------------------------------------------------------
 
 
-def load(name):
-    """Import a module that lies beside this one."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MALFORMED = load("malformed").files()
+MALFORMED = malformed.files()
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -299,7 +291,7 @@ def test_a_file_that_ends_early_is_read_as_far_as_it_goes_if_that_is_allowed(nam
     assert found.image.shape == (64, 96, 3)
     assert "ends early" in found.notes[0]
     assert found.notes[0].endswith("it is read up to its end")
-    original = load("malformed").picture().astype(int)
+    original = malformed.picture().astype(int)
     rows = slice(40, 56) if name == "most.bmp" else slice(16)  # BMP begins at the bottom
     assert np.abs(found.image[rows] - original[rows]).mean() < 12  # JPEG and 256 colors of grain
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
@@ -327,7 +319,7 @@ def test_leave_to_read_truncated_files_is_none_for_damaged_ones():
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
 def test_of_an_animation_the_first_frame_is_read_and_it_is_said(kind):
-    data = load("malformed").animation(kind, 5)
+    data = malformed.animation(kind, 5)
     found = decode_details(data)
     assert found.frames == 5
     assert found.notes == (f"the {found.kind} file has 5 frames: the first is read",)
@@ -343,7 +335,7 @@ def test_of_an_animation_the_first_frame_is_read_and_it_is_said(kind):
 
 
 def test_ten_thousand_frames_are_counted_without_decoding():
-    data = load("malformed").gif(4, 4, 900)
+    data = malformed.gif(4, 4, 900)
     assert decode_details(data).frames == 900
 
 

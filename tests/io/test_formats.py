@@ -1,12 +1,11 @@
 """Formats that are known but not read are told by their content, not by their name."""
 
-import importlib.util
 import io
-import pathlib
 import struct
 
 import numpy as np
 import pytest
+import tiff_writer
 import tifffile
 from PIL import Image
 
@@ -15,12 +14,6 @@ from imgkit.io.decode import decode
 from imgkit.io.files import FileFormat, file_format
 from imgkit.io.formats import recognize
 from imgkit.io.header import BadImage, sniff
-
-spec = importlib.util.spec_from_file_location(
-    "tiff_writer", pathlib.Path(__file__).parent / "tiff_writer.py"
-)
-tiff_writer = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tiff_writer)
 
 
 def saved(kind, mode="RGB", **options):

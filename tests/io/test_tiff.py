@@ -4,10 +4,8 @@ The files are written by `tiff_writer`, and the rules are written out again here
 where that is short: nothing is shared with the code under test.
 """
 
-import importlib.util
 import io
 import itertools
-import pathlib
 import struct
 import subprocess
 import sys
@@ -16,22 +14,10 @@ import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
+from tiff_writer import tiff
 
 from imgkit.io.decode import decode
 from imgkit.io.header import BadImage
-
-HERE = pathlib.Path(__file__).parent
-
-
-def load(name):
-    """Import a module that lies beside this one."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tiff = load("tiff_writer").tiff
 
 WHITE_ZERO, BLACK_ZERO, RGB, PALETTE, MASK, CMYK, YCBCR, LAB = 0, 1, 2, 3, 4, 5, 6, 8
 COLORS = {0: 1, 1: 1, 2: 3, 3: 1, 4: 1, 5: 4}

@@ -1,25 +1,18 @@
 """What is made of tags that are missing: the rule of each, against samples that are known."""
 
-import importlib.util
 import io
-import pathlib
 
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from tiff_writer import COMPRESSIONS as COMPRESSIONS_WRITTEN
+from tiff_writer import tiff
 
 from imgkit.io.decode import decode
 
-spec = importlib.util.spec_from_file_location(
-    "tiff_writer", pathlib.Path(__file__).parent / "tiff_writer.py"
-)
-tiff_writer = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tiff_writer)
-tiff = tiff_writer.tiff
-
 BLACK_ZERO, RGB = 1, 2
-COMPRESSIONS = list(tiff_writer.COMPRESSIONS)
+COMPRESSIONS = list(COMPRESSIONS_WRITTEN)
 
 
 def random_samples(bits, channels, seed=1):

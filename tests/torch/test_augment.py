@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch._dynamo
+from compiled_graphs import Graphs
 from torch import nn
 
 import imgkit as ik
@@ -136,17 +137,6 @@ MIXED = {
     "sizes": [ik.Resize(20), ik.RandomCrop(12), ik.Equalize(p=0.5), ik.ToFloat()],
 }
 KEYS = [(0, np.arange(4)), (1, [4, 5, 6, 7]), (2, range(4)), (3, torch.arange(4)), None]
-
-
-class Graphs:
-    """A backend that runs graphs as they are, and counts them."""
-
-    def __init__(self):
-        self.count = 0
-
-    def __call__(self, graph, example_inputs):
-        self.count += 1
-        return graph.forward
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch._dynamo
+from compiled_graphs import Graphs
 
 import imgkit as ik
 from imgkit.registry import FUNCTIONS, HOST_ONLY, IMAGE_FUNCTIONS
@@ -54,17 +55,6 @@ def assert_same(found, expected):
         assert one.dtype == other.dtype
         assert one.stride() == other.stride()
         assert torch.equal(one, other)
-
-
-class Graphs:
-    """A backend that runs graphs as they are, and counts them."""
-
-    def __init__(self):
-        self.count = 0
-
-    def __call__(self, graph, example_inputs):
-        self.count += 1
-        return graph.forward
 
 
 @pytest.mark.parametrize("name", WHOLE)
