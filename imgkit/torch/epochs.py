@@ -53,21 +53,21 @@ class KeyedDataset(Dataset[Any]):  # type: ignore[misc]  # torch is not read by 
         Workers share the count. A pass has its first index once, so a pass is known to be the
         second when that index comes back after as many draws as a pass has.
         """
-        seen = self._shared.numpy()
-        seen[DRAWS] += 1
-        if seen[DRAWS] == 1:
-            seen[FIRST] = place
-        if seen[WARNED] or place != seen[FIRST] or seen[DRAWS] == 1:
+        counts = self._shared.numpy()
+        counts[DRAWS] += 1
+        if counts[DRAWS] == 1:
+            counts[FIRST] = place
+        if counts[WARNED] or place != counts[FIRST] or counts[DRAWS] == 1:
             return
-        if seen[DRAWS] <= -(-len(self) // current_rank()[1]):
+        if counts[DRAWS] <= -(-len(self) // current_rank()[1]):
             return
-        seen[WARNED] = 1
+        counts[WARNED] = 1
         if self._transform is not None and self._transform.pipeline.is_random:
             warnings.warn(
-                f"sample {place} is drawn again at epoch {seen[EPOCH]}, after {seen[DRAWS] - 1} "
-                "draws: the same key gives the same picture. Call set_epoch(epoch) before each "
-                "pass (with the same number if the repetition is meant); wrap a sampler that "
-                "repeats indices in imgkit.torch.Visits",
+                f"sample {place} is drawn again at epoch {counts[EPOCH]}, after "
+                f"{counts[DRAWS] - 1} draws: the same key gives the same picture. Call "
+                "set_epoch(epoch) before each pass (with the same number if the repetition is "
+                "meant); wrap a sampler that repeats indices in imgkit.torch.Visits",
                 UserWarning,
                 stacklevel=4,
             )

@@ -211,12 +211,12 @@ class CutMix(Mixer):
     exactly the share of its pixels that remain.
 
     The result has `share` (N,), `partner` (N,) and `region` (N, 4): left, top, right, bottom.
-    Boxes of the image are cut back to what is still seen of them, boxes of the other to the
+    Boxes of the image are cut back to what is still visible of them, boxes of the other to the
     region; those with less than `min_visibility` of their area left are dropped.
 
     Args:
         alpha: above 0.
-        min_visibility: 0 to 1; boxes of which nothing is seen are always dropped.
+        min_visibility: 0 to 1; boxes of which nothing is visible are always dropped.
         num_classes, p, seed, ignore_index: as in `MixUp`.
     """
 
@@ -240,7 +240,7 @@ class CutMix(Mixer):
         return result | {"share": share, "partner": partner, "region": region}
 
     def _objects(self, objects: list[Objects], partner: Array, region: Array) -> list[Objects]:
-        """Return the objects that are still seen."""
+        """Return the objects that are still visible."""
         found = []
         for i, (other, hole) in enumerate(zip(partner.tolist(), region.tolist(), strict=True)):
             if other == i:

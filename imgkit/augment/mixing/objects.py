@@ -56,7 +56,7 @@ class Objects:
         )
 
     def cut(self, frame: Frame, least: float) -> Objects:
-        """Return what lies in a frame, without objects of which less than `least` is seen."""
+        """Return what lies in a frame, without objects of which less than `least` is visible."""
         boxes = None if self.boxes is None else clip_boxes(self.boxes, frame)
         polygons = None if self.polygons is None else [_clip(p, frame) for p in self.polygons]
         found = self._seen(boxes, polygons)
@@ -66,7 +66,7 @@ class Objects:
         return self._with(boxes, polygons, within).take(visible(found, least))
 
     def behind(self, hole: Frame, least: float) -> Objects:
-        """Return what a hole leaves, without objects of which less than `least` is seen."""
+        """Return what a hole leaves, without objects of which less than `least` is visible."""
         boxes, share = (None, None) if self.boxes is None else uncover(self.boxes, hole)
         polygons = None if self.polygons is None else [_around(p, hole) for p in self.polygons]
         found = self._seen(boxes, polygons)
@@ -105,7 +105,7 @@ class Objects:
         return np.array([_area(polygon) for polygon in polygons]) / np.maximum(whole, NOTHING)
 
     def _with(self, boxes: Array | None, polygons: list[Array] | None, within: Any) -> Objects:
-        """Return the objects with other shapes, and with the points that are not seen marked."""
+        """Return the objects with other shapes, and with the points that are not visible marked."""
         keypoints, points = self.keypoints, self.points
         return dataclasses.replace(
             self,
@@ -144,9 +144,9 @@ def _stack_points(tables: list[Array]) -> Array:
     return np.concatenate(filled) if filled else tables[0]
 
 
-def visible(seen: Array, least: float) -> Array:
-    """Tell which objects stay, from the share of their area that is seen."""
-    return np.asarray((seen > ROUNDING) & (seen >= least - ROUNDING))
+def visible(share: Array, least: float) -> Array:
+    """Return which objects stay, from the share of their area that is visible."""
+    return np.asarray((share > ROUNDING) & (share >= least - ROUNDING))
 
 
 # --- boxes ----------------------------------------------------------------------------------------
@@ -228,11 +228,11 @@ def _inside(points: Array, frame: Frame) -> Array:
     return np.asarray((x >= left) & (x < right) & (y >= top) & (y < bottom))
 
 
-def _hide(points: Array, seen: Array) -> Array:
-    """Return points with visibility 0 where not seen; NaN where they have no visibility."""
+def _hide(points: Array, is_visible: Array) -> Array:
+    """Return points with visibility 0 where not visible; NaN where they have no visibility."""
     marked = points.copy()
     if points.shape[1] == 3:
-        marked[~seen, 2] = 0
+        marked[~is_visible, 2] = 0
     else:
-        marked[~seen] = np.nan
+        marked[~is_visible] = np.nan
     return marked
